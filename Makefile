@@ -1,0 +1,46 @@
+# The few commands a contributor needs. Each is idempotent and starts from a clean clone.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
+
+.PHONY: setup dev test check bench lock
+.DEFAULT_GOAL := setup
+
+setup: .venv/.run  ## .venv with the locked dependencies, and the gatepost command in it
+
+dev: setup  ## a development server with a demo organization
+	@$(BIN)/gatepost dev
+
+test: .venv/.dev  ## everything: format, lint, types, docs, all tests
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/pytest -n 2 --dist loadgroup
+
+check: .venv/.dev  ## format, lint, types and the fast tests, in under a minute
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/pytest -n 2 tests/house tests/oauth tests/store tests/wire
+
+bench: setup  ## rates of the hot operations beside a bare server
+	@$(BIN)/gatepost bench
+
+.venv/.run: requirements/run.txt requirements/build.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Gatepost needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make $(MAKECMDGOALS) PYTHON=python3.12")'
+	@echo "Setting up .venv with the locked dependencies (once)"
+	@$(PYTHON) -m venv .venv
+	@$(PIP) --require-hashes -r requirements/build.txt -r requirements/run.txt
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.dev: .venv/.run requirements/dev.txt
+	@echo "Adding what the tests need"
+	@$(PIP) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+lock:  ## refresh the lock files after a change to pyproject.toml (needs uv)
+	@uv pip compile requirements/build.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements/build.txt
+	@uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements/run.txt
+	@uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -c requirements/run.txt -o requirements/dev.txt

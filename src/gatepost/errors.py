@@ -1,0 +1,78 @@
+"""The catalogue of refusals: one code, one HTTP status, one exit code, two audiences. RFC 6749 §5.2, RFC 6750 §3.1.
+
+`description` is for whoever asked: it says what is wrong and how to mend it. `detail` is for the log alone. Neither may
+hold a secret. `docs/errors.md` lists the catalogue; a test compares the two.
+"""
+
+from typing import NamedTuple
+
+
+class Code(NamedTuple):
+    """What a code means on each face: the HTTP status, and the exit code of the command line."""
+
+    status: int
+    exit: int
+    meaning: str
+
+
+CATALOGUE = {
+    "invalid_request": Code(400, 2, "The request has the wrong shape: a field is missing, repeated or malformed."),
+    "invalid_token": Code(401, 6, "There is no caller: the API key is missing, unknown, expired or revoked."),
+    "invalid_client": Code(401, 6, "The app is unknown here, disabled, or did not prove who it is."),
+    "invalid_grant": Code(400, 6, "The token is invalid, expired, revoked or replayed, or belongs to another app."),
+    "invalid_scope": Code(400, 2, "A scope is unknown, malformed, or more than the app may have."),
+    "invalid_target": Code(400, 2, "The resource is not one that the organization has registered. RFC 8707."),
+    "invalid_user": Code(400, 2, "The user is not a member of the organization."),
+    "insufficient_scope": Code(403, 6, "The caller is known but lacks the power this needs."),
+    "redirect_uri_mismatch": Code(400, 2, "The app is known, but not with this redirect URI."),
+    "unsupported_media_type": Code(415, 2, "The body is not of the type this route reads, or it is compressed."),
+    "payload_too_large": Code(413, 2, "The body is over 64 KiB."),
+    "headers_too_large": Code(431, 2, "The request's headers are over 16 KiB."),
+    "too_many_requests": Code(429, 1, "A rate limit is reached; `Retry-After` says when to come back."),
+    "method_not_allowed": Code(405, 2, "The path exists, but not with this method; `Allow` lists the ones it has."),
+    "not_found": Code(404, 4, "There is no such thing here."),
+    "conflict": Code(409, 5, "It exists already, belongs to somebody else, or its state forbids this now."),
+    "not_allowed": Code(403, 6, "The operating system or a rule of this server forbids it."),
+    "invalid_configuration": Code(500, 3, "A setting is unknown, malformed or unsafe."),
+    "temporarily_unavailable": Code(503, 7, "The store cannot write now; nothing was changed; try again."),
+    "server_error": Code(500, 1, "A fault of ours. The event id finds it in the log."),
+}
+
+
+class GatepostError(Exception):
+    """A refusal from the catalogue. `extra` are further members of the answer, for the caller's eyes."""
+
+    def __init__(
+        self,
+        code: str,
+        description: str,
+        *,
+        detail: str = "",
+        fix: str = "",
+        status: int = 0,
+        **extra: str | int | list[str],
+    ) -> None:
+        super().__init__(description)
+        entry = CATALOGUE[code]
+        self.code = code
+        self.description = description
+        self.detail = detail
+        self.fix = fix
+        self.status = status or entry.status
+        self.exit = entry.exit
+        self.extra = extra
+
+
+class OAuthError(GatepostError):
+    """A refusal that a protocol route answers with."""
+
+
+class StoreUnavailableError(GatepostError):
+    """The store could not commit: the disk is full, the file is locked, or the database is gone. Nothing was changed."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(
+            "temporarily_unavailable",
+            "Gatepost cannot write to its database right now and changed nothing. Try again in a moment.",
+            detail=detail,
+        )

@@ -1,0 +1,25 @@
+"""Passwords of people: argon2id at OWASP's floor, and what may be one. NIST SP 800-63B §5.1.1."""
+
+from argon2 import PasswordHasher
+
+from gatepost.errors import GatepostError
+
+MIN_CHARACTERS = 8
+MAX_CHARACTERS = 1000
+
+_hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+
+
+def check_password(password: str) -> None:
+    """Refuse, before any hashing, what cannot be a password. Raises `invalid_request`."""
+    if not MIN_CHARACTERS <= len(password) <= MAX_CHARACTERS:
+        raise GatepostError(
+            "invalid_request",
+            f"A password has {MIN_CHARACTERS} to {MAX_CHARACTERS} characters; this one has {len(password)}.",
+        )
+
+
+def hash_password(password: str) -> str:
+    """The argon2id hash of a password, in PHC form. Takes about 20 ms by design."""
+    check_password(password)
+    return _hasher.hash(password)

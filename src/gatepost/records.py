@@ -1,0 +1,163 @@
+"""The nouns: what the store hands out and the rules judge. Instants are epoch seconds, UTC; durations are seconds."""
+
+from typing import NamedTuple
+
+UNTIL_USED = -1
+"""A retry window without a clock: the previous refresh token answers until the current one has been used."""
+
+
+class Org(NamedTuple):
+    """An organization: the boundary of every look-up."""
+
+    id: bytes
+    name: str
+    auth_token: str | None
+    disabled_at: int | None
+    created_at: int
+
+
+class ApiKey(NamedTuple):
+    """An organization's API key as its caller: who calls, with which powers. `org` is INSTANCE for an all-orgs key."""
+
+    org: bytes
+    id: bytes
+    name: str
+    scopes: str
+    secret_hash: bytes
+    key_version: int
+    created_at: int
+    expires_at: int | None
+    revoked_at: int | None
+    org_disabled_at: int | None
+
+    def may(self, power: str) -> bool:
+        return power in self.scopes.split()
+
+
+class App(NamedTuple):
+    """An app (an OAuth client) and its policy; None in a policy means the setting's default."""
+
+    org: bytes
+    client_id: str
+    name: str
+    kind: str
+    profile: str
+    auth_method: str | None
+    grant_types: str
+    scope: str
+    default_resource: str | None
+    access_ttl: int | None
+    grant_idle_ttl: int | None
+    grant_ttl: int | None
+    retry_window: int | None
+    disabled_at: int | None
+    created_at: int
+    org_disabled_at: int | None
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it cannot keep a secret (RFC 6749 §2.1)."""
+        return self.auth_method == "none"
+
+
+class AppSecret(NamedTuple):
+    """One of an app's secrets: never the secret, only its keyed hash and its last four characters."""
+
+    id: bytes
+    secret_hash: bytes
+    key_version: int
+    hint: str
+    created_at: int
+    expires_at: int | None
+    last_used_at: int | None
+
+
+class Resource(NamedTuple):
+    """An API that tokens are for (RFC 8707), and the app that is this API, if one is registered."""
+
+    uri: str
+    scopes: str
+    served_by: str | None
+    created_at: int
+
+
+class User(NamedTuple):
+    """A person. People belong to the instance and are members of organizations."""
+
+    id: bytes
+    email: str
+    disabled_at: int | None
+    created_at: int
+
+
+class Member(NamedTuple):
+    """A person in an organization, with the role they have there."""
+
+    id: bytes
+    email: str
+    role: str
+    disabled_at: int | None
+    created_at: int
+
+
+class Grant(NamedTuple):
+    """A connection and the live state around it, as one look-up found them.
+
+    `unbroken` says that no revocation of its org, app, member or API key has come since it was made: each of these
+    counts its revocations, and the grant remembers the sum of the counts it was born with.
+    """
+
+    org: bytes
+    id: bytes
+    client_id: str
+    user_id: bytes | None
+    key_id: bytes | None
+    scope: str
+    resource: str | None
+    generation: int
+    salt: bytes
+    created_at: int
+    rotated_at: int
+    last_used_at: int
+    uses: int
+    idle_ttl: int
+    expires_at: int
+    revoked_at: int | None
+    unbroken: bool
+    org_disabled_at: int | None
+    app_disabled_at: int | None
+    app_scope: str
+    app_retry_window: int | None
+    app_auth_method: str | None
+    app_access_ttl: int | None
+    user_disabled_at: int | None
+    is_member: bool
+    resource_exists: bool
+
+
+class SigningKeyRecord(NamedTuple):
+    """A signing key at rest: its state is next, active or retired; the private half is wrapped with the instance key."""
+
+    kid: str
+    state: str
+    wrapped: bytes
+    created_at: int
+    published_at: int
+    activated_at: int | None
+    retired_at: int | None
+    remove_at: int | None
+
+
+class Event(NamedTuple):
+    """Something an auditor asks about. `detail` is a JSON object that holds no secret."""
+
+    id: bytes
+    at: int
+    type: str
+    result: str
+    actor: str
+    client_id: str | None
+    user_id: bytes | None
+    grant_id: bytes | None
+    address: str | None
+    detail: str

@@ -1,0 +1,176 @@
+"""Secrets: the type that hides them, the texts that carry them, the keys that make and check them.
+
+Every secret we hand out is `prefix + base64url(payload + crc32)`. The checksum covers the prefix and the payload, so a
+secret scanner can tell a leaked secret from noise without asking anyone, and a mistyped one is refused before any look-up.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import time
+import zlib
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final, NoReturn
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+REFRESH_TOKEN: Final = "gp_rt_"
+API_KEY: Final = "gp_key_"
+CLIENT_SECRET: Final = "gp_sec_"
+SIGN_IN_LINK: Final = "gp_link_"
+
+_CHECKSUM_BYTES = 4
+_MAX_TEXT = 512
+
+
+class Secret:
+    """A text that shows itself only to `reveal()`; printing, formatting, logging or pickling it shows `***`."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        return self._text
+
+    def __repr__(self) -> str:
+        return "***"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return "***"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and hmac.compare_digest(self._text.encode(), other._text.encode())
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A secret is not pickled.")
+
+
+def render_text(prefix: str, payload: bytes) -> str:
+    """The text that carries `payload`, with its checksum."""
+    checksum = zlib.crc32(prefix.encode() + payload).to_bytes(_CHECKSUM_BYTES, "big")
+    return prefix + base64.urlsafe_b64encode(payload + checksum).rstrip(b"=").decode()
+
+
+def parse_text(prefix: str, text: str) -> bytes | None:
+    """The payload of a text with this prefix; None when it is not one, to the last bit."""
+    if not text.startswith(prefix) or len(text) > _MAX_TEXT or not text.isascii():
+        return None
+    body = text[len(prefix) :]
+    try:
+        raw = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
+    except (binascii.Error, ValueError):
+        return None
+    payload = raw[:-_CHECKSUM_BYTES]
+    # Rendering again refuses what a lenient decoder lets pass: foreign characters, padding, spare bits.
+    return payload if hmac.compare_digest(render_text(prefix, payload), text) else None
+
+
+def new_id() -> bytes:
+    """A fresh 16-byte id that sorts by time: UUIDv7 with sub-millisecond order and 62 random bits. RFC 9562 §6.2, method 3.
+
+    An id names a thing and gives no power over it.
+    """
+    millis, nanos = divmod(time.time_ns(), 1_000_000)
+    fraction = (nanos << 12) // 1_000_000
+    random = int.from_bytes(os.urandom(8), "big") >> 2
+    return ((millis << 80) | (0x7 << 76) | (fraction << 64) | (0x2 << 62) | random).to_bytes(16, "big")
+
+
+def render_id(prefix: str, raw: bytes) -> str:
+    """The id as people see it, e.g. `org_0193…`: a prefix that says what it is, then 32 hex digits."""
+    return f"{prefix}_{raw.hex()}"
+
+
+def parse_id(prefix: str, text: str) -> bytes | None:
+    """The bytes of an id with this prefix; None when the text is not one."""
+    digits = text.removeprefix(prefix + "_")
+    if len(digits) != 32 or len(text) != len(prefix) + 33 or digits != digits.lower():
+        return None
+    try:
+        return bytes.fromhex(digits) if digits.isalnum() and digits.isascii() else None
+    except ValueError:
+        return None
+
+
+class Keyring:
+    """The instance key in all its versions. The newest makes, every version checks.
+
+    Nothing in the database opens without it: it signs refresh tokens, peppers the hashes of secrets and wraps the
+    signing keys. It opens nothing without the database either.
+    """
+
+    def __init__(self, versions: Mapping[int, bytes]) -> None:
+        if not versions or any(len(key) != 32 or not 0 < version < 65536 for version, key in versions.items()):
+            raise ValueError("An instance key is 32 bytes, with a version from 1 to 65535.")
+        self.current = max(versions)
+        self._versions = dict(versions)
+        # A version's derived keys are made once and kept with the ring.
+        self._derive = lru_cache(maxsize=64)(self._derived)
+
+    @classmethod
+    def parse(cls, text: str) -> "Keyring":
+        """A key file's text: a line `version:base64url` for each version. Raises ValueError."""
+        versions = {}
+        for line in filter(None, map(str.strip, text.splitlines())):
+            version, _, key = line.partition(":")
+            versions[int(version)] = base64.urlsafe_b64decode(key)
+        return cls(versions)
+
+    @staticmethod
+    def fresh_text() -> str:
+        """The text of a new key file."""
+        return f"1:{base64.urlsafe_b64encode(os.urandom(32)).decode()}\n"
+
+    def __repr__(self) -> str:
+        return f"Keyring(versions={sorted(self._versions)})"
+
+    def _derived(self, version: int, purpose: bytes) -> bytes | None:
+        key = self._versions.get(version)
+        return HKDF(hashes.SHA256(), 32, None, b"gatepost " + purpose).derive(key) if key else None
+
+    def mac(self, version: int, message: bytes) -> bytes | None:
+        """HMAC-SHA-256 of a refresh token's fields; None when this ring lacks the version."""
+        key = self._derive(version, b"refresh token")
+        return hmac.digest(key, message, "sha256") if key else None
+
+    def hash_secret(self, secret: bytes, version: int = 0) -> bytes:
+        """The hash we keep of a secret: HMAC-SHA-256 with the instance key of `version` (0: the current one) as pepper.
+
+        An unknown version gives a hash that equals none.
+        """
+        key = self._derive(version or self.current, b"secret hash")
+        return hmac.digest(key, secret, "sha256") if key else b""
+
+    def seal(self, purpose: bytes, plain: bytes, context: bytes = b"") -> bytes:
+        """AES-256-GCM under a key for this purpose, bound to `context`: version, nonce, ciphertext."""
+        key = self._derive(self.current, purpose)
+        assert key is not None
+        nonce = os.urandom(12)
+        return self.current.to_bytes(2, "big") + nonce + AESGCM(key).encrypt(nonce, plain, context)
+
+    def unseal(self, purpose: bytes, sealed: bytes, context: bytes = b"") -> bytes | None:
+        """What `seal` sealed; None when it was made elsewhere, for something else, or changed."""
+        key = self._derive(int.from_bytes(sealed[:2], "big"), purpose)
+        if key is None or len(sealed) < 30:
+            return None
+        try:
+            return AESGCM(key).decrypt(sealed[2:14], sealed[14:], context)
+        except InvalidTag:
+            return None
+
+
+def sha256(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()

@@ -1,0 +1,1 @@
+"""The only database code. Questions are generators; engines drive them."""

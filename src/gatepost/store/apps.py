@@ -1,0 +1,179 @@
+"""Questions about apps: their policy, redirect URIs and secrets."""
+
+from typing import NamedTuple
+
+from gatepost.records import App, AppSecret
+from gatepost.secrets import render_id
+from gatepost.store.events import Act, record
+from gatepost.store.orgs import claim_name
+from gatepost.store.question import SQL, Steps, question
+
+_COLUMNS = """org, client_id, name, kind, profile, auth_method, grant_types, scope, default_resource, access_ttl,
+    grant_idle_ttl, grant_ttl, retry_window, disabled_at, created_at"""
+
+_APP = f"""select {", ".join("a." + column.strip() for column in _COLUMNS.split(","))}, o.disabled_at
+    from apps a join orgs o on o.org = a.org where a.org = ?"""
+
+_SECRET = "select id, secret_hash, key_version, hint, created_at, expires_at, last_used_at from app_secrets"
+
+
+class Taken(NamedTuple):
+    """The client_id belongs to another organization."""
+
+
+class Saved(NamedTuple):
+    """The app has the redirect URI; what of it is new?"""
+
+    app_is_new: bool
+    uri_is_new: bool
+
+
+@question
+def make_app(app: App, redirect_uris: tuple[str, ...], epoch: int, act: Act) -> Steps[Saved | Taken]:
+    """Make an app with its redirect URIs, unless it exists; then `app_is_new` is False and nothing changed."""
+    if (yield from claim_name("client_id", app.client_id, app.org)) != app.org:
+        return Taken()
+    rows = yield SQL(
+        f"""insert into apps ({_COLUMNS}, epoch) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            on conflict do nothing returning client_id""",
+        (*app[:-1], epoch),
+    )
+    if not rows:
+        return Saved(False, False)
+    yield from record(app.org, "app.made", act._replace(client_id=app.client_id))
+    for uri in redirect_uris:
+        yield from add_redirect_uri(app.org, app.client_id, uri, act)
+    return Saved(True, bool(redirect_uris))
+
+
+@question
+def save_pair(app: App, uri: str, epoch: int, act: Act) -> Steps[Saved | Taken]:
+    """Give the organization's app this redirect URI, making the app first if it is missing."""
+    outcome = yield from make_app(app, (uri,), epoch, act)
+    if isinstance(outcome, Taken) or outcome.app_is_new:
+        return outcome
+    return Saved(False, (yield from add_redirect_uri(app.org, app.client_id, uri, act)))
+
+
+@question
+def find_app(org: bytes, client_id: str) -> Steps[App | None]:
+    rows = yield SQL(_APP + " and a.client_id = ?", (org, client_id))
+    return App._make(rows[0]) if rows else None
+
+
+@question
+def list_apps(org: bytes, after: str = "", limit: int = 1000) -> Steps[list[App]]:
+    rows = yield SQL(_APP + " and a.client_id > ? order by a.client_id limit ?", (org, after, limit))
+    return [App._make(row) for row in rows]
+
+
+@question
+def replace_app(app: App, act: Act) -> Steps[bool]:
+    """Store an app's changed policy. False when there is no such app."""
+    rows = yield SQL(
+        """update apps set name = ?, auth_method = ?, grant_types = ?, scope = ?, default_resource = ?, access_ttl = ?,
+            grant_idle_ttl = ?, grant_ttl = ?, retry_window = ? where org = ? and client_id = ? returning client_id""",
+        (
+            *(app.name, app.auth_method, app.grant_types, app.scope, app.default_resource, app.access_ttl),
+            *(app.grant_idle_ttl, app.grant_ttl, app.retry_window, app.org, app.client_id),
+        ),
+    )
+    if rows:
+        yield from record(app.org, "app.changed", act._replace(client_id=app.client_id))
+    return bool(rows)
+
+
+@question
+def set_app_disabled(org: bytes, client_id: str, disabled: bool, act: Act) -> Steps[bool]:
+    """Disable or enable an app. False when there is none."""
+    rows = yield SQL(
+        "update apps set disabled_at = ? where org = ? and client_id = ? returning client_id",
+        (act.at if disabled else None, org, client_id),
+    )
+    if rows:
+        yield from record(org, "app.disabled" if disabled else "app.enabled", act._replace(client_id=client_id))
+    return bool(rows)
+
+
+@question
+def delete_app(org: bytes, client_id: str, act: Act) -> Steps[bool]:
+    """Delete an app with its redirect URIs and secrets. Its grants are dead with it, and its name stays the organization's."""
+    rows = yield SQL("delete from apps where org = ? and client_id = ? returning client_id", (org, client_id))
+    if rows:
+        yield SQL("delete from redirect_uris where org = ? and client_id = ?", (org, client_id))
+        yield SQL("delete from app_secrets where org = ? and client_id = ?", (org, client_id))
+        yield from record(org, "app.deleted", act._replace(client_id=client_id))
+    return bool(rows)
+
+
+@question
+def add_redirect_uri(org: bytes, client_id: str, uri: str, act: Act) -> Steps[bool]:
+    """Register one more redirect URI. False when it is registered already."""
+    rows = yield SQL(
+        """insert into redirect_uris (org, client_id, uri, created_at) values (?, ?, ?, ?)
+            on conflict do nothing returning uri""",
+        (org, client_id, uri, act.at),
+    )
+    if rows:
+        yield from record(org, "app.redirect_uri_added", act._replace(client_id=client_id))
+    return bool(rows)
+
+
+@question
+def remove_redirect_uri(org: bytes, client_id: str, uri: str, act: Act) -> Steps[bool]:
+    """Take a redirect URI back. False when it is not registered."""
+    rows = yield SQL(
+        "delete from redirect_uris where org = ? and client_id = ? and uri = ? returning uri", (org, client_id, uri)
+    )
+    if rows:
+        yield from record(org, "app.redirect_uri_removed", act._replace(client_id=client_id))
+    return bool(rows)
+
+
+@question
+def list_redirect_uris(org: bytes, client_id: str) -> Steps[list[str]]:
+    """An app's redirect URIs, in the order they were registered."""
+    rows = yield SQL(
+        "select uri from redirect_uris where org = ? and client_id = ? order by created_at, uri", (org, client_id)
+    )
+    return [row[0] for row in rows]
+
+
+@question
+def add_secret(org: bytes, client_id: str, secret: AppSecret, act: Act) -> Steps[None]:
+    """Keep one more secret of an app; the others stay good."""
+    yield SQL(
+        """insert into app_secrets (org, client_id, id, secret_hash, key_version, hint, created_at, expires_at, last_used_at)
+            values (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        (org, client_id, *secret),
+    )
+    detail = f'{{"id":"{render_id("sec", secret.id)}"}}'
+    yield from record(org, "app.secret_added", act._replace(client_id=client_id), detail=detail)
+
+
+@question
+def list_secrets(org: bytes, client_id: str) -> Steps[list[AppSecret]]:
+    rows = yield SQL(_SECRET + " where org = ? and client_id = ? order by id", (org, client_id))
+    return [AppSecret._make(row) for row in rows]
+
+
+@question
+def delete_secret(org: bytes, client_id: str, secret: bytes, act: Act) -> Steps[bool]:
+    """Delete one of an app's secrets. False when there is no such one."""
+    rows = yield SQL(
+        "delete from app_secrets where org = ? and client_id = ? and id = ? returning id", (org, client_id, secret)
+    )
+    if rows:
+        detail = f'{{"id":"{render_id("sec", secret)}"}}'
+        yield from record(org, "app.secret_deleted", act._replace(client_id=client_id), detail=detail)
+    return bool(rows)
+
+
+@question
+def note_secret_used(org: bytes, client_id: str, secret: bytes, now: int) -> Steps[None]:
+    """Remember when a secret was last used, to the hour: enough to know which one may go."""
+    yield SQL(
+        """update app_secrets set last_used_at = ? where org = ? and client_id = ? and id = ?
+            and (last_used_at is null or last_used_at < ?)""",
+        (now, org, client_id, secret, now - 3600),
+    )

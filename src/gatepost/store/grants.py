@@ -1,0 +1,169 @@
+"""Questions about grants, the only rows that traffic touches.
+
+# How a refresh decides, in one statement
+
+A refresh token names a generation of its grant. `rotate` moves the grant from the presented generation to the next with
+one conditional update. The database runs it once for each request, in some order, and the update's own `where` says who
+won: no lock, no read before the write, no window between finding and marking.
+
+- The update matched: this request won. The grant has moved on; the answer is the token of the new generation.
+- It did not match because the grant stands exactly one further: somebody presented the same token before. Either the
+  answer was lost on its way, or two processes share the token. The successor is not a new secret, it is computed from
+  the grant; so while the retry policy allows, this caller gets the *same* successor and there is still one live token.
+- It stands further than that: the presented token's successor has been used, so whoever holds it is not the one who
+  went on. That is a replay. The grant ends here, in the same transaction, whoever of the two was the thief.
+
+The first use of the successor ends the retry by itself, because the generation moves on. A clock is needed only for apps
+whose policy names a number of seconds.
+
+A generation *ahead* of the row is one that we signed and then forgot: the database was restored from a backup. The grant
+catches up with it, so restoring logs nobody out.
+
+# How a revocation of many is one write
+
+An organization, an app, a membership and an API key each count their revocations in `epoch`. A grant stores the sum of
+the four counts it was born with and lives while the sum is still the same. Revoking everything of an app is then one
+increment, however many grants there are, and a grant made while the revocation ran is on one side of it or the other.
+"""
+
+from typing import NamedTuple
+
+from gatepost.records import UNTIL_USED, Grant
+from gatepost.store.events import Act, record
+from gatepost.store.question import INSTANCE, SQL, Steps, Value, question
+from gatepost.store.revocations import revoke_grant
+
+SWEEP = 2
+"""How many expired grants the making of a new one clears away."""
+
+_EPOCH = "o.epoch + a.epoch + coalesce(m.epoch, 0) + coalesce(k.epoch, 0)"
+
+_LIVE = f"""select g.org, g.id, g.client_id, g.user_id, g.key_id, g.scope, g.resource, g.generation, g.salt, g.created_at,
+    g.rotated_at, g.last_used_at, g.uses, g.idle_ttl, g.expires_at, g.revoked_at, g.epoch = {_EPOCH},
+    o.disabled_at, a.disabled_at, a.scope, a.retry_window, a.auth_method, a.access_ttl, u.disabled_at,
+    g.user_id is null or m.user_id is not null, g.resource is null or r.uri is not null
+    from grants g join orgs o on o.org = g.org join apps a on a.org = g.org and a.client_id = g.client_id
+    left join memberships m on m.org = g.org and m.user_id = g.user_id
+    left join users u on u.org = ? and u.id = g.user_id
+    left join api_keys k on k.org = g.org and k.id = g.key_id
+    left join resources r on r.org = g.org and r.uri = g.resource
+    where g.org = ?"""
+
+
+class NewGrant(NamedTuple):
+    """What a grant is made of. Its id decides who makes it: a second one with the same id is refused."""
+
+    id: bytes
+    client_id: str
+    user_id: bytes | None
+    key_id: bytes | None
+    scope: str
+    resource: str | None
+    salt: bytes
+    idle_ttl: int
+    expires_at: int
+
+
+class Rotated(NamedTuple):
+    """The grant moved to `generation`."""
+
+    generation: int
+
+
+class Retried(NamedTuple):
+    """Somebody was here before; `generation` is the live one, to be answered again."""
+
+    generation: int
+
+
+class Replayed(NamedTuple):
+    """An older generation was presented, and the grant is revoked for it; `event` tells of it."""
+
+    event: bytes
+
+
+class Gone(NamedTuple):
+    """There is no such live grant."""
+
+
+@question
+def find_grant(org: bytes, grant: bytes) -> Steps[Grant | None]:
+    """The grant with the live state around it; None when it, its app or its organization does not exist."""
+    rows = yield SQL(_LIVE + " and g.id = ?", (INSTANCE, org, grant))
+    return Grant._make(rows[0]) if rows else None
+
+
+@question
+def make_grant(org: bytes, new: NewGrant, act: Act) -> Steps[bool]:
+    """Make a grant for a live app, member and API key, at generation 1. False when one of them is not live (any more).
+
+    Passing by, it clears away a few of the organization's expired grants.
+    """
+    made = yield SQL(
+        f"""insert into grants (org, id, client_id, user_id, key_id, scope, resource, generation, salt, epoch,
+            created_at, rotated_at, last_used_at, uses, idle_ttl, expires_at)
+            select o.org, ?, a.client_id, ?, ?, ?, ?, 1, ?, {_EPOCH}, ?, ?, ?, 0, ?, ?
+            from orgs o join apps a on a.org = o.org and a.client_id = ?
+            left join memberships m on m.org = o.org and m.user_id = ?
+            left join api_keys k on k.org = o.org and k.id = ?
+            where o.org = ? and o.disabled_at is null and a.disabled_at is null and k.revoked_at is null
+            on conflict do nothing returning generation""",
+        (
+            *(new.id, new.user_id, new.key_id, new.scope, new.resource, new.salt, act.at, act.at, act.at),
+            *(new.idle_ttl, new.expires_at, new.client_id, new.user_id, new.key_id, org),
+        ),
+    )
+    if not made:
+        return False
+    yield SQL(
+        "delete from grants where org = ? and id in (select id from grants where org = ? and expires_at < ? limit ?)",
+        (org, org, act.at, SWEEP),
+    )
+    yield from record(org, "grant.made", act)
+    return True
+
+
+@question
+def rotate(
+    org: bytes, grant: bytes, generation: int, retry_window: int, act: Act
+) -> Steps[Rotated | Retried | Replayed | Gone]:
+    """Move a grant to the generation after the presented one, or say why not; see the essay above.
+
+    `retry_window` is in seconds, or UNTIL_USED. Events tell of the first use of a grant and of a replay, not of others.
+    """
+    now = act.at
+    rows = yield SQL(
+        """update grants set generation = ? + 1, rotated_at = ?, last_used_at = ?, uses = uses + 1
+            where org = ? and id = ? and generation <= ? and revoked_at is null returning generation""",
+        (generation, now, now, org, grant, generation),
+    )
+    if rows:
+        if generation == 1:
+            yield from record(org, "grant.first_used", act)
+        return Rotated(rows[0][0])
+    oldest_rotation = 0 if retry_window == UNTIL_USED else now - retry_window
+    rows = yield SQL(
+        """update grants set last_used_at = ?, uses = uses + 1
+            where org = ? and id = ? and generation = ? + 1 and rotated_at >= ? and revoked_at is null
+            returning generation""",
+        (now, org, grant, generation, oldest_rotation),
+    )
+    if rows:
+        return Retried(rows[0][0])
+    event = yield from revoke_grant(org, grant, act, type="grant.replayed")
+    return Replayed(event) if event else Gone()
+
+
+@question
+def list_grants(
+    org: bytes, *, client_id: str | None = None, user_id: bytes | None = None, after: bytes = b"", limit: int = 1000
+) -> Steps[list[Grant]]:
+    """Up to `limit` grants behind the id `after`, oldest first: of the organization, of one app, of one person."""
+    where = " and g.id > ?"
+    params: list[Value] = [INSTANCE, org, after]
+    for column, wanted in (("client_id", client_id), ("user_id", user_id)):
+        if wanted is not None:
+            where += f" and g.{column} = ?"
+            params.append(wanted)
+    rows = yield SQL(f"{_LIVE}{where} order by g.id limit ?", (*params, limit))
+    return [Grant._make(row) for row in rows]

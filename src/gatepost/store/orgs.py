@@ -1,0 +1,82 @@
+"""Questions about organizations and the names that lead to them."""
+
+from gatepost.records import Org
+from gatepost.secrets import render_id
+from gatepost.store.events import Act, record
+from gatepost.store.question import INSTANCE, SQL, Steps, question
+
+_COLUMNS = "org, name, auth_token, disabled_at, created_at"
+
+
+@question
+def make_org(org: bytes, name: str, epoch: int, act: Act) -> Steps[Org]:
+    """Make an organization. `epoch` is where its count of revocations starts: a number never used before."""
+    yield SQL(
+        "insert into orgs (org, name, auth_token, epoch, disabled_at, created_at) values (?, ?, null, ?, null, ?)",
+        (org, name, epoch, act.at),
+    )
+    yield from record(org, "org.made", act)
+    return Org(org, name, None, None, act.at)
+
+
+@question
+def find_org(org: bytes) -> Steps[Org | None]:
+    rows = yield SQL(f"select {_COLUMNS} from orgs where org = ?", (org,))
+    return Org._make(rows[0]) if rows else None
+
+
+@question
+def list_orgs(after: bytes = b"", limit: int = 1000) -> Steps[list[Org]]:
+    """Organizations in the order they were made. The one question that looks across organizations; only commands ask it."""
+    rows = yield SQL(f"select {_COLUMNS} from orgs where org > ? order by org limit ?", (after, limit))
+    return [Org._make(row) for row in rows]
+
+
+@question
+def set_org_disabled(org: bytes, disabled: bool, act: Act) -> Steps[bool]:
+    """Disable or enable an organization. False when there is none."""
+    rows = yield SQL("update orgs set disabled_at = ? where org = ? returning org", (act.at if disabled else None, org))
+    if rows:
+        yield from record(org, "org.disabled" if disabled else "org.enabled", act)
+    return bool(rows)
+
+
+@question
+def give_auth_token(org: bytes, candidate: str, act: Act) -> Steps[str | None]:
+    """The organization's auth_token: the one it has, else `candidate` from now on. None when the candidate is another's.
+
+    The update's own condition decides between two first calls at once; both answer the winner's value.
+    """
+    rows = yield SQL("select auth_token from orgs where org = ? and auth_token is not null", (org,))
+    if rows:
+        token: str = rows[0][0]
+        return token
+    if (yield from claim_name("auth_token", candidate, org)) != org:
+        return None
+    yield SQL("update orgs set auth_token = ? where org = ? and auth_token is null", (candidate, org))
+    yield from record(org, "org.auth_token_made", act)
+    return candidate
+
+
+@question
+def claim_name(kind: str, name: str, owner: bytes) -> Steps[bytes]:
+    """Give a name to an owner if nobody has it, and answer whose it is. A name is never given back."""
+    yield SQL(
+        "insert into names (org, kind, name, owner) values (?, ?, ?, ?) on conflict do nothing",
+        (INSTANCE, kind, name, owner),
+    )
+    rows = yield SQL("select owner from names where org = ? and kind = ? and name = ?", (INSTANCE, kind, name))
+    found: bytes = rows[0][0]
+    return found
+
+
+@question
+def find_owner(kind: str, name: str) -> Steps[bytes | None]:
+    """Whose name it is; None when nobody's."""
+    rows = yield SQL("select owner from names where org = ? and kind = ? and name = ?", (INSTANCE, kind, name))
+    return rows[0][0] if rows else None
+
+
+def org_text(org: bytes) -> str:
+    """An organization's id as people see it."""
+    return render_id("org", org)

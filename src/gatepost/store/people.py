@@ -1,0 +1,94 @@
+"""Questions about people and their memberships. E-mails are kept in one canonical form."""
+
+from gatepost.records import Member, User
+from gatepost.store.events import Act, record
+from gatepost.store.orgs import claim_name
+from gatepost.store.question import INSTANCE, SQL, Steps, question
+
+_MEMBER = """select u.id, u.email, m.role, u.disabled_at, m.created_at from memberships m
+    join users u on u.org = ? and u.id = m.user_id where m.org = ?"""
+
+
+@question
+def make_member(
+    org: bytes, candidate: bytes, email: str, password_hash: str | None, role: str, epoch: int, act: Act
+) -> Steps[tuple[bytes, bool]]:
+    """Make the person if the e-mail is new, and a member of the organization. Answers their id and whether they are new.
+
+    A person who exists keeps their password; a member keeps their place and gets the role.
+    """
+    user_id = yield from claim_name("email", email, candidate)
+    is_new = user_id == candidate
+    if is_new:
+        yield SQL(
+            "insert into users (org, id, email, password_hash, disabled_at, created_at) values (?, ?, ?, ?, null, ?)",
+            (INSTANCE, user_id, email, password_hash, act.at),
+        )
+    yield SQL(
+        """insert into memberships (org, user_id, role, epoch, created_at) values (?, ?, ?, ?, ?)
+            on conflict (org, user_id) do update set role = excluded.role""",
+        (org, user_id, role, epoch, act.at),
+    )
+    yield from record(org, "user.made" if is_new else "user.joined", act._replace(user_id=user_id))
+    return user_id, is_new
+
+
+@question
+def find_member(org: bytes, user_id: bytes) -> Steps[Member | None]:
+    rows = yield SQL(_MEMBER + " and m.user_id = ?", (INSTANCE, org, user_id))
+    return Member._make(rows[0]) if rows else None
+
+
+@question
+def list_members(org: bytes, after: bytes = b"", limit: int = 1000) -> Steps[list[Member]]:
+    rows = yield SQL(_MEMBER + " and m.user_id > ? order by m.user_id limit ?", (INSTANCE, org, after, limit))
+    return [Member._make(row) for row in rows]
+
+
+@question
+def find_user(user_id: bytes) -> Steps[User | None]:
+    rows = yield SQL(
+        "select id, email, disabled_at, created_at from users where org = ? and id = ?", (INSTANCE, user_id)
+    )
+    return User._make(rows[0]) if rows else None
+
+
+@question
+def list_organizations_of(user_id: bytes) -> Steps[list[tuple[bytes, str]]]:
+    """Where a person is a member, and as what."""
+    rows = yield SQL("select org, role from memberships where user_id = ? order by org", (user_id,))
+    return [(org, role) for org, role in rows]
+
+
+@question
+def set_user_disabled(user_id: bytes, disabled: bool, act: Act) -> Steps[bool]:
+    """Disable or enable a person everywhere. False when there is none."""
+    rows = yield SQL(
+        "update users set disabled_at = ? where org = ? and id = ? returning id",
+        (act.at if disabled else None, INSTANCE, user_id),
+    )
+    if rows:
+        yield from record(INSTANCE, "user.disabled" if disabled else "user.enabled", act._replace(user_id=user_id))
+    return bool(rows)
+
+
+@question
+def set_password(user_id: bytes, password_hash: str, act: Act) -> Steps[bool]:
+    """Give a person a new password. False when there is none."""
+    rows = yield SQL(
+        "update users set password_hash = ? where org = ? and id = ? returning id", (password_hash, INSTANCE, user_id)
+    )
+    if rows:
+        yield from record(INSTANCE, "user.password_set", act._replace(user_id=user_id))
+    return bool(rows)
+
+
+@question
+def spend(kind: str, id: bytes, expires_at: int, now: int) -> Steps[bool]:
+    """Use up an id that may be used once. False when it was used before."""
+    yield SQL("delete from spent where org = ? and kind = ? and expires_at < ?", (INSTANCE, kind, now))
+    rows = yield SQL(
+        "insert into spent (org, kind, id, expires_at) values (?, ?, ?, ?) on conflict do nothing returning id",
+        (INSTANCE, kind, id, expires_at),
+    )
+    return bool(rows)

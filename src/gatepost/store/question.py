@@ -1,0 +1,68 @@
+"""What a question is: a generator that yields statements and returns an outcome.
+
+SQL is written once, in the subset that SQLite and PostgreSQL share: `?` for parameters, `returning`, `on conflict`, no
+`rowid`, no booleans, blobs for ids, integers for instants. A question never opens a transaction: the engine runs each in
+one of its own, and may run it again from the start when the transaction failed before it committed. So a question must
+touch nothing but the rows it asks for.
+"""
+
+from collections.abc import Callable, Generator
+from functools import wraps
+from typing import Any, Generic, NamedTuple, ParamSpec, Protocol, TypeAlias, TypeVar
+
+Row: TypeAlias = tuple[Any, ...]
+Value: TypeAlias = bytes | str | int | None
+P = ParamSpec("P")
+T = TypeVar("T")
+
+INSTANCE = bytes(16)
+"""The organization of what no organization owns: people, signing keys, names. So `org` leads every key, here too."""
+
+
+class SQL(NamedTuple):
+    """One statement and its parameters, in order. Yielding it answers the rows it returned."""
+
+    text: str
+    params: tuple[Value, ...] = ()
+
+
+Steps: TypeAlias = Generator[SQL, list[Row], T]
+
+
+class Question(Generic[T]):
+    """A question with its arguments: iterating starts it, from the beginning each time."""
+
+    __slots__ = ("_args", "_kwargs", "_steps")
+
+    def __init__(self, steps: Callable[..., Steps[T]], args: Any, kwargs: Any) -> None:
+        self._steps = steps
+        self._args = args
+        self._kwargs = kwargs
+
+    def __iter__(self) -> Steps[T]:
+        return self._steps(*self._args, **self._kwargs)
+
+
+def question(steps: Callable[P, Steps[T]]) -> Callable[P, Question[T]]:
+    """Make a generator function a question: calling it only notes the arguments."""
+
+    @wraps(steps)
+    def asked(*args: P.args, **kwargs: P.kwargs) -> Question[T]:
+        return Question(steps, args, kwargs)
+
+    return asked
+
+
+class Store(Protocol):
+    """What an engine offers to everything above it."""
+
+    async def read(self, question: Question[T]) -> T:
+        """The outcome of a question that writes nothing, from what is committed now."""
+        ...
+
+    async def ask(self, question: Question[T]) -> T:
+        """The outcome of a question run in one transaction, once that is durable.
+
+        Raises `StoreUnavailableError` when it could not be committed; then nothing was changed.
+        """
+        ...
