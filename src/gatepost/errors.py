@@ -40,7 +40,11 @@ CATALOGUE = {
 
 
 class GatepostError(Exception):
-    """A refusal from the catalogue. `extra` are further members of the answer, for the caller's eyes."""
+    """A refusal from the catalogue. `extra` are further members of the answer, for the caller's eyes.
+
+    `org` is the organization it happened in, when that is known; `event` the event that was recorded with it, if one was;
+    `scheme` the way to authenticate that a 401 names.
+    """
 
     def __init__(
         self,
@@ -50,6 +54,9 @@ class GatepostError(Exception):
         detail: str = "",
         fix: str = "",
         status: int = 0,
+        scheme: str = "",
+        org: bytes = b"",
+        event: bytes = b"",
         **extra: str | int | list[str],
     ) -> None:
         super().__init__(description)
@@ -60,6 +67,9 @@ class GatepostError(Exception):
         self.fix = fix
         self.status = status or entry.status
         self.exit = entry.exit
+        self.scheme = scheme
+        self.org = org
+        self.event = event
         self.extra = extra
 
 

@@ -49,6 +49,7 @@ MIGRATIONS = (
                 epoch bigint not null, created_at bigint not null, rotated_at bigint not null,
                 last_used_at bigint not null, uses bigint not null, idle_ttl bigint not null,
                 expires_at bigint not null, revoked_at bigint, primary key (org, id)){table}""",
+            "create index memberships_by_user on memberships (user_id)",
             "create index grants_by_app on grants (org, client_id, id)",
             "create index grants_by_user on grants (org, user_id, id)",
             "create index grants_by_expiry on grants (org, expires_at)",
@@ -79,20 +80,28 @@ def schema_version() -> Steps[int]:
 
 
 @question
-def apply(migration: Migration, dialect: dict[str, str], now: int) -> Steps[None]:
-    """Apply one migration and record it, in one transaction."""
-    for statement in migration.statements:
-        yield SQL(statement.format(**dialect))
-    yield SQL(
-        "insert into schema_version (org, version, name, applied_at) values (?, ?, ?, ?)",
-        (INSTANCE, migration.number, migration.name, now),
-    )
-
-
-@question
-def prepare(dialect: dict[str, str]) -> Steps[None]:
-    """Make the table that records migrations, if it is missing."""
+def prepare(dialect: dict[str, str]) -> Steps[int]:
+    """Make the table that records migrations, if it is missing, and answer the version the schema has."""
     yield SQL(
         """create table if not exists schema_version (org {bytes} not null, version bigint not null, name text not null,
             applied_at bigint not null, primary key (org, version)){table}""".format(**dialect)
     )
+    return (yield from schema_version())
+
+
+@question
+def apply_next(dialect: dict[str, str], now: int) -> Steps[int]:
+    """Apply the next missing migration and record it, in one transaction; answer the version the schema has then.
+
+    The version is read in the same transaction, so two processes at once apply each migration once.
+    """
+    version = yield from schema_version()
+    for migration in MIGRATIONS[version : version + 1]:
+        for statement in migration.statements:
+            yield SQL(statement.format(**dialect))
+        yield SQL(
+            "insert into schema_version (org, version, name, applied_at) values (?, ?, ?, ?)",
+            (INSTANCE, migration.number, migration.name, now),
+        )
+        return migration.number
+    return version

@@ -66,3 +66,7 @@ class Store(Protocol):
         Raises `StoreUnavailableError` when it could not be committed; then nothing was changed.
         """
         ...
+
+    def close(self) -> None:
+        """Answer what is queued, then let go of the database."""
+        ...

@@ -26,6 +26,7 @@ from typing import Any, NamedTuple, TypeVar
 import apsw
 
 from gatepost.errors import GatepostError, StoreUnavailableError
+from gatepost.store import migrations
 from gatepost.store.question import Question
 
 T = TypeVar("T")
@@ -153,6 +154,24 @@ def connect(path: Path) -> apsw.Connection:
     ):
         connection.pragma(pragma, value)
     return connection
+
+
+def upgrade(path: Path, now: int, *, migrate: bool) -> int:
+    """Bring the schema up, each migration in a transaction of its own, and answer the version it has now.
+
+    A database without any gets all of them; one that has some gets the missing ones only if `migrate` says so.
+    """
+    cursor = connect(path).cursor()
+    try:
+        version: int = transact(cursor, [migrations.prepare(DIALECT)])[0]
+        wanted = migrations.NEWEST if migrate or version == 0 else version
+        while version < wanted:
+            version = transact(cursor, [migrations.apply_next(DIALECT, now)])[0]
+        return version
+    except _REFUSED as fault:
+        raise StoreUnavailableError(f"{path}: {fault!r}") from fault
+    finally:
+        cursor.connection.close()
 
 
 def check_version(version: str) -> None:

@@ -1,0 +1,94 @@
+"""What all commands share of their command line: the common options, and the way from them to settings."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from gatepost.errors import GatepostError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gatepost.settings import Settings
+
+_COMMON = ("data", "database", "config", "json", "yes")
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with whole option names only, and usage errors that say where to look."""
+
+    def __init__(self, **options: object) -> None:
+        super().__init__(allow_abbrev=False, **options)  # type: ignore[arg-type]
+
+    def error(self, message: str) -> NoReturn:
+        print(f"error: {message}\n  try: {self.prog} --help", file=sys.stderr)
+        sys.exit(2)
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """The options that stand before or after the verb."""
+    common = parser.add_argument_group("common options")
+    unset = argparse.SUPPRESS
+    common.add_argument("--data", metavar="DIR", default=unset, help="data directory (./gatepost-data)")
+    common.add_argument(
+        "--database", metavar="URL", default=unset, help="sqlite:///path (a file in the data directory)"
+    )
+    common.add_argument("--config", metavar="FILE", default=unset, help="settings in TOML (./gatepost.toml)")
+    common.add_argument("--json", action="store_true", default=unset, help="one JSON document on standard output")
+    common.add_argument("--yes", action="store_true", default=unset, help="answer yes to what would be asked")
+
+
+def add_verb(
+    verbs: "argparse._SubParsersAction[Parser]", name: str, run: object, summary: str, example: str = ""
+) -> Parser:
+    """One verb of a noun, with its summary, an example and the common options. `run(options)` answers the exit code."""
+    parser = verbs.add_parser(
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog=f"example:\n  {example}" if example else None,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_common(parser)
+    parser.set_defaults(verb=run)
+    return parser
+
+
+def settings_of(
+    options: argparse.Namespace,
+    flags: "Mapping[str, str | None] | None" = None,
+    defaults: "Mapping[str, str] | None" = None,
+) -> "Settings":
+    """The settings for this run: the options given, the environment, the file, the defaults.
+
+    `flags` and `defaults` are further options and other defaults of one command, by the setting's dotted name.
+    """
+    from gatepost.settings import load_settings
+
+    config = getattr(options, "config", None)
+    common = {name: getattr(options, name, None) for name in ("data", "database")}
+    return load_settings({**common, **(flags or {})}, os.environ, Path(config) if config else None, defaults or {})
+
+
+def wants_json(options: argparse.Namespace) -> bool:
+    return getattr(options, "json", False)
+
+
+def confirm(options: argparse.Namespace, question: str) -> None:
+    """Ask a person before something that cannot be undone. Scripts are not asked. Raises `not_allowed` on a no."""
+    if getattr(options, "yes", False) or not sys.stdin.isatty():
+        return
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise GatepostError("not_allowed", "Nothing was changed.")
+
+
+def read_secret(prompt: str) -> str:
+    """A secret from a prompt that does not echo, or the first line of standard input when that is no terminal."""
+    if sys.stdin.isatty():
+        from getpass import getpass
+
+        return getpass(prompt)
+    return sys.stdin.readline().rstrip("\n")

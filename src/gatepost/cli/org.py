@@ -1,0 +1,77 @@
+"""Organizations: the boundary of everything that apps, keys and people can see."""
+
+import argparse
+from typing import Any
+
+from gatepost.cli.options import Parser, add_verb, wants_json
+from gatepost.cli.output import instant, render_table, show, show_list
+from gatepost.cli.running import run_verb
+from gatepost.flows.instance import Instance
+from gatepost.flows.organizations import create_org, get_org, set_disabled
+from gatepost.records import Org
+from gatepost.secrets import render_id
+from gatepost.store.events import Act
+from gatepost.store.orgs import list_orgs
+
+
+def add_arguments(parser: Parser) -> None:
+    verbs = parser.add_subparsers(metavar="verb", required=True, parser_class=Parser)
+    create = add_verb(verbs, "create", _create, "make an organization", "gatepost org create Acme")
+    create.add_argument("name", metavar="NAME")
+    add_verb(verbs, "list", _list, "list organizations")
+    for name, run, summary in (
+        ("show", _show, "show one organization"),
+        ("disable", _disable, "refuse everything of an organization, at once, until it is enabled"),
+        ("enable", _enable, "answer a disabled organization again"),
+    ):
+        verb = add_verb(verbs, name, run, summary, f"gatepost org {name} Acme")
+        verb.add_argument("org", metavar="ORG", help="its id or name")
+
+
+def _create(options: argparse.Namespace) -> int:
+    org = run_verb(options, lambda instance, act: create_org(instance, options.name, act), must_exist=False)
+    document = _render(org)
+    next_step = f"Next: gatepost key create --org {document['id']}"
+    show(wants_json(options), document, f"Made {org.name}: {document['id']}\n{next_step}")
+    return 0
+
+
+def _list(options: argparse.Namespace) -> int:
+    orgs = run_verb(options, lambda instance, _: instance.store.read(list_orgs()))
+    show_list(wants_json(options), [_render(org) for org in orgs], "No organizations yet: gatepost org create NAME")
+    return 0
+
+
+def _show(options: argparse.Namespace) -> int:
+    document = _render(run_verb(options, lambda instance, _: get_org(instance, options.org)))
+    show(wants_json(options), document, render_table([document]))
+    return 0
+
+
+def _disable(options: argparse.Namespace) -> int:
+    return _set_disabled(options, True)
+
+
+def _enable(options: argparse.Namespace) -> int:
+    return _set_disabled(options, False)
+
+
+def _set_disabled(options: argparse.Namespace, disabled: bool) -> int:
+    async def verb(instance: Instance, act: Act) -> Org:
+        org = await get_org(instance, options.org)
+        await set_disabled(instance, org, disabled, act)
+        return await get_org(instance, options.org)
+
+    document = _render(run_verb(options, verb))
+    show(wants_json(options), document, f"{document['name']} is {'disabled' if disabled else 'enabled'}.")
+    return 0
+
+
+def _render(org: Org) -> dict[str, Any]:
+    return {
+        "id": render_id("org", org.id),
+        "name": org.name,
+        "auth_token": org.auth_token,
+        "disabled": org.disabled_at is not None,
+        "created_at": instant(org.created_at),
+    }

@@ -1,0 +1,59 @@
+"""A verb run from the command line: the instance opened for it, closed after it."""
+
+import argparse
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+from gatepost.cli.options import settings_of
+from gatepost.errors import GatepostError
+from gatepost.flows.instance import Instance
+from gatepost.settings import Settings
+from gatepost.store.events import Act
+from gatepost.wiring import database_path, open_instance
+
+T = TypeVar("T")
+
+DEV_FILE = "dev.json"
+ACTOR = "cli"
+
+
+def run_verb(
+    options: argparse.Namespace, verb: Callable[[Instance, Act], Awaitable[T]], *, must_exist: bool = True
+) -> T:
+    """Run a verb on the instance that the options name, as this machine's operator.
+
+    With `must_exist`, a data directory without a database is refused rather than made.
+    """
+    settings = settings_of(options)
+    if must_exist and not database_path(settings).exists():
+        raise GatepostError(
+            "not_found",
+            f"There is no database at {database_path(settings)}.",
+            fix="start with `gatepost dev` or `gatepost org create NAME`, or name the place with --data DIR",
+        )
+    return asyncio.run(_run(settings, verb))
+
+
+async def _run(settings: Settings, verb: Callable[[Instance, Act], Awaitable[T]]) -> T:
+    instance = open_instance(settings, issuer_of(settings))
+    try:
+        return await verb(instance, Act(instance.clock(), ACTOR))
+    finally:
+        instance.store.close()
+
+
+def issuer_of(settings: Settings) -> str:
+    """The issuer by setting, else the one that `gatepost dev` last used in this data directory, else none."""
+    return settings.issuer or read_dev_file(settings.data_dir).get("issuer", "")
+
+
+def read_dev_file(data_dir: Path) -> dict[str, str]:
+    """What `gatepost dev` keeps of its demo; empty without one."""
+    try:
+        content: dict[str, str] = json.loads((data_dir / DEV_FILE).read_text())
+    except (OSError, ValueError):
+        return {}
+    return content

@@ -1,0 +1,118 @@
+"""What anyone may read: the metadata, the JWKS, the health of the server, and the page at its root."""
+
+import hashlib
+from importlib import resources
+
+import orjson
+
+from gatepost.errors import GatepostError, OAuthError
+from gatepost.flows.instance import Instance
+from gatepost.oauth.metadata import render_jwks, render_metadata
+from gatepost.store.migrations import NEWEST, schema_version
+from gatepost.web.message import ANY_ORIGIN, Header, Reply, Request, json_reply
+
+METADATA_MAX_AGE = 3600
+
+_PAGE_HEADERS: tuple[Header, ...] = (
+    (b"content-type", b"text/html; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (
+        b"content-security-policy",
+        b"default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+)
+
+
+class Document:
+    """Bytes that caches may keep: written once, with their headers; 304 to whoever has them already."""
+
+    def __init__(
+        self,
+        body: bytes,
+        max_age: int,
+        extra: tuple[Header, ...] = (),
+        media_type: bytes = b"application/json",
+    ) -> None:
+        self._etag = b'"%s"' % hashlib.sha256(body).hexdigest()[:32].encode()
+        headers = (
+            (b"content-type", media_type),
+            (b"cache-control", b"public, max-age=%d" % max_age),
+            (b"etag", self._etag),
+            (b"cross-origin-resource-policy", b"cross-origin"),
+            (b"x-content-type-options", b"nosniff"),
+            (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+            *extra,
+        )
+        self._whole = Reply(200, headers, body)
+        self._unchanged = Reply(304, headers, b"")
+
+    def reply(self, request: Request) -> Reply:
+        return self._unchanged if request.headers.get(b"if-none-match") == self._etag else self._whole
+
+
+class Documents:
+    """The handlers of what is public."""
+
+    def __init__(self, instance: Instance, paths: set[str]) -> None:
+        self._instance = instance
+        self._metadata = Document(orjson.dumps(render_metadata(instance.issuer, paths)), METADATA_MAX_AGE, ANY_ORIGIN)
+        self._jwks_of: tuple[dict[str, str], ...] | None = None
+        self._jwks = Document(b"", 0)
+        files = resources.files("gatepost.endpoints") / "files"
+        self._landing = (files / "landing.html").read_text().replace("{issuer}", instance.issuer).encode()
+        self._missing = (files / "missing.html").read_bytes()
+        style, icon = ((files / name).read_bytes() for name in ("gatepost.css", "gatepost.svg"))
+        self._style = Document(style, METADATA_MAX_AGE, (), b"text/css; charset=utf-8")
+        self._icon = Document(icon, METADATA_MAX_AGE, (), b"image/svg+xml")
+
+    async def metadata(self, request: Request) -> Reply:
+        return self._metadata.reply(request)
+
+    async def jwks(self, request: Request) -> Reply:
+        published = await self._instance.signing.published()
+        if published is not self._jwks_of:
+            body = orjson.dumps(render_jwks(list(published)))
+            self._jwks_of, self._jwks = published, Document(body, self._instance.tokens.jwks_max_age, ANY_ORIGIN)
+        return self._jwks.reply(request)
+
+    async def preflight(self, request: Request) -> Reply:
+        """CORS for what browsers' own code may call; never with credentials."""
+        allowed = (
+            *ANY_ORIGIN,
+            (b"access-control-allow-methods", b"GET, POST"),
+            (b"access-control-allow-headers", b"Authorization, Content-Type"),
+            (b"access-control-max-age", b"3600"),
+        )
+        return Reply(204, (*allowed, (b"cache-control", b"no-store")), b"")
+
+    async def landing(self, request: Request) -> Reply:
+        if request.wants_page:
+            return Reply(200, _PAGE_HEADERS, self._landing)
+        metadata = self._instance.issuer.rstrip("/") + "/.well-known/oauth-authorization-server"
+        return json_reply({"name": "Gatepost", "issuer": self._instance.issuer, "metadata": metadata})
+
+    async def style(self, request: Request) -> Reply:
+        return self._style.reply(request)
+
+    async def icon(self, request: Request) -> Reply:
+        return self._icon.reply(request)
+
+    async def healthz(self, request: Request) -> Reply:
+        """The process answers."""
+        return json_reply({"status": "ok"})
+
+    async def readyz(self, request: Request) -> Reply:
+        """The store answers too, with the schema this code was written for."""
+        if await self._instance.store.read(schema_version()) != NEWEST:
+            raise GatepostError("temporarily_unavailable", "The database's schema is not this version's.")
+        return json_reply({"status": "ready"})
+
+    async def missing(self, request: Request) -> Reply:
+        """Whatever has no route: a page for people, a refusal for programs."""
+        if request.wants_page:
+            return Reply(404, _PAGE_HEADERS, self._missing)
+        raise OAuthError("not_found", "There is nothing at this path.")

@@ -1,0 +1,155 @@
+"""How a refusal is answered, recorded and logged: one event id in body, header, log and event.
+
+A refusal that an authenticated caller caused is an event of its own. Anybody can cause the others without end, so of those
+a few a minute become events, each with the count of what was left out since the last; nobody can fill the disk.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable
+
+import orjson
+
+from gatepost.errors import GatepostError, StoreUnavailableError
+from gatepost.secrets import new_id, render_id
+from gatepost.store.events import Act, record
+from gatepost.store.question import INSTANCE, Store
+from gatepost.web.app import Refuse
+from gatepost.web.limits import Buckets
+from gatepost.web.message import Header, Reply, Request, json_reply
+
+RECORDED = frozenset(
+    {
+        "invalid_token",
+        "invalid_client",
+        "invalid_grant",
+        "invalid_scope",
+        "invalid_target",
+        "invalid_user",
+        "insufficient_scope",
+        "redirect_uri_mismatch",
+        "too_many_requests",
+        "conflict",
+    }
+)
+"""Refusals that tell of security; the others are mistakes of shape."""
+
+RETRY_SECONDS = 2
+SAMPLED_PER_MINUTE = 10
+
+log = logging.getLogger("gatepost.refusals")
+
+Render = Callable[[GatepostError, str], dict[str, object]]
+
+
+def render_seed(error: GatepostError, event_id: str) -> dict[str, object]:
+    """A refusal in the words of the seed's routes."""
+    return {
+        "success": False,
+        "error": error.code,
+        "message": error.description,
+        "event_id": event_id,
+        **error.extra,
+    }
+
+
+def render_oauth(error: GatepostError, event_id: str) -> dict[str, object]:
+    """A refusal in the words of RFC 6749 §5.2."""
+    return {"error": error.code, "error_description": error.description, "event_id": event_id, **error.extra}
+
+
+class Refusals:
+    """Answers refusals in a style, and remembers them."""
+
+    def __init__(self, store: Store, clock: Callable[[], int]) -> None:
+        self._store = store
+        self._clock = clock
+        self._sample = Buckets(SAMPLED_PER_MINUTE / 60, SAMPLED_PER_MINUTE)
+        self._left_out: Counter[str] = Counter()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def style(self, render: Render) -> Refuse:
+        """The function that answers refusals with this rendering."""
+
+        async def refuse(request: Request, error: GatepostError) -> Reply:
+            event = error.event or new_id()
+            if not error.event:
+                await self._remember(request, error, event)
+            event_id = render_id("evt", event)
+            headers = [(b"x-event-id", event_id.encode()), *_headers(error)]
+            return json_reply(render(error, event_id), error.status, tuple(headers))
+
+        return refuse
+
+    async def _remember(self, request: Request, error: GatepostError, event: bytes) -> None:
+        caller = request.caller
+        if error.status >= 500:
+            _log(logging.ERROR, request, error, event, 0)
+        elif error.code in RECORDED and caller is not None:
+            _log(logging.INFO, request, error, event, 0)
+            await self._record(caller.org, self._act(request, caller.actor), error, request, event, 0)
+        elif error.code in RECORDED:
+            self._remember_sampled(request, error, event)
+
+    def _remember_sampled(self, request: Request, error: GatepostError, event: bytes) -> None:
+        if self._sample.take(error.code):
+            self._left_out[error.code] += 1
+            return
+        count = self._left_out.pop(error.code, 0)
+        _log(logging.INFO, request, error, event, count)
+        # Nobody waits for this one: its answer must not tell by its time whether it was recorded.
+        recording = self._record(error.org or INSTANCE, self._act(request, "anonymous"), error, request, event, count)
+        task = asyncio.create_task(recording)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _act(self, request: Request, actor: str) -> Act:
+        return Act(self._clock(), actor, request.address)
+
+    async def _record(
+        self, org: bytes, act: Act, error: GatepostError, request: Request, event: bytes, left_out: int
+    ) -> None:
+        detail: dict[str, object] = {"path": request.path, "why": error.detail or error.description, **error.extra}
+        if left_out:
+            detail["left_out_before"] = left_out
+        text = orjson.dumps(detail).decode()
+        try:
+            await self._store.ask(record(org, "request.refused", act, result=error.code, detail=text, id=event))
+        except StoreUnavailableError:
+            log.warning("A refusal could not be recorded", extra={"event_id": render_id("evt", event)})
+
+
+def _headers(error: GatepostError) -> list[Header]:
+    headers: list[Header] = []
+    if error.scheme:
+        headers.append((b"www-authenticate", _challenge(error.scheme)))
+    if error.code == "too_many_requests":
+        headers.append((b"retry-after", str(error.extra.get("retry_after", 1)).encode()))
+    if error.code == "temporarily_unavailable":
+        headers.append((b"retry-after", str(RETRY_SECONDS).encode()))
+    if error.code == "method_not_allowed":
+        headers.append((b"allow", str(error.extra["allow"]).encode()))
+    if error.code in ("payload_too_large", "headers_too_large", "unsupported_media_type"):
+        headers.append((b"connection", b"close"))
+    return headers
+
+
+def _challenge(scheme: str) -> bytes:
+    name, _, rest = scheme.partition(" ")
+    return f'{name} realm="gatepost"{", " + rest if rest else ""}'.encode()
+
+
+def _log(level: int, request: Request, error: GatepostError, event: bytes, count: int) -> None:
+    log.log(
+        level,
+        "Refused",
+        extra={
+            "event_id": render_id("evt", event),
+            "code": error.code,
+            "detail": error.detail,
+            "path": request.path,
+            "address": request.address,
+            "count": count,
+        },
+    )

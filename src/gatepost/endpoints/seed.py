@@ -1,0 +1,95 @@
+"""The four routes of the seed, in its JSON: auth_token, save, verify, refresh."""
+
+from gatepost.errors import OAuthError
+from gatepost.flows.callers import Caller, authenticate_key, check_in_org
+from gatepost.flows.clients import get_auth_token, save_client
+from gatepost.flows.instance import Instance
+from gatepost.flows.token import TokenPair, refresh
+from gatepost.flows.verify import VerifyAsk, verify
+from gatepost.secrets import render_id
+from gatepost.store.events import Act
+from gatepost.web.json_body import parse_json_object, take_text
+from gatepost.web.limits import Buckets
+from gatepost.web.message import Reply, Request, json_reply
+
+
+class Seed:
+    """The handlers of the four routes."""
+
+    def __init__(self, instance: Instance, by_key: Buckets) -> None:
+        self._instance = instance
+        self._by_key = by_key
+
+    async def auth_token(self, request: Request) -> Reply:
+        caller = await self._caller(request)
+        act = Act(self._instance.clock(), caller.actor, request.address)
+        return json_reply({"auth_token": await get_auth_token(self._instance, check_in_org(caller), act)})
+
+    async def save(self, request: Request) -> Reply:
+        caller = await self._caller(request)
+        content = _content(request)
+        redirect_uri = take_text(content, "redirection_url", required=True) or ""
+        saved = await save_client(
+            self._instance,
+            caller,
+            take_text(content, "client_id"),
+            redirect_uri,
+            take_text(content, "name"),
+            request.address,
+        )
+        result = {
+            "client_id": saved.client_id,
+            "redirection_url": saved.redirect_uri,
+            "name": saved.name,
+            "auth_token": saved.auth_token,
+            "is_new": saved.is_new,
+        }
+        message = "Auth token saved successfully"
+        return json_reply({"success": True, "message": message, "result": result}, 201 if saved.changed else 200)
+
+    async def verify(self, request: Request) -> Reply:
+        caller = await self._caller(request)
+        content = _content(request)
+        ask = VerifyAsk(
+            client_id=take_text(content, "client_id", required=True) or "",
+            redirect_uri=take_text(content, "redirection_url", required=True) or "",
+            user_id=take_text(content, "user_id"),
+            scope=take_text(content, "scope"),
+            resource=take_text(content, "resource"),
+        )
+        pair = await verify(self._instance, caller, ask, request.address)
+        return _render_pair("Auth token verified successfully", pair)
+
+    async def refresh(self, request: Request) -> Reply:
+        token = take_text(_content(request), "refresh_token", required=True) or ""
+        pair = await refresh(self._instance, token, request.address)
+        return _render_pair("Access token refreshed successfully", pair)
+
+    async def _caller(self, request: Request) -> Caller:
+        caller = await authenticate_key(self._instance, request.header(b"authorization"))
+        request.caller = caller
+        if caller.key:
+            wait = self._by_key.take(caller.key.id)
+            if wait:
+                key = render_id("key", caller.key.id)
+                raise OAuthError("too_many_requests", f"{key} asks too often. Wait {wait} seconds.", retry_after=wait)
+        return caller
+
+
+def _content(request: Request) -> dict[str, object]:
+    request.check_media_type("application/json")
+    return parse_json_object(request.body)
+
+
+def _render_pair(message: str, pair: TokenPair) -> Reply:
+    return json_reply(
+        {
+            "success": True,
+            "message": message,
+            "access_token": pair.access_token,
+            "refresh_token": pair.refresh_token,
+            "token_type": "Bearer",
+            "expires_in": pair.expires_in,
+            "scope": pair.scope,
+        }
+    )

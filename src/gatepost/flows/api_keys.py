@@ -1,0 +1,63 @@
+"""API keys of organizations: made and shown once, listed, revoked."""
+
+import os
+from typing import NamedTuple
+
+from gatepost.errors import GatepostError
+from gatepost.flows.callers import DEFAULT_POWERS, INSTANCE_POWERS, POWERS
+from gatepost.flows.instance import Instance, fresh_epoch
+from gatepost.oauth.client_metadata import check_name
+from gatepost.records import ApiKey
+from gatepost.secrets import API_KEY, Secret, new_id, parse_id, render_text
+from gatepost.store.events import Act
+from gatepost.store.keys import make_key
+from gatepost.store.question import INSTANCE
+from gatepost.store.revocations import revoke_key
+
+
+class FreshKey(NamedTuple):
+    """A key just made, with the text that is shown once and never again."""
+
+    record: ApiKey
+    text: Secret
+
+
+async def create_key(
+    instance: Instance, org: bytes, name: str, scopes: tuple[str, ...] | None, expires_at: int | None, act: Act
+) -> FreshKey:
+    """Make an API key. `scopes` None gives the usual ones. `org` INSTANCE makes a key that serves every organization.
+
+    Raises `invalid_scope` for a scope that such a key cannot have.
+    """
+    possible = INSTANCE_POWERS if org == INSTANCE else POWERS
+    chosen = scopes if scopes is not None else tuple(power for power in DEFAULT_POWERS if power in possible)
+    unknown = [scope for scope in chosen if scope not in possible]
+    if unknown or not chosen:
+        raise GatepostError(
+            "invalid_scope",
+            f"An API key cannot have: {' '.join(unknown) or 'no scope at all'}.",
+            fix=f"choose from {' '.join(possible)}",
+        )
+    key_id = new_id()
+    payload = org + key_id + os.urandom(32)
+    record = ApiKey(
+        org=org,
+        id=key_id,
+        name=check_name(name),
+        scopes=" ".join(dict.fromkeys(chosen)),
+        secret_hash=instance.keyring.hash_secret(payload),
+        key_version=instance.keyring.current,
+        created_at=act.at,
+        expires_at=expires_at,
+        revoked_at=None,
+        org_disabled_at=None,
+    )
+    await instance.store.ask(make_key(record, fresh_epoch(), act))
+    return FreshKey(record, Secret(render_text(API_KEY, payload)))
+
+
+async def end_key(instance: Instance, org: bytes, key: str, act: Act, *, keep_grants: bool) -> None:
+    """Revoke a key and, unless kept, the grants it made. Raises `not_found` when there is no live one with this id."""
+    raw = parse_id("key", key)
+    if raw is None or not await instance.store.ask(revoke_key(org, raw, act, keep_grants=keep_grants)):
+        raise GatepostError("not_found", f"There is no live API key {key} here.", fix="gatepost key list --org ORG")

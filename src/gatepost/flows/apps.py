@@ -1,0 +1,120 @@
+"""Apps: made, changed, disabled, deleted; and their secrets, several side by side so that rotation needs no downtime."""
+
+import os
+from typing import NamedTuple
+
+from gatepost.errors import GatepostError
+from gatepost.flows.instance import Instance, fresh_epoch
+from gatepost.oauth.client_metadata import (
+    AUTH_METHODS,
+    KINDS,
+    PROFILES,
+    PUBLIC_KINDS,
+    check_client_id,
+    check_name,
+    new_client_id,
+)
+from gatepost.oauth.redirects import check_redirect_uri
+from gatepost.oauth.scope import parse_scope
+from gatepost.records import App, AppSecret
+from gatepost.secrets import CLIENT_SECRET, Secret, new_id, parse_id, render_text
+from gatepost.store.apps import Taken, add_secret, delete_secret, make_app
+from gatepost.store.events import Act
+
+
+class NewApp(NamedTuple):
+    """What an app is made of. None leaves a choice to its kind or to the server's settings."""
+
+    name: str
+    kind: str = "web"
+    client_id: str | None = None
+    redirect_uris: tuple[str, ...] = ()
+    scope: str = ""
+    profile: str = "oauth21"
+    auth_method: str | None = None
+    grant_types: str = ""
+    default_resource: str | None = None
+    access_ttl: int | None = None
+    grant_idle_ttl: int | None = None
+    grant_ttl: int | None = None
+    retry_window: int | None = None
+
+
+class FreshSecret(NamedTuple):
+    """A secret just made, with the text that is shown once and never again."""
+
+    record: AppSecret
+    text: Secret
+
+
+async def create_app(instance: Instance, org: bytes, new: NewApp, act: Act) -> tuple[App, FreshSecret | None]:
+    """Make an app, and its first secret if its kind can keep one.
+
+    Raises `invalid_request`, `invalid_scope`, and `conflict` when the client_id is taken.
+    """
+    app = checked_app(org, new, act.at)
+    outcome = await instance.store.ask(make_app(app, new.redirect_uris, fresh_epoch(), act))
+    if isinstance(outcome, Taken) or not outcome.app_is_new:
+        raise GatepostError(
+            "conflict", f"The client_id {app.client_id} is taken.", fix="choose another, or leave it out"
+        )
+    secret = None if app.is_public else await create_secret(instance, app, None, act)
+    return app, secret
+
+
+def checked_app(org: bytes, new: NewApp, now: int) -> App:
+    """The app that would be made. Raises `invalid_request`, `invalid_scope`."""
+    for value, allowed, field in ((new.kind, KINDS, "kind"), (new.profile, PROFILES, "profile")):
+        if value not in allowed:
+            raise GatepostError("invalid_request", f"{field} {value} is none of {', '.join(allowed)}.", field=field)
+    method = new.auth_method or ("none" if new.kind in PUBLIC_KINDS else None)
+    if method not in (None, *AUTH_METHODS):
+        raise GatepostError(
+            "invalid_request", f"auth_method {method} is none of {', '.join(AUTH_METHODS)}.", field="auth_method"
+        )
+    if new.kind in PUBLIC_KINDS and method != "none":
+        raise GatepostError("invalid_request", f"A {new.kind} app cannot keep a secret.", field="auth_method")
+    for uri in new.redirect_uris:
+        check_redirect_uri(uri, new.kind)
+    return App(
+        org=org,
+        client_id=check_client_id(new.client_id) if new.client_id else new_client_id(),
+        name=check_name(new.name),
+        kind=new.kind,
+        profile=new.profile,
+        auth_method=method,
+        grant_types=new.grant_types,
+        scope=" ".join(parse_scope(new.scope)),
+        default_resource=new.default_resource,
+        access_ttl=new.access_ttl,
+        grant_idle_ttl=new.grant_idle_ttl,
+        grant_ttl=new.grant_ttl,
+        retry_window=new.retry_window,
+        disabled_at=None,
+        created_at=now,
+        org_disabled_at=None,
+    )
+
+
+async def create_secret(
+    instance: Instance, app: App, expires_at: int | None, act: Act, *, text: Secret | None = None
+) -> FreshSecret:
+    """Give an app one more secret: a fresh one, or `text` that it brings from elsewhere. Raises `invalid_request`."""
+    if app.is_public:
+        raise GatepostError(
+            "invalid_request", f"{app.client_id} is a public app: it cannot keep a secret and has none."
+        )
+    text = text or Secret(render_text(CLIENT_SECRET, os.urandom(32)))
+    secret_hash = instance.keyring.hash_secret(text.reveal().encode())
+    record = AppSecret(new_id(), secret_hash, instance.keyring.current, text.reveal()[-4:], act.at, expires_at, None)
+    await instance.store.ask(add_secret(app.org, app.client_id, record, act))
+    return FreshSecret(record, text)
+
+
+async def drop_secret(instance: Instance, app: App, secret: str, act: Act) -> None:
+    """Delete one of an app's secrets. Raises `not_found`."""
+    raw = parse_id("sec", secret)
+    if raw is None or not await instance.store.ask(delete_secret(app.org, app.client_id, raw, act)):
+        raise GatepostError(
+            "not_found", f"{app.client_id} has no secret {secret}.", fix=f"gatepost app secret list {app.client_id}"
+        )

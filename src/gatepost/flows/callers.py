@@ -1,0 +1,134 @@
+"""Who calls: an organization's API key, or an app with its secret. Identity first, then possession, then liveness."""
+
+import hmac
+from typing import NamedTuple
+
+from gatepost.errors import GatepostError, OAuthError
+from gatepost.flows.instance import Instance
+from gatepost.oauth.client_auth import ClientClaim
+from gatepost.records import ApiKey, App, AppSecret
+from gatepost.secrets import API_KEY, parse_text, render_id
+from gatepost.store.apps import find_app, list_secrets, note_secret_used
+from gatepost.store.keys import find_key
+from gatepost.store.orgs import find_owner
+from gatepost.store.question import INSTANCE
+
+POWERS = (
+    "apps:read",
+    "apps:write",
+    "tokens:issue",
+    "tokens:introspect",
+    "grants:read",
+    "grants:revoke",
+    "users:act",
+)
+DEFAULT_POWERS = POWERS[:-1]
+INSTANCE_POWERS = ("tokens:introspect", "grants:read", "grants:revoke")
+"""What a key that belongs to no organization may do: nothing that would need one."""
+
+_NOBODY = ApiKey(INSTANCE, bytes(16), "", "", b"", 0, 0, None, None, None)
+
+
+class Caller(NamedTuple):
+    """Somebody who has proved who they are: an API key, or an app. `app` is None for a key, `key` None for an app."""
+
+    org: bytes
+    key: ApiKey | None
+    app: App | None
+
+    @property
+    def actor(self) -> str:
+        """How events name the caller."""
+        if self.key:
+            return render_id("key", self.key.id)
+        return f"app:{self.app.client_id}" if self.app else ""
+
+
+async def authenticate_key(instance: Instance, authorization: str | None) -> Caller:
+    """The API key behind a Bearer header. Raises `invalid_token`, in one way for every kind of wrong key."""
+    scheme, _, text = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer" or not text:
+        raise OAuthError(
+            "invalid_token", "Send an organization's API key: Authorization: Bearer gp_key_…", scheme="Bearer"
+        )
+    payload = parse_text(API_KEY, text.strip())
+    if payload is None or len(payload) != 64:
+        raise _no_key("it is not an API key of ours")
+    org, key_id = payload[:16], payload[16:32]
+    key = await instance.store.read(find_key(org, key_id)) or _NOBODY
+    if not hmac.compare_digest(instance.keyring.hash_secret(payload, key.key_version), key.secret_hash):
+        raise _no_key("no such key")
+    if key.revoked_at is not None:
+        raise _no_key("revoked")
+    if key.expires_at is not None and instance.clock() >= key.expires_at:
+        raise _no_key("expired")
+    if key.org_disabled_at is not None:
+        raise _no_key("its organization is disabled")
+    return Caller(org, key, None)
+
+
+def check_power(caller: Caller, power: str) -> None:
+    """Raises `insufficient_scope` unless the caller has this power, in an organization."""
+    if caller.key is None or not caller.key.may(power):
+        raise OAuthError("insufficient_scope", f"This API key lacks the scope {power}.", scope=power)
+
+
+def check_in_org(caller: Caller) -> bytes:
+    """The caller's organization. Raises `insufficient_scope` for a key that belongs to none."""
+    if caller.org == INSTANCE:
+        raise OAuthError("insufficient_scope", "This API key serves every organization; use a key of the one you mean.")
+    return caller.org
+
+
+async def authenticate_app(instance: Instance, claim: ClientClaim, *, allow_public: bool) -> Caller:
+    """The app behind a claim. Raises `invalid_client`, in one way for unknown, disabled and wrong."""
+    owner = await instance.store.read(find_owner("client_id", claim.client_id))
+    app = await instance.store.read(find_app(owner, claim.client_id)) if owner else None
+    if app is None:
+        raise _no_app(claim, "unknown")
+    if claim.method == "none":
+        if not (allow_public and app.is_public):
+            raise _no_app(claim, "it sent no secret")
+    else:
+        await _check_secret(instance, app, claim)
+    if app.disabled_at is not None or app.org_disabled_at is not None:
+        raise _no_app(claim, "disabled")
+    return Caller(app.org, None, app)
+
+
+async def _check_secret(instance: Instance, app: App, claim: ClientClaim) -> None:
+    if app.auth_method not in (None, claim.method):
+        raise _no_app(claim, f"it is registered for {app.auth_method} and used {claim.method}")
+    now = instance.clock()
+    for secret in await instance.store.read(list_secrets(app.org, app.client_id)):
+        if _matches(instance, secret, claim) and (secret.expires_at is None or now < secret.expires_at):
+            if secret.last_used_at is None or secret.last_used_at < now - 3600:
+                await instance.store.ask(note_secret_used(app.org, app.client_id, secret.id, now))
+            return
+    raise _no_app(claim, "wrong secret")
+
+
+def _matches(instance: Instance, secret: AppSecret, claim: ClientClaim) -> bool:
+    return any(
+        hmac.compare_digest(
+            instance.keyring.hash_secret(each.reveal().encode(), secret.key_version), secret.secret_hash
+        )
+        for each in claim.secrets
+    )
+
+
+def _no_key(why: str) -> GatepostError:
+    return OAuthError(
+        "invalid_token",
+        "The API key is unknown, expired or revoked.",
+        detail=why,
+        scheme="Bearer",
+        error="invalid_token",
+    )
+
+
+def _no_app(claim: ClientClaim, why: str) -> GatepostError:
+    scheme = {"client_secret_basic": "Basic"}.get(claim.method, "")
+    return OAuthError(
+        "invalid_client", "The app is unknown, disabled, or its secret is wrong.", detail=why, scheme=scheme
+    )

@@ -1,0 +1,67 @@
+"""An organization's auth_token and its saved clients: the first two routes of the seed."""
+
+import secrets
+import string
+from typing import NamedTuple
+
+from gatepost.errors import OAuthError
+from gatepost.flows.callers import Caller, check_in_org, check_power
+from gatepost.flows.instance import Instance, fresh_epoch
+from gatepost.oauth.client_metadata import check_client_id, check_name, new_client_id
+from gatepost.oauth.redirects import check_redirect_uri
+from gatepost.records import App
+from gatepost.store.apps import Taken, find_app, save_pair
+from gatepost.store.events import Act
+from gatepost.store.orgs import give_auth_token
+
+AUTH_TOKEN_LENGTH = 14
+
+_ALPHABET = string.ascii_letters + string.digits
+
+
+class SavedClient(NamedTuple):
+    """A saved client as the seed's second route answers it. `changed` is False when all was there already."""
+
+    client_id: str
+    redirect_uri: str
+    name: str
+    auth_token: str
+    is_new: bool
+    changed: bool
+
+
+async def get_auth_token(instance: Instance, org: bytes, act: Act) -> str:
+    """The organization's auth_token, made on the first call. An identifier: it opens nothing."""
+    while True:
+        candidate = "".join(secrets.choice(_ALPHABET) for _ in range(AUTH_TOKEN_LENGTH))
+        token = await instance.store.ask(give_auth_token(org, candidate, act))
+        if token is not None:
+            return token
+
+
+async def save_client(
+    instance: Instance, caller: Caller, client_id: str | None, redirect_uri: str, name: str | None, address: str
+) -> SavedClient:
+    """Save the pair for the organization, making the app if it is new.
+
+    Raises `insufficient_scope`, `invalid_request`, and `conflict` when the client_id is another organization's.
+    """
+    check_power(caller, "apps:write")
+    org = check_in_org(caller)
+    client_id = new_client_id() if client_id is None else check_client_id(client_id)
+    check_redirect_uri(redirect_uri)
+    name = check_name(name) if name else client_id
+    act = Act(instance.clock(), caller.actor, address)
+    app = App(
+        *(org, client_id, name, "web", "oauth21", None, "", "", None, None, None, None, None, None),
+        created_at=act.at,
+        org_disabled_at=None,
+    )
+    saved = await instance.store.ask(save_pair(app, redirect_uri, fresh_epoch(), act))
+    if isinstance(saved, Taken):
+        raise OAuthError("conflict", "This client_id belongs to another organization. Choose another, or send none.")
+    kept = await instance.store.read(find_app(org, client_id)) or app
+    token = await get_auth_token(instance, org, act)
+    return SavedClient(
+        client_id, redirect_uri, kept.name, token, saved.app_is_new, changed=saved.app_is_new or saved.uri_is_new
+    )

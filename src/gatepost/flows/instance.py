@@ -1,0 +1,30 @@
+"""What every verb stands on: the store, the keys, the policy and the clock of one running Gatepost."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gatepost.flows.signing import SigningRing
+from gatepost.secrets import Keyring
+from gatepost.settings import TokenSettings
+from gatepost.store.question import Store
+
+
+def wall_clock() -> int:
+    """Seconds since the epoch, UTC."""
+    return int(time.time())
+
+
+def fresh_epoch() -> int:
+    """Where a new count of revocations starts: microseconds, so that no thing made again starts where the old one stood."""
+    return time.time_ns() // 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    store: Store
+    keyring: Keyring
+    signing: SigningRing
+    issuer: str
+    tokens: TokenSettings
+    clock: Callable[[], int] = wall_clock

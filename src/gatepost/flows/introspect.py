@@ -1,0 +1,89 @@
+"""Introspection: whether a token is good now, told to whom it concerns. RFC 7662."""
+
+from typing import Any
+
+from gatepost.errors import OAuthError
+from gatepost.flows.callers import Caller
+from gatepost.flows.instance import Instance
+from gatepost.jose import MAX_TOKEN
+from gatepost.oauth.access_token import describe_access_token, describe_refresh_token
+from gatepost.oauth.gate import retry_window, why_dead
+from gatepost.oauth.refresh_token import is_authentic, parse_refresh_token
+from gatepost.records import UNTIL_USED, Grant
+from gatepost.secrets import REFRESH_TOKEN, parse_id
+from gatepost.store.grants import find_grant
+from gatepost.store.question import INSTANCE
+from gatepost.store.resources import is_served_by
+
+INACTIVE: dict[str, Any] = {"active": False}
+
+REMEMBERED = 4096
+
+
+class VerifiedTokens:
+    """Signatures that were checked before, so that checking a token again costs no signature. Bounded; oldest out first."""
+
+    def __init__(self) -> None:
+        self._claims: dict[str, dict[str, Any]] = {}
+
+    async def open(self, instance: Instance, token: str) -> dict[str, Any] | None:
+        """The claims of an access token of ours; None for any other text. Says nothing about whether it is live."""
+        claims = self._claims.get(token)
+        if claims is None and len(token) <= MAX_TOKEN:
+            claims = await instance.signing.open_access_token(token)
+            if claims is not None:
+                if len(self._claims) >= REMEMBERED:
+                    del self._claims[next(iter(self._claims))]
+                self._claims[token] = claims
+        return claims
+
+
+async def introspect(instance: Instance, verified: VerifiedTokens, caller: Caller, token: str) -> dict[str, Any]:
+    """The introspection answer. Whoever a token does not concern gets the same answer as for a dead one."""
+    if caller.key is not None and not caller.key.may("tokens:introspect"):
+        raise OAuthError(
+            "insufficient_scope", "This API key lacks the scope tokens:introspect.", scope="tokens:introspect"
+        )
+    if token.startswith(REFRESH_TOKEN):
+        return await _introspect_refresh_token(instance, caller, token)
+    claims = await verified.open(instance, token)
+    now = instance.clock()
+    if claims is None or now >= claims["exp"] or claims["iss"] != instance.issuer:
+        return INACTIVE
+    org, grant_id = parse_id("org", claims["org"]), parse_id("gnt", claims["gid"])
+    if org is None or grant_id is None:
+        return INACTIVE
+    grant = await instance.store.read(find_grant(org, grant_id))
+    if why_dead(grant, now) or not await _concerns(instance, caller, org, claims["client_id"], claims["aud"]):
+        return INACTIVE
+    return describe_access_token(claims)
+
+
+async def _introspect_refresh_token(instance: Instance, caller: Caller, token: str) -> dict[str, Any]:
+    claim = parse_refresh_token(token)
+    grant = await instance.store.read(find_grant(claim.org, claim.grant))
+    now = instance.clock()
+    if grant is None or not is_authentic(claim, grant.salt, instance.keyring) or why_dead(grant, now):
+        return INACTIVE
+    if not _would_answer(grant, claim.generation, instance.tokens.retry_window, now):
+        return INACTIVE
+    if not await _concerns(instance, caller, grant.org, grant.client_id, ""):
+        return INACTIVE
+    return describe_refresh_token(grant, instance.issuer)
+
+
+def _would_answer(grant: Grant, generation: int, default: int | None, now: int) -> bool:
+    """Whether a refresh with this generation would be answered."""
+    if generation != grant.generation - 1:
+        return generation >= grant.generation
+    window = retry_window(grant, default)
+    return window == UNTIL_USED or now - grant.rotated_at <= window
+
+
+async def _concerns(instance: Instance, caller: Caller, org: bytes, client_id: str, audience: str) -> bool:
+    """A key sees its organization's tokens; an app sees its own, and those for the API that it is."""
+    if caller.org not in (org, INSTANCE):
+        return False
+    if caller.app is None or caller.app.client_id == client_id:
+        return True
+    return bool(audience) and await instance.store.read(is_served_by(org, audience, caller.app.client_id))

@@ -1,0 +1,45 @@
+"""One-time sign-in links: sealed, so nothing is stored until one is used up."""
+
+from typing import NamedTuple
+
+from gatepost.flows.instance import Instance
+from gatepost.records import Member, Org
+from gatepost.secrets import SIGN_IN_LINK, Secret, new_id, parse_text, render_text
+from gatepost.store.orgs import find_org
+from gatepost.store.people import find_member, spend
+
+LINK_TTL = 900
+"""Seconds a link is good for."""
+
+_PURPOSE = b"sign-in link"
+
+
+class Opened(NamedTuple):
+    """Whom a link stood for."""
+
+    org: Org
+    member: Member
+
+
+def create_link(instance: Instance, org: bytes, user_id: bytes) -> Secret:
+    """The URL of a link that stands for a member of an organization, once, for a quarter of an hour."""
+    expires_at = instance.clock() + LINK_TTL
+    plain = new_id() + org + user_id + expires_at.to_bytes(8, "big")
+    text = render_text(SIGN_IN_LINK, instance.keyring.seal(_PURPOSE, plain))
+    return Secret(f"{instance.issuer.rstrip('/')}/login?link={text}")
+
+
+async def open_link(instance: Instance, text: str) -> Opened | None:
+    """Use a link up. None when it is not ours, expired, used before, or its person is no active member any more."""
+    sealed = parse_text(SIGN_IN_LINK, text)
+    plain = instance.keyring.unseal(_PURPOSE, sealed) if sealed else None
+    if plain is None:
+        return None
+    link_id, org_id, user_id, expires_at = plain[:16], plain[16:32], plain[32:48], int.from_bytes(plain[48:], "big")
+    now = instance.clock()
+    if now >= expires_at or not await instance.store.ask(spend("link", link_id, expires_at, now)):
+        return None
+    org, member = await instance.store.read(find_org(org_id)), await instance.store.read(find_member(org_id, user_id))
+    if org is None or member is None or org.disabled_at is not None or member.disabled_at is not None:
+        return None
+    return Opened(org, member)

@@ -1,0 +1,36 @@
+"""Organizations: made, listed, disabled. What is disabled is refused at once; enabling brings it back."""
+
+from gatepost.errors import GatepostError
+from gatepost.flows.instance import Instance, fresh_epoch
+from gatepost.oauth.client_metadata import check_name
+from gatepost.records import Org
+from gatepost.secrets import new_id, parse_id
+from gatepost.store.events import Act
+from gatepost.store.orgs import find_org, list_orgs, make_org, set_org_disabled
+
+
+async def create_org(instance: Instance, name: str, act: Act) -> Org:
+    """Make an organization. Raises `invalid_request` for a name that would not show."""
+    return await instance.store.ask(make_org(new_id(), check_name(name), fresh_epoch(), act))
+
+
+async def get_org(instance: Instance, text: str) -> Org:
+    """The organization with this id, or with this name if only one has it. Raises `not_found`, `conflict`."""
+    org_id = parse_id("org", text)
+    if org_id:
+        org = await instance.store.read(find_org(org_id))
+        if org:
+            return org
+    named = [org for org in await instance.store.read(list_orgs()) if org.name == text]
+    if not named:
+        raise GatepostError("not_found", f"There is no organization {text}.", fix="gatepost org list")
+    if len(named) > 1:
+        raise GatepostError(
+            "conflict", f"{len(named)} organizations are named {text}.", fix="use the id, as in gatepost org list"
+        )
+    return named[0]
+
+
+async def set_disabled(instance: Instance, org: Org, disabled: bool, act: Act) -> None:
+    """Disable or enable an organization; everything of it is refused from now on, or answered again."""
+    await instance.store.ask(set_org_disabled(org.id, disabled, act))

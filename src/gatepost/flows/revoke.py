@@ -1,0 +1,39 @@
+"""Revocation by token: it ends the grant, and so every token of it. RFC 7009."""
+
+from gatepost.errors import OAuthError
+from gatepost.flows.callers import Caller
+from gatepost.flows.instance import Instance
+from gatepost.flows.introspect import VerifiedTokens
+from gatepost.oauth.refresh_token import is_authentic, parse_refresh_token
+from gatepost.records import Grant
+from gatepost.secrets import REFRESH_TOKEN, parse_id
+from gatepost.store.events import Act
+from gatepost.store.grants import find_grant
+from gatepost.store.question import INSTANCE
+from gatepost.store.revocations import revoke_grant
+
+
+async def revoke(instance: Instance, verified: VerifiedTokens, caller: Caller, token: str, address: str) -> None:
+    """End the grant behind a token, durably. A token nobody knows is no fault; one of another app raises `invalid_grant`."""
+    if caller.key is not None and not caller.key.may("grants:revoke"):
+        raise OAuthError("insufficient_scope", "This API key lacks the scope grants:revoke.", scope="grants:revoke")
+    grant = await _find_grant(instance, verified, token)
+    if grant is None or caller.org not in (grant.org, INSTANCE):
+        return
+    if caller.app is not None and caller.app.client_id != grant.client_id:
+        raise OAuthError("invalid_grant", "This token belongs to another app; nothing was revoked.")
+    act = Act(instance.clock(), caller.actor, address)
+    await instance.store.ask(revoke_grant(grant.org, grant.id, act))
+
+
+async def _find_grant(instance: Instance, verified: VerifiedTokens, token: str) -> Grant | None:
+    """The grant that an authentic token of either kind belongs to, however old the token is."""
+    if token.startswith(REFRESH_TOKEN):
+        claim = parse_refresh_token(token)
+        grant = await instance.store.read(find_grant(claim.org, claim.grant))
+        return grant if grant and is_authentic(claim, grant.salt, instance.keyring) else None
+    claims = await verified.open(instance, token)
+    if claims is None:
+        return None
+    org, grant_id = parse_id("org", claims["org"]), parse_id("gnt", claims["gid"])
+    return await instance.store.read(find_grant(org, grant_id)) if org and grant_id else None

@@ -1,0 +1,118 @@
+"""The signing keys at work: loaded once, looked at again twice a second, rotated without a failed verification.
+
+A key is published as `next` for at least the time that verifiers may keep the JWKS, so when it becomes active they have
+it; it stays published as `retired` until the last token it signed has expired. Other processes rotate too: the ring
+notices within half a second, and until then signs with a key that is still published.
+"""
+
+import time
+from typing import Any
+
+from gatepost.errors import GatepostError
+from gatepost.jose import SigningKey, VerifyingKey
+from gatepost.records import SigningKeyRecord
+from gatepost.secrets import Keyring
+from gatepost.store.events import Act
+from gatepost.store.question import Store
+from gatepost.store.signing_keys import list_signing_keys, make_first_keys, rotate_keys
+
+LOOK_AGAIN_SECONDS = 0.5
+SKEW = 60
+"""How much longer than its last token a retired key stays published."""
+
+_WRAP = b"signing key"
+
+
+class SigningRing:
+    """The instance's signing keys, opened."""
+
+    def __init__(self, store: Store, keyring: Keyring) -> None:
+        self._store = store
+        self._keyring = keyring
+        self._opened: dict[str, SigningKey] = {}
+        self._active: SigningKey | None = None
+        self._by_head: dict[bytes, VerifyingKey] = {}
+        self._jwks: tuple[dict[str, str], ...] = ()
+        self._look_at = 0.0
+
+    async def active(self) -> SigningKey:
+        """The key to sign with now."""
+        if time.monotonic() >= self._look_at:
+            await self.look()
+        assert self._active is not None
+        return self._active
+
+    async def published(self) -> tuple[dict[str, str], ...]:
+        """The JWKs that verifiers should know now; the same object until they change."""
+        if time.monotonic() >= self._look_at:
+            await self.look()
+        return self._jwks
+
+    async def open_access_token(self, token: str) -> dict[str, Any] | None:
+        """The claims of a token that one of our published keys signed; None for any other text. Checks no claim."""
+        if time.monotonic() >= self._look_at:
+            await self.look()
+        raw = token.encode("ascii", "replace")
+        key = self._by_head.get(raw.partition(b".")[0])
+        if key is None:
+            return None
+        try:
+            return key.open(raw)
+        except ValueError:
+            return None
+
+    async def look(self) -> None:
+        """Read the keys again; only ones never seen before are opened."""
+        records = await self._store.read(list_signing_keys())
+        now = time.time()
+        published = [record for record in records if record.remove_at is None or record.remove_at > now]
+        keys = {record.kid: self._opened.get(record.kid) or self._open(record) for record in published}
+        if keys.keys() != self._opened.keys():
+            self._opened = keys
+            self._by_head = {key.public.head: key.public for key in keys.values()}
+            self._jwks = tuple(key.public.jwk for key in keys.values())
+        self._active = next((keys[record.kid] for record in published if record.state == "active"), None)
+        self._look_at = time.monotonic() + LOOK_AGAIN_SECONDS
+
+    def _open(self, record: SigningKeyRecord) -> SigningKey:
+        der = self._keyring.unseal(_WRAP, record.wrapped, record.kid.encode())
+        if der is None:
+            raise GatepostError(
+                "invalid_configuration",
+                "The instance key does not open this database's signing keys: it is another instance's, or a version is missing.",
+                fix="use the instance key that belongs to this database, from its data directory or backup",
+            )
+        return SigningKey.load(der)
+
+
+async def make_keys_once(store: Store, keyring: Keyring, act: Act) -> None:
+    """Give a new instance its first two keys; one that has keys keeps them."""
+    if not await store.read(list_signing_keys()):
+        await store.ask(make_first_keys(_wrapped(keyring), _wrapped(keyring), act))
+
+
+async def rotate(
+    store: Store, keyring: Keyring, act: Act, *, ttl: int, max_age: int, force: bool
+) -> list[SigningKeyRecord]:
+    """Activate the next key and publish a new one. Raises `conflict` while verifiers may not have seen the next key.
+
+    `ttl` is the longest life of an access token, `max_age` how long verifiers may keep the JWKS.
+    """
+    records = await store.read(list_signing_keys())
+    coming = next(record for record in records if record.state == "next")
+    safe_at = coming.published_at + max_age
+    if act.at < safe_at and not force:
+        raise GatepostError(
+            "conflict",
+            f"The next key was published {act.at - coming.published_at} s ago; verifiers may keep the JWKS for {max_age} s"
+            " and would refuse its tokens.",
+            fix=f"wait {safe_at - act.at} s, or use --force if no verifier keeps the JWKS",
+        )
+    if not await store.ask(rotate_keys(coming.kid, _wrapped(keyring), act.at + ttl + SKEW, act)):
+        raise GatepostError("conflict", "Somebody else rotated the keys just now.", fix="gatepost signing-key list")
+    return await store.read(list_signing_keys())
+
+
+def _wrapped(keyring: Keyring) -> tuple[str, bytes]:
+    key = SigningKey.generate()
+    return key.kid, keyring.seal(_WRAP, key.dump(), key.kid.encode())

@@ -1,0 +1,102 @@
+"""Verifying a client for a caller and issuing its first tokens: the third route of the seed."""
+
+import os
+from typing import NamedTuple
+
+from gatepost.errors import OAuthError
+from gatepost.flows.callers import Caller, check_in_org, check_power
+from gatepost.flows.instance import Instance
+from gatepost.flows.token import TokenPair, mint_pair
+from gatepost.oauth.narrow import narrow
+from gatepost.oauth.redirects import nearest
+from gatepost.records import App
+from gatepost.secrets import new_id, parse_id
+from gatepost.store.apps import find_app, list_redirect_uris
+from gatepost.store.events import Act
+from gatepost.store.grants import NewGrant, find_grant, make_grant
+from gatepost.store.people import find_member
+from gatepost.store.resources import list_resources
+
+
+class VerifyAsk(NamedTuple):
+    """Which app, at which redirect URI, for whom, and how much."""
+
+    client_id: str
+    redirect_uri: str
+    user_id: str | None = None
+    scope: str | None = None
+    resource: str | None = None
+
+
+async def verify(instance: Instance, caller: Caller, ask: VerifyAsk, address: str) -> TokenPair:
+    """Make a grant for the app and answer its first tokens, once it is durable.
+
+    Raises `insufficient_scope`, `invalid_client`, `redirect_uri_mismatch`, `invalid_user`, `invalid_scope`,
+    `invalid_target`.
+    """
+    check_power(caller, "tokens:issue")
+    org = check_in_org(caller)
+    now = instance.clock()
+    app = await _get_app(instance, org, ask)
+    user_id = await _get_user(instance, caller, org, ask.user_id)
+    issue = narrow(app, ask.scope, ask.resource, await instance.store.read(list_resources(org)))
+    new = NewGrant(
+        id=new_id(),
+        client_id=app.client_id,
+        user_id=user_id,
+        key_id=caller.key.id if caller.key else None,
+        scope=issue.scope,
+        resource=issue.resource,
+        salt=os.urandom(16),
+        idle_ttl=app.grant_idle_ttl or instance.tokens.grant_idle_ttl,
+        expires_at=now + (app.grant_ttl or instance.tokens.grant_ttl),
+    )
+    act = Act(now, caller.actor, address, app.client_id, user_id, new.id)
+    made = await instance.store.ask(make_grant(org, new, act))
+    grant = await instance.store.read(find_grant(org, new.id))
+    if not made or grant is None:
+        raise _unknown_client()
+    return await mint_pair(instance, grant, grant.generation, now)
+
+
+async def _get_app(instance: Instance, org: bytes, ask: VerifyAsk) -> App:
+    app = await instance.store.read(find_app(org, ask.client_id))
+    if app is None or app.disabled_at is not None:
+        raise _unknown_client()
+    registered = await instance.store.read(list_redirect_uris(org, ask.client_id))
+    if ask.redirect_uri not in registered:
+        raise _mismatch(ask.redirect_uri, registered)
+    return app
+
+
+async def _get_user(instance: Instance, caller: Caller, org: bytes, user_id: str | None) -> bytes | None:
+    if user_id is None:
+        return None
+    check_power(caller, "users:act")
+    raw = parse_id("usr", user_id)
+    member = await instance.store.read(find_member(org, raw)) if raw else None
+    if member is None or member.disabled_at is not None:
+        raise OAuthError("invalid_user", "There is no such active user in this organization.", field="user_id")
+    return member.id
+
+
+def _unknown_client() -> OAuthError:
+    return OAuthError(
+        "invalid_client", "This organization has no such client, or it is disabled. Save it with POST / first."
+    )
+
+
+def _mismatch(received: str, registered: list[str]) -> OAuthError:
+    best, index = nearest(received, registered)
+    description = (
+        f"The redirection_url is not registered for this client; it first differs from {best} at character {index}."
+        if best
+        else "This client has no redirection_url yet."
+    )
+    return OAuthError(
+        "redirect_uri_mismatch",
+        f"{description} Register it with POST /, or send a registered one.",
+        received=received,
+        registered=registered,
+        first_difference=index,
+    )

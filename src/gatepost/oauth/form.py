@@ -1,0 +1,42 @@
+"""`application/x-www-form-urlencoded`, strictly: duplicates refused, an empty value is an absent one. RFC 6749 §3.2."""
+
+import re
+from urllib.parse import unquote_to_bytes
+
+from gatepost.errors import OAuthError
+
+MAX_FIELDS = 200
+
+_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+
+
+def parse_form(body: bytes) -> dict[str, str]:
+    """The fields of a form. Raises `invalid_request` on a repeated field, a broken escape, or text that is not UTF-8."""
+    fields: dict[str, str] = {}
+    if not body:
+        return fields
+    if body.count(b"&") >= MAX_FIELDS:
+        raise OAuthError("invalid_request", f"The form has more than {MAX_FIELDS} fields.")
+    for pair in body.split(b"&"):
+        raw_name, _, raw_value = pair.partition(b"=")
+        name, value = _decode(raw_name), _decode(raw_value)
+        if name in fields:
+            raise OAuthError("invalid_request", "A field is in the form twice; each may be sent once.", field=name[:64])
+        fields[name] = value
+    return {name: value for name, value in fields.items() if value}
+
+
+def _decode(raw: bytes) -> str:
+    if b"+" in raw:
+        raw = raw.replace(b"+", b" ")
+    if b"%" in raw:
+        if _PERCENT.search(raw):
+            raise OAuthError("invalid_request", "The form has a percent sign without two hex digits behind it.")
+        raw = unquote_to_bytes(raw)
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        raise OAuthError("invalid_request", "The form is not UTF-8.") from None
+    if "\0" in text:
+        raise OAuthError("invalid_request", "The form has a NUL character.")
+    return text

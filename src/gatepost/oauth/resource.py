@@ -1,0 +1,45 @@
+"""Resource indicators: which spelling of a resource is meant. RFC 8707."""
+
+import re
+
+from gatepost.errors import OAuthError
+from gatepost.records import Resource
+
+MAX_LENGTH = 2048
+
+_URI = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(//(?P<host>[^/?\s#@]+))?(?P<rest>[^\s#]*)")
+
+
+def check_resource_uri(uri: str) -> str:
+    """The URI, if it is absolute, has no fragment and no user info, and is ASCII. Raises `invalid_target`."""
+    match = _URI.fullmatch(uri) if uri.isascii() and uri.isprintable() and len(uri) <= MAX_LENGTH else None
+    if not match or not (match["host"] or match["rest"]):
+        raise OAuthError(
+            "invalid_target", "A resource is an absolute URI without a fragment, as in https://api.example.com/v1."
+        )
+    return uri
+
+
+def find_resource(asked: str, registered: list[Resource]) -> Resource:
+    """The registered resource that is meant. Raises `invalid_target`.
+
+    Two spellings are equal when they differ only in the case of scheme and host, or in an empty path against `/`.
+    """
+    meant = _canonical(check_resource_uri(asked))
+    for resource in registered:
+        if _canonical(resource.uri) == meant:
+            return resource
+    known = [resource.uri for resource in registered]
+    raise OAuthError(
+        "invalid_target",
+        "This resource is not registered with the organization.",
+        detail=f"{asked} is not one of {known}",
+    )
+
+
+def _canonical(uri: str) -> str:
+    match = _URI.fullmatch(uri)
+    if not match:
+        return uri
+    host = f"//{match['host'].lower()}" if match["host"] else ""
+    return f"{match['scheme'].lower()}:{host}{match['rest'] if not host or match['rest'] else '/'}"

@@ -1,0 +1,88 @@
+"""Rate limits: token buckets in one number each, bounded in memory."""
+
+import ipaddress
+import math
+import time
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
+
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+MAX_BUCKETS = 50_000
+
+
+class Buckets:
+    """A bucket for each key: `rate` tokens a second flow in, up to `burst`.
+
+    A bucket is kept as the instant at which it would be full again, so an idle one is worth nothing and can be dropped.
+    """
+
+    def __init__(self, rate: float, burst: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._interval = 1 / rate
+        self._slack = burst / rate
+        self._clock = clock
+        self._full_at: dict[object, float] = {}
+
+    def take(self, key: object) -> int:
+        """Take a token. Answers 0, or the seconds after which there is one again."""
+        now = self._clock()
+        full_at = max(self._full_at.pop(key, now), now)
+        wait = full_at + self._interval - now - self._slack
+        self._full_at[key] = full_at + self._interval if wait <= 0 else full_at
+        if len(self._full_at) > MAX_BUCKETS:
+            # Keys move to the end when used, so the first is the one that was quiet for longest.
+            del self._full_at[next(iter(self._full_at))]
+        return math.ceil(wait) if wait > 0 else 0
+
+    def is_empty(self, key: object) -> int:
+        """The seconds until there is a token, without taking one; 0 when there is."""
+        now = self._clock()
+        wait = self._full_at.get(key, now) + self._interval - now - self._slack
+        return math.ceil(wait) if wait > 0 else 0
+
+
+class Unlimited(Buckets):
+    """Limits that are switched off."""
+
+    def __init__(self) -> None:
+        super().__init__(1, 1)
+
+    def take(self, key: object) -> int:
+        return 0
+
+    def is_empty(self, key: object) -> int:
+        return 0
+
+
+def bucket_of(address: str) -> str:
+    """The address as limits count it: IPv6 by /64, an IPv4-mapped one as IPv4."""
+    if ":" not in address:
+        return address
+    try:
+        parsed = ipaddress.IPv6Address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if parsed.ipv4_mapped:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.IPv6Network((parsed, 64), strict=False))
+
+
+def client_address(peer: str, forwarded: Iterable[str], trusted: tuple[Network, ...]) -> str:
+    """Who is asking: the peer, or what a trusted peer says stood before it, hop by hop from the last."""
+    address = peer
+    hops = [hop.strip() for line in forwarded for hop in line.split(",")]
+    while hops and _is_trusted(address, trusted):
+        hop = hops.pop()
+        try:
+            address = str(ipaddress.ip_address(hop))
+        except ValueError:
+            return address
+    return address
+
+
+def _is_trusted(address: str, trusted: tuple[Network, ...]) -> bool:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(parsed in network for network in trusted)

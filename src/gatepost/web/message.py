@@ -1,0 +1,78 @@
+"""A request and a reply, as everything above HTTP sees them."""
+
+from typing import Any, NamedTuple
+
+import orjson
+
+from gatepost.errors import OAuthError
+
+Header = tuple[bytes, bytes]
+
+_CLOSED = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
+JSON: tuple[Header, ...] = (
+    (b"content-type", b"application/json"),
+    (b"cache-control", b"no-store"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    *_CLOSED,
+)
+ANY_ORIGIN: tuple[Header, ...] = (
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", b"WWW-Authenticate, Retry-After, X-Event-Id"),
+)
+EMPTY: tuple[Header, ...] = tuple(header for header in JSON if header[0] != b"content-type")
+
+
+class Request:
+    """One request, its body read and bounded. `caller` is set once somebody has proved who they are."""
+
+    __slots__ = ("address", "body", "caller", "headers", "method", "path", "query")
+
+    def __init__(
+        self, method: str, path: str, query: bytes, headers: dict[bytes, bytes], address: str, body: bytes = b""
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.query = query
+        self.headers = headers
+        self.address = address
+        self.body = body
+        self.caller: Any = None
+
+    def header(self, name: bytes) -> str | None:
+        """A header's value. Raises `invalid_request` when it is not ASCII."""
+        value = self.headers.get(name)
+        if value is None:
+            return None
+        if not value.isascii():
+            raise OAuthError("invalid_request", f"The header {name.decode()} is not ASCII.")
+        return value.decode()
+
+    def check_media_type(self, wanted: str) -> None:
+        """Raises `unsupported_media_type` unless the body says it is what this route reads."""
+        given = self.headers.get(b"content-type", b"")
+        if given.partition(b";")[0].strip().lower() != wanted.encode():
+            raise OAuthError("unsupported_media_type", f"Send the body with Content-Type: {wanted}.")
+
+    @property
+    def wants_page(self) -> bool:
+        """Whether a browser is asking, for a person to read."""
+        return b"text/html" in self.headers.get(b"accept", b"")
+
+
+class Reply(NamedTuple):
+    status: int
+    headers: tuple[Header, ...]
+    body: bytes
+
+
+def json_reply(content: object, status: int = 200, extra: tuple[Header, ...] = ()) -> Reply:
+    """An answer that is never cached."""
+    return Reply(status, (*JSON, *extra), orjson.dumps(content))
+
+
+def empty_reply(extra: tuple[Header, ...] = ()) -> Reply:
+    """200 without a body and without a type: some clients refuse a body where the RFC asks for none. RFC 7009 §2.2."""
+    return Reply(200, (*EMPTY, *extra), b"")

@@ -1,0 +1,159 @@
+"""The composition root: settings -> store -> flows -> route table. Nothing imports this but the commands."""
+
+import contextlib
+import os
+import time
+from pathlib import Path
+
+from gatepost.endpoints.documents import Documents
+from gatepost.endpoints.refusals import Refusals, render_oauth, render_seed
+from gatepost.endpoints.seed import Seed
+from gatepost.endpoints.tokens import Tokens
+from gatepost.errors import GatepostError
+from gatepost.flows.instance import Instance
+from gatepost.flows.signing import SigningRing
+from gatepost.secrets import Keyring
+from gatepost.settings import LimitSettings, Settings
+from gatepost.store.migrations import NEWEST
+from gatepost.store.sqlite import SqliteStore, upgrade
+from gatepost.web.app import App, Handler, Route
+from gatepost.web.limits import Buckets, Unlimited
+
+BURST_SECONDS = 10
+
+
+def database_path(settings: Settings) -> Path:
+    """The database file that the settings name. Raises `invalid_configuration`."""
+    url = settings.database
+    if not url:
+        return settings.data_dir / "gatepost.db"
+    if url.startswith("sqlite:///") and len(url) > len("sqlite:///"):
+        return Path(url.removeprefix("sqlite:///"))
+    raise GatepostError(
+        "invalid_configuration",
+        "The database is not one that this version drives: it must be sqlite:///path.",
+        fix="--database sqlite:////var/lib/gatepost/gatepost.db, or leave it out",
+    )
+
+
+def open_keyring(settings: Settings) -> Keyring:
+    """The instance key: from the settings, else from the data directory. Made, 0600, when the directory is new."""
+    text = settings.instance.key.reveal() if settings.instance.key else _key_text(settings.data_dir / "instance.key")
+    try:
+        return Keyring.parse(text)
+    except ValueError as fault:
+        raise GatepostError(
+            "invalid_configuration",
+            f"The instance key cannot be read: {fault}",
+            fix="restore instance.key from a backup",
+        ) from None
+
+
+def _key_text(path: Path) -> str:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.exists():
+            # Written whole under another name first: two processes at once end with one key, a crash with none.
+            draft = path.with_name(f".{path.name}.{os.getpid()}")
+            draft.touch(0o600)
+            draft.write_text(Keyring.fresh_text())
+            with contextlib.suppress(FileExistsError):
+                os.link(draft, path)
+            draft.unlink()
+        return path.read_text()
+    except OSError as fault:
+        raise GatepostError(
+            "invalid_configuration",
+            f"{path} cannot be used: {fault.strerror}.",
+            fix="check the directory's owner and mode",
+        ) from None
+
+
+def open_store(settings: Settings, *, migrate: bool) -> SqliteStore:
+    """The store that the settings name, with the newest schema.
+
+    A database without a schema gets it. One with an older schema is migrated only if `migrate` says so; a newer one
+    belongs to a newer Gatepost. Raises `invalid_configuration`.
+    """
+    path = database_path(settings)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    version = upgrade(path, int(time.time()), migrate=migrate)
+    if version != NEWEST:
+        why = "older than this version's; run `gatepost migrate`" if version < NEWEST else "of a newer Gatepost"
+        raise GatepostError(
+            "invalid_configuration",
+            f"The schema of {path} is {why}.",
+            fix="gatepost migrate --dry-run shows what is missing",
+        )
+    return SqliteStore(path)
+
+
+def open_instance(settings: Settings, issuer: str, *, migrate: bool = False) -> Instance:
+    """Everything the verbs stand on. Close its store when done."""
+    store, keyring = open_store(settings, migrate=migrate), open_keyring(settings)
+    return Instance(store, keyring, SigningRing(store, keyring), issuer, settings.tokens)
+
+
+def build_app(settings: Settings, instance: Instance) -> App:
+    """The application of one process."""
+    store = instance.store
+    limits = Limits(settings.limits)
+    seed = Seed(instance, limits.by_key)
+    tokens = Tokens(instance, limits.by_key, limits.by_app, limits.wrong_secrets)
+    refusals = Refusals(store, instance.clock)
+    documents = Documents(instance, {"/introspect", "/revoke", "/jwks.json"})
+    seed_style, oauth_style = refusals.style(render_seed), refusals.style(render_oauth)
+
+    def seed_route(*, limited: bool = True, **methods: Handler) -> Route:
+        return Route(methods, seed_style, limited)
+
+    def route(*, limited: bool = True, **methods: Handler) -> Route:
+        return Route(methods, oauth_style, limited)
+
+    def page(handler: Handler) -> Route:
+        return route(limited=False, GET=handler, HEAD=handler)
+
+    def public(handler: Handler) -> Route:
+        return route(limited=False, GET=handler, HEAD=handler, OPTIONS=documents.preflight)
+
+    root = seed_route(GET=documents.landing, HEAD=documents.landing, POST=seed.save)
+    routes = {
+        "/": root,
+        "/auth_token": seed_route(GET=seed.auth_token),
+        "/verify": seed_route(POST=seed.verify),
+        "/refresh": seed_route(POST=seed.refresh),
+        "/api/auth": root,
+        "/api/auth/": root,
+        "/api/auth/auth_token": seed_route(GET=seed.auth_token),
+        "/api/auth/verify": seed_route(POST=seed.verify),
+        "/api/auth/refresh": seed_route(POST=seed.refresh),
+        "/introspect": route(POST=tokens.introspect),
+        "/revoke": route(POST=tokens.revoke, OPTIONS=documents.preflight),
+        "/jwks.json": public(documents.jwks),
+        "/.well-known/oauth-authorization-server": public(documents.metadata),
+        "/.well-known/openid-configuration": public(documents.metadata),
+        "/assets/gatepost.css": page(documents.style),
+        "/assets/gatepost.svg": page(documents.icon),
+        "/healthz": page(documents.healthz),
+        "/readyz": page(documents.readyz),
+    }
+    anywhere = dict.fromkeys(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"), documents.missing)
+    return App(
+        {path.encode(): each for path, each in routes.items()},
+        Route(anywhere, oauth_style),
+        limits.by_address,
+        settings.server.trusted_proxies,
+    )
+
+
+class Limits:
+    """The buckets of one process, or none at all."""
+
+    def __init__(self, settings: LimitSettings) -> None:
+        def buckets(rate: float, burst: float) -> Buckets:
+            return Buckets(rate, burst) if settings.enabled and rate else Unlimited()
+
+        self.by_key = buckets(settings.key_rate, settings.key_rate * BURST_SECONDS)
+        self.by_app = buckets(settings.app_rate, settings.app_rate * BURST_SECONDS)
+        self.by_address = buckets(settings.address_rate, settings.address_rate * BURST_SECONDS)
+        self.wrong_secrets = buckets(settings.wrong_secrets / 60, settings.wrong_secrets)
