@@ -7,13 +7,13 @@ from gatepost.errors import OAuthError
 from gatepost.flows.callers import Caller, check_in_org, check_power
 from gatepost.flows.instance import Instance
 from gatepost.flows.token import TokenPair, mint_pair
-from gatepost.oauth.narrow import narrow
+from gatepost.oauth.narrow import narrow, needs_resources
 from gatepost.oauth.redirects import nearest
-from gatepost.records import App
+from gatepost.records import App, Grant
 from gatepost.secrets import new_id, parse_id
-from gatepost.store.apps import find_app, list_redirect_uris
+from gatepost.store.apps import find_pair, list_redirect_uris
 from gatepost.store.events import Act
-from gatepost.store.grants import NewGrant, find_grant, make_grant
+from gatepost.store.grants import NewGrant, make_grant
 from gatepost.store.people import find_member
 from gatepost.store.resources import list_resources
 
@@ -39,7 +39,8 @@ async def verify(instance: Instance, caller: Caller, ask: VerifyAsk, address: st
     now = instance.clock()
     app = await _get_app(instance, org, ask)
     user_id = await _get_user(instance, caller, org, ask.user_id)
-    issue = narrow(app, ask.scope, ask.resource, await instance.store.read(list_resources(org)))
+    known = await instance.store.read(list_resources(org)) if needs_resources(app, ask.scope, ask.resource) else []
+    issue = narrow(app, ask.scope, ask.resource, known)
     new = NewGrant(
         id=new_id(),
         client_id=app.client_id,
@@ -52,20 +53,50 @@ async def verify(instance: Instance, caller: Caller, ask: VerifyAsk, address: st
         expires_at=now + (app.grant_ttl or instance.tokens.grant_ttl),
     )
     act = Act(now, caller.actor, address, app.client_id, user_id, new.id)
-    made = await instance.store.ask(make_grant(org, new, act))
-    grant = await instance.store.read(find_grant(org, new.id))
-    if not made or grant is None:
+    if not await instance.store.ask(make_grant(org, new, act)):
         raise _unknown_client()
-    return await mint_pair(instance, grant, grant.generation, now)
+    return await mint_pair(instance, newborn(new, app, now), 1, now)
+
+
+def newborn(new: NewGrant, app: App, now: int) -> Grant:
+    """The grant as a look-up would find it right after it was made: everything it stands on was live then."""
+    return Grant(
+        org=app.org,
+        id=new.id,
+        client_id=app.client_id,
+        user_id=new.user_id,
+        key_id=new.key_id,
+        scope=new.scope,
+        resource=new.resource,
+        generation=1,
+        salt=new.salt,
+        created_at=now,
+        rotated_at=now,
+        last_used_at=now,
+        uses=0,
+        idle_ttl=new.idle_ttl,
+        expires_at=new.expires_at,
+        revoked_at=None,
+        unbroken=True,
+        org_disabled_at=None,
+        app_disabled_at=None,
+        app_scope=app.scope,
+        app_retry_window=app.retry_window,
+        app_auth_method=app.auth_method,
+        app_access_ttl=app.access_ttl,
+        user_disabled_at=None,
+        is_member=True,
+        resource_exists=True,
+    )
 
 
 async def _get_app(instance: Instance, org: bytes, ask: VerifyAsk) -> App:
-    app = await instance.store.read(find_app(org, ask.client_id))
-    if app is None or app.disabled_at is not None:
+    pair = await instance.store.read(find_pair(org, ask.client_id, ask.redirect_uri))
+    if pair is None or pair[0].disabled_at is not None:
         raise _unknown_client()
-    registered = await instance.store.read(list_redirect_uris(org, ask.client_id))
-    if ask.redirect_uri not in registered:
-        raise _mismatch(ask.redirect_uri, registered)
+    app, is_registered = pair
+    if not is_registered:
+        raise _mismatch(ask.redirect_uri, await instance.store.read(list_redirect_uris(org, ask.client_id)))
     return app
 
 

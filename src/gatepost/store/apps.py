@@ -11,8 +11,9 @@ from gatepost.store.question import SQL, Steps, question
 _COLUMNS = """org, client_id, name, kind, profile, auth_method, grant_types, scope, default_resource, access_ttl,
     grant_idle_ttl, grant_ttl, retry_window, disabled_at, created_at"""
 
-_APP = f"""select {", ".join("a." + column.strip() for column in _COLUMNS.split(","))}, o.disabled_at
-    from apps a join orgs o on o.org = a.org where a.org = ?"""
+_APP_COLUMNS = ", ".join("a." + column.strip() for column in _COLUMNS.split(",")) + ", o.disabled_at"
+
+_APP = f"select {_APP_COLUMNS} from apps a join orgs o on o.org = a.org where a.org = ?"
 
 _SECRET = "select id, secret_hash, key_version, hint, created_at, expires_at, last_used_at from app_secrets"
 
@@ -59,6 +60,18 @@ def save_pair(app: App, uri: str, epoch: int, act: Act) -> Steps[Saved | Taken]:
 def find_app(org: bytes, client_id: str) -> Steps[App | None]:
     rows = yield SQL(_APP + " and a.client_id = ?", (org, client_id))
     return App._make(rows[0]) if rows else None
+
+
+@question
+def find_pair(org: bytes, client_id: str, uri: str) -> Steps[tuple[App, bool] | None]:
+    """The app, and whether it has this redirect URI, byte for byte; None when the organization has no such app."""
+    rows = yield SQL(
+        f"""select {_APP_COLUMNS}, r.uri is not null from apps a join orgs o on o.org = a.org
+            left join redirect_uris r on r.org = a.org and r.client_id = a.client_id and r.uri = ?
+            where a.org = ? and a.client_id = ?""",
+        (uri, org, client_id),
+    )
+    return (App._make(rows[0][:-1]), bool(rows[0][-1])) if rows else None
 
 
 @question

@@ -1,25 +1,26 @@
-"""The SQLite engine: one writer thread with group commit, reads on the caller's own connection.
+"""The SQLite engine: group commit, with statements run in the event loop and only the commit in a thread.
 
-# Why one thread writes, and why it takes everything at once
+# Why everything that is queued commits at once, and where it runs
 
 A commit is only worth its name after fsync, and fsync costs the same for one change as for a hundred. So `ask` queues its
-question, and the writer takes all that is queued, runs each in turn inside one transaction, commits once and answers
-all of them. Under load a durable write costs each request a share of one fsync; alone, it costs one fsync and nothing more.
+question; the pump takes all that is queued, runs each in turn inside one transaction, commits once and answers all of
+them. While that commit waits for the disk, in a thread, the event loop parses, checks and signs for the requests that
+will make up the next one. Under load a durable write costs each request a share of one fsync; alone, it costs one fsync.
+
+Statements run in the event loop because they take microseconds: handing each to a thread was measured to cost several
+times the statement itself, in switches between two threads that want the interpreter. The same holds for reads: a point
+look-up in WAL mode never waits for the writer.
 
 A question that raises must not cost its neighbours anything. When one does, the whole batch is rolled back and run again
 one by one, each in its own transaction: the neighbours commit, the culprit gets its exception.
 
 When the database itself refuses (disk full, locked for too long, an I/O fault), nothing of the batch was committed and
 everybody in it is told so. The next batch tries afresh: there is no state to repair, so recovery needs no restart.
-
-Reads run where they are asked, on the event loop's connection: a point look-up in WAL mode takes microseconds and never
-waits for the writer; handing it to a thread would cost more than the look-up.
 """
 
 import asyncio
-import contextlib
-import queue
-import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -60,15 +61,16 @@ class _Asked(NamedTuple):
 
 
 class SqliteStore:
-    """The engine for one database file. One server process writes; commands may, briefly, beside it."""
+    """The engine for one database file, used by one event loop at a time. Commands may write beside it, briefly."""
 
     def __init__(self, path: Path) -> None:
         check_version(apsw.sqlite_lib_version())
-        self._queue: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
-        self._writing = connect(path).cursor()
         self._reading = connect(path).cursor()
-        self._writer = threading.Thread(target=self._write, name="gatepost-store", daemon=True)
-        self._writer.start()
+        self._writing = connect(path).cursor()
+        self._writing.connection.set_busy_timeout(0)
+        self._queue: list[_Asked] = []
+        self._pumping: asyncio.Task[None] | None = None
+        self._disk = ThreadPoolExecutor(1, "gatepost-store")
 
     async def read(self, question: Question[T]) -> T:
         try:
@@ -77,42 +79,73 @@ class SqliteStore:
             raise StoreUnavailableError(repr(fault)) from fault
 
     async def ask(self, question: Question[T]) -> T:
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._queue.put(_Asked(question, future))
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._queue.append(_Asked(question, future))
+        if self._pumping is None:
+            # It starts after the handlers that are ready now, so what they ask is in its first batch.
+            self._pumping = loop.create_task(self._pump())
         return await future
 
     def close(self) -> None:
-        """Answer what is queued, then let go of the file."""
-        self._queue.put(None)
-        self._writer.join()
+        """Let the commit under way finish, then let go of the file."""
+        self._disk.shutdown()
         self._reading.connection.close()
         self._writing.connection.close()
 
-    def _write(self) -> None:
-        """The writer thread: take what is queued, commit it at once, answer it in the event loop."""
-        while True:
-            batch = [self._queue.get()]
-            with contextlib.suppress(queue.Empty):
-                while len(batch) < BATCH:
-                    batch.append(self._queue.get_nowait())
-            asked = [each for each in batch if each is not None]
-            if asked:
-                answers = [(each.future, answer) for each, answer in zip(asked, self._commit(asked), strict=True)]
-                with contextlib.suppress(RuntimeError):  # The loop is gone: the process ends, nobody waits.
-                    asked[0].future.get_loop().call_soon_threadsafe(_answer, answers)
-            if len(asked) < len(batch):
-                return
-
-    def _commit(self, asked: list[_Asked]) -> list[Any]:
-        """The outcome of each question, or the exception in its place."""
+    async def _pump(self) -> None:
+        """Commit what is queued, batch by batch, and answer it, until nothing is."""
         try:
-            return transact(self._writing, [each.question for each in asked])
+            while self._queue:
+                batch, self._queue = self._queue[:BATCH], self._queue[BATCH:]
+                for asked, answer in zip(batch, await self._commit(batch), strict=True):
+                    _answer(asked.future, answer)
+        finally:
+            self._pumping = None
+
+    async def _commit(self, batch: list[_Asked]) -> list[Any]:
+        """The outcome of each question once all are durable, or the exception in its place."""
+        try:
+            await self._begin()
+            outcomes = [run(self._writing, asked.question) for asked in batch]
+            await self._in_thread(_commit, self._writing)
         except _REFUSED as fault:
-            return [StoreUnavailableError(repr(fault))] * len(asked)
+            rollback(self._writing)
+            return [StoreUnavailableError(repr(fault))] * len(batch)
         except Exception as fault:
-            if len(asked) == 1:
+            rollback(self._writing)
+            if len(batch) == 1:
                 return [fault]
-            return [self._commit([each])[0] for each in asked]
+            return [(await self._commit([asked]))[0] for asked in batch]
+        return outcomes
+
+    async def _begin(self) -> None:
+        """Start a transaction; wait for another process's lock in the thread, so the event loop never does."""
+        try:
+            self._writing.execute("begin immediate")
+        except apsw.BusyError:
+            await self._in_thread(_begin_patiently, self._writing)
+
+    async def _in_thread(self, work: Callable[[apsw.Cursor], None], cursor: apsw.Cursor) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._disk, work, cursor)
+
+
+def _commit(cursor: apsw.Cursor) -> None:
+    cursor.execute("commit")
+
+
+def _begin_patiently(cursor: apsw.Cursor) -> None:
+    cursor.connection.set_busy_timeout(BUSY_MS)
+    try:
+        cursor.execute("begin immediate")
+    finally:
+        cursor.connection.set_busy_timeout(0)
+
+
+def rollback(cursor: apsw.Cursor) -> None:
+    """Undo the transaction under way, if there still is one: a full disk may have ended it already."""
+    if cursor.connection.in_transaction:
+        cursor.execute("rollback")
 
 
 def transact(cursor: apsw.Cursor, questions: list[Question[Any]]) -> list[Any]:
@@ -122,8 +155,7 @@ def transact(cursor: apsw.Cursor, questions: list[Question[Any]]) -> list[Any]:
         outcomes = [run(cursor, question) for question in questions]
         cursor.execute("commit")
     except BaseException:
-        if cursor.connection.in_transaction:
-            cursor.execute("rollback")
+        rollback(cursor)
         raise
     return outcomes
 
@@ -185,12 +217,11 @@ def check_version(version: str) -> None:
         )
 
 
-def _answer(answers: list[tuple["asyncio.Future[Any]", Any]]) -> None:
-    """In the event loop: hand out the outcomes. One that nobody waits for any more is no fault of the others."""
-    for future, answer in answers:
-        if future.done():
-            continue
-        if isinstance(answer, Exception):
-            future.set_exception(answer)
-        else:
-            future.set_result(answer)
+def _answer(future: "asyncio.Future[Any]", answer: Any) -> None:
+    """Hand out an outcome. One that nobody waits for any more is no fault of the others."""
+    if future.done():
+        return
+    if isinstance(answer, Exception):
+        future.set_exception(answer)
+    else:
+        future.set_result(answer)

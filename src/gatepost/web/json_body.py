@@ -20,12 +20,7 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
     if body.count(b"{") + body.count(b"[") > MAX_DEPTH:
         raise _bad(f"it is nested deeper than {MAX_DEPTH}")
     try:
-        content = json.loads(
-            body.decode(),
-            object_pairs_hook=_object,
-            parse_int=_integer,
-            parse_constant=_constant,
-        )
+        content = _decoder.decode(body.decode())
     except UnicodeDecodeError:
         raise _bad("it is not UTF-8") from None
     except ValueError as fault:
@@ -72,3 +67,6 @@ def _constant(name: str) -> NoReturn:
 
 def _bad(why: str) -> OAuthError:
     return OAuthError("invalid_request", f"The body is not JSON that we accept: {why}.")
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer, parse_constant=_constant)
