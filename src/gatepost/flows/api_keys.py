@@ -39,13 +39,13 @@ async def create_key(
             fix=f"choose from {' '.join(possible)}",
         )
     key_id = new_id()
-    payload = org + key_id + os.urandom(32)
+    text = Secret(render_text(API_KEY, org + key_id + os.urandom(32)))
     record = ApiKey(
         org=org,
         id=key_id,
         name=check_name(name),
         scopes=" ".join(dict.fromkeys(chosen)),
-        secret_hash=instance.keyring.hash_secret(payload),
+        secret_hash=instance.keyring.hash_secret(text.reveal()),
         key_version=instance.keyring.current,
         created_at=act.at,
         expires_at=expires_at,
@@ -53,7 +53,7 @@ async def create_key(
         org_disabled_at=None,
     )
     await instance.store.ask(make_key(record, fresh_epoch(), act))
-    return FreshKey(record, Secret(render_text(API_KEY, payload)))
+    return FreshKey(record, text)
 
 
 async def end_key(instance: Instance, org: bytes, key: str, act: Act, *, keep_grants: bool) -> None:

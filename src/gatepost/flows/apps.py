@@ -105,7 +105,7 @@ async def create_secret(
             "invalid_request", f"{app.client_id} is a public app: it cannot keep a secret and has none."
         )
     text = text or Secret(render_text(CLIENT_SECRET, os.urandom(32)))
-    secret_hash = instance.keyring.hash_secret(text.reveal().encode())
+    secret_hash = instance.keyring.hash_secret(text.reveal())
     record = AppSecret(new_id(), secret_hash, instance.keyring.current, text.reveal()[-4:], act.at, expires_at, None)
     await instance.store.ask(add_secret(app.org, app.client_id, record, act))
     return FreshSecret(record, text)

@@ -7,7 +7,7 @@ from gatepost.errors import GatepostError, OAuthError
 from gatepost.flows.instance import Instance
 from gatepost.oauth.client_auth import ClientClaim
 from gatepost.records import ApiKey, App, AppSecret
-from gatepost.secrets import API_KEY, parse_text, render_id
+from gatepost.secrets import API_KEY, parse_start, render_id
 from gatepost.store.apps import find_app, list_secrets, note_secret_used
 from gatepost.store.keys import find_key
 from gatepost.store.orgs import find_owner
@@ -51,12 +51,12 @@ async def authenticate_key(instance: Instance, authorization: str | None) -> Cal
         raise OAuthError(
             "invalid_token", "Send an organization's API key: Authorization: Bearer gp_key_…", scheme="Bearer"
         )
-    payload = parse_text(API_KEY, text.strip())
-    if payload is None or len(payload) != 64:
+    ids = parse_start(API_KEY, text, 32)
+    if ids is None:
         raise _no_key("it is not an API key of ours")
-    org, key_id = payload[:16], payload[16:32]
+    org, key_id = ids[:16], ids[16:]
     key = await instance.store.read(find_key(org, key_id)) or _NOBODY
-    if not hmac.compare_digest(instance.keyring.hash_secret(payload, key.key_version), key.secret_hash):
+    if not hmac.compare_digest(instance.keyring.hash_secret(text, key.key_version), key.secret_hash):
         raise _no_key("no such key")
     if key.revoked_at is not None:
         raise _no_key("revoked")
@@ -110,9 +110,7 @@ async def _check_secret(instance: Instance, app: App, claim: ClientClaim) -> Non
 
 def _matches(instance: Instance, secret: AppSecret, claim: ClientClaim) -> bool:
     return any(
-        hmac.compare_digest(
-            instance.keyring.hash_secret(each.reveal().encode(), secret.key_version), secret.secret_hash
-        )
+        hmac.compare_digest(instance.keyring.hash_secret(each.reveal(), secret.key_version), secret.secret_hash)
         for each in claim.secrets
     )
 

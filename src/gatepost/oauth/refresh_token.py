@@ -9,52 +9,56 @@ the key can be changed while older tokens go on. How generations decide stands a
 import hmac
 from typing import NamedTuple
 
-from gatepost.secrets import REFRESH_TOKEN, Keyring, parse_text, render_text
+from gatepost.secrets import REFRESH_TOKEN, Keyring, parse_start, render_text
 
 _FIELDS = 2 + 16 + 16 + 5
-_MAC = 32
 
 
 class RefreshClaim(NamedTuple):
-    """What a refresh token says of itself, before anyone has checked it."""
+    """What a refresh token says of itself, before anyone has checked it. `text` is the whole of it."""
 
+    text: str
+    version: int
     org: bytes
     grant: bytes
     generation: int
-    version: int
-    fields: bytes
-    mac: bytes
+
+    def __repr__(self) -> str:
+        return f"RefreshClaim(***, generation={self.generation})"
 
 
-NOBODYS = RefreshClaim(bytes(16), bytes(16), 0, 0, b"", b"")
+NOBODYS = RefreshClaim("", 0, bytes(16), bytes(16), 0)
 """Stands for a text that is no refresh token, so that refusing it takes the same steps as refusing a forged one."""
 
 
 def parse_refresh_token(text: str) -> RefreshClaim:
-    """Shape and checksum only; NOBODYS when they are wrong."""
-    payload = parse_text(REFRESH_TOKEN, text)
-    if payload is None or len(payload) != _FIELDS + _MAC:
+    """Shape only; NOBODYS when it is wrong."""
+    fields = parse_start(REFRESH_TOKEN, text, _FIELDS) if text.isascii() else None
+    if fields is None:
         return NOBODYS
-    fields = payload[:_FIELDS]
     return RefreshClaim(
+        text=text,
+        version=int.from_bytes(fields[:2], "big"),
         org=fields[2:18],
         grant=fields[18:34],
         generation=int.from_bytes(fields[34:], "big"),
-        version=int.from_bytes(fields[:2], "big"),
-        fields=fields,
-        mac=payload[_FIELDS:],
     )
 
 
 def is_authentic(claim: RefreshClaim, salt: bytes, keyring: Keyring) -> bool:
-    """Whether we made this token for the grant with this salt."""
-    expected = keyring.mac(claim.version or keyring.current, claim.fields + salt)
-    return expected is not None and hmac.compare_digest(expected, claim.mac)
+    """Whether this is, to the last character, the text that we would write for the grant with this salt."""
+    written = render_refresh_token(claim.org, claim.grant, claim.generation, salt, keyring, claim.version)
+    return hmac.compare_digest(written, claim.text)
 
 
-def render_refresh_token(org: bytes, grant: bytes, generation: int, salt: bytes, keyring: Keyring) -> str:
-    """The token of this generation of the grant; the same one every time."""
-    fields = keyring.current.to_bytes(2, "big") + org + grant + generation.to_bytes(5, "big")
-    mac = keyring.mac(keyring.current, fields + salt)
-    assert mac is not None
-    return render_text(REFRESH_TOKEN, fields + mac)
+def render_refresh_token(
+    org: bytes, grant: bytes, generation: int, salt: bytes, keyring: Keyring, version: int = 0
+) -> str:
+    """The token of this generation of the grant; the same one every time. `version` 0 is the newest instance key's.
+
+    Empty for a version that the ring does not have: nobody ever wrote such a token.
+    """
+    version = version or keyring.current
+    fields = version.to_bytes(2, "big") + org + grant + generation.to_bytes(5, "big")
+    mac = keyring.mac(version, fields + salt)
+    return render_text(REFRESH_TOKEN, fields + mac) if mac else ""

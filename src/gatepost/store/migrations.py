@@ -51,7 +51,7 @@ MIGRATIONS = (
                 expires_at bigint not null, revoked_at bigint, primary key (org, id)){table}""",
             "create index memberships_by_user on memberships (user_id)",
             "create index grants_by_app on grants (org, client_id, id)",
-            "create index grants_by_user on grants (org, user_id, id)",
+            "create index grants_by_user on grants (org, user_id, id) where user_id is not null",
             "create index grants_by_expiry on grants (org, expires_at)",
             """create table signing_keys (org {bytes} not null, kid text not null, state text not null,
                 wrapped {bytes} not null, created_at bigint not null, published_at bigint not null,
