@@ -9,7 +9,7 @@ from gatepost.errors import GatepostError, OAuthError
 from gatepost.flows.instance import Instance
 from gatepost.oauth.metadata import render_jwks, render_metadata
 from gatepost.store.migrations import NEWEST, schema_version
-from gatepost.web.message import ANY_ORIGIN, Header, Reply, Request, json_reply
+from gatepost.web.message import ANY_ORIGIN, EMPTY, Header, Reply, Request, json_reply
 
 METADATA_MAX_AGE = 3600
 
@@ -87,7 +87,7 @@ class Documents:
             (b"access-control-allow-headers", b"Authorization, Content-Type"),
             (b"access-control-max-age", b"3600"),
         )
-        return Reply(204, (*allowed, (b"cache-control", b"no-store")), b"")
+        return Reply(204, EMPTY, b"", allowed)
 
     async def landing(self, request: Request) -> Reply:
         if request.wants_page:

@@ -49,6 +49,16 @@ _LIVE = f"""select g.org, g.id, g.client_id, g.user_id, g.key_id, g.scope, g.res
     left join resources r on r.org = g.org and r.uri = g.resource
     where g.org = ?"""
 
+_MAKE = f"""insert into grants (org, id, client_id, user_id, key_id, scope, resource, generation, salt, epoch,
+    created_at, rotated_at, last_used_at, uses, idle_ttl, expires_at)
+    select o.org, ?, a.client_id, ?, ?, ?, ?, 1, ?, {_EPOCH}, ?, ?, ?, 0, ?, ?
+    from orgs o join apps a on a.org = o.org and a.client_id = ?
+    left join memberships m on m.org = o.org and m.user_id = ?
+    left join api_keys k on k.org = o.org and k.id = ?
+    where o.org = ? and o.disabled_at is null and a.disabled_at is null and k.revoked_at is null
+    and (m.user_id is not null or ? = 1) and (k.id is not null or ? = 1)
+    on conflict do nothing returning generation"""
+
 
 class NewGrant(NamedTuple):
     """What a grant is made of. Its id decides who makes it: a second one with the same id is refused."""
@@ -100,17 +110,11 @@ def make_grant(org: bytes, new: NewGrant, act: Act) -> Steps[bool]:
     Passing by, it clears away a few of the organization's expired grants.
     """
     made = yield SQL(
-        f"""insert into grants (org, id, client_id, user_id, key_id, scope, resource, generation, salt, epoch,
-            created_at, rotated_at, last_used_at, uses, idle_ttl, expires_at)
-            select o.org, ?, a.client_id, ?, ?, ?, ?, 1, ?, {_EPOCH}, ?, ?, ?, 0, ?, ?
-            from orgs o join apps a on a.org = o.org and a.client_id = ?
-            left join memberships m on m.org = o.org and m.user_id = ?
-            left join api_keys k on k.org = o.org and k.id = ?
-            where o.org = ? and o.disabled_at is null and a.disabled_at is null and k.revoked_at is null
-            on conflict do nothing returning generation""",
+        _MAKE,
         (
             *(new.id, new.user_id, new.key_id, new.scope, new.resource, new.salt, act.at, act.at, act.at),
             *(new.idle_ttl, new.expires_at, new.client_id, new.user_id, new.key_id, org),
+            *(int(new.user_id is None), int(new.key_id is None)),
         ),
     )
     if not made:

@@ -1,6 +1,6 @@
-"""The ASGI callable: bytes to a request, a look-up in a table, a reply to bytes.
+"""The application: a look-up in a table of routes, the limits before it, and its face to ASGI servers.
 
-Nothing above this module knows ASGI. The path is looked up as it was sent, byte for byte: `/%72efresh` is not `/refresh`.
+The path is looked up as it was sent, byte for byte: `/%72efresh` is not `/refresh`.
 """
 
 import logging
@@ -9,16 +9,14 @@ from typing import Any, NamedTuple, TypeAlias
 
 from gatepost.errors import GatepostError, OAuthError
 from gatepost.web.limits import Buckets, Network, bucket_of, client_address
-from gatepost.web.message import Reply, Request
+from gatepost.web.message import MAX_BODY, Reply, Request
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Reply]]
 Refuse: TypeAlias = Callable[[Request, GatepostError], Awaitable[Reply]]
 Receive: TypeAlias = Callable[[], Awaitable[dict[str, Any]]]
 Send: TypeAlias = Callable[[dict[str, Any]], Awaitable[None]]
 
-MAX_BODY = 64 * 1024
-
-_ONCE = (b"authorization", b"content-type", b"content-length", b"host")
+_ONCE = frozenset((b"authorization", b"content-type", b"content-length", b"host"))
 
 log = logging.getLogger("gatepost.web")
 
@@ -42,24 +40,23 @@ class App:
         self._by_address = by_address
         self._trusted = trusted
 
-    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await _refuse_protocol(scope, send)
-            return
-        route = self._routes.get(scope["raw_path"], self._nowhere)
-        request = self._request(scope)
+    async def answer(self, request: Request) -> Reply:
+        """The reply to a request; always one, whatever happens."""
+        route = self._routes.get(request.raw_path, self._nowhere)
+        if self._trusted:
+            forwarded = request.headers.get(b"x-forwarded-for", b"").decode("latin-1")
+            request.address = client_address(request.peer, forwarded, self._trusted)
         try:
-            reply = await self._answer(route, request, scope, receive)
+            handler = self._admit(route, request)
+            return await handler(request)
         except GatepostError as error:
-            reply = await route.refuse(request, error)
+            return await route.refuse(request, error)
         except Exception:
             log.exception("A fault of ours", extra={"path": request.path})
-            reply = await route.refuse(request, OAuthError("server_error", "Something went wrong here. Try again."))
-        length = (b"content-length", b"%d" % len(reply.body))
-        await send({"type": "http.response.start", "status": reply.status, "headers": (*reply.headers, length)})
-        await send({"type": "http.response.body", "body": reply.body})
+            return await route.refuse(request, OAuthError("server_error", "Something went wrong here. Try again."))
 
-    async def _answer(self, route: Route, request: Request, scope: dict[str, Any], receive: Receive) -> Reply:
+    def _admit(self, route: Route, request: Request) -> Handler:
+        """The handler, if the request may reach it."""
         handler = route.methods.get(request.method)
         if handler is None:
             allow = ", ".join(sorted(route.methods))
@@ -70,49 +67,54 @@ class App:
                 raise OAuthError(
                     "too_many_requests", f"Too many requests. Try again in {wait} seconds.", retry_after=wait
                 )
-        if len(request.headers) != len(scope["headers"]):
-            _check_repeated(scope["headers"])
-        if request.method == "POST":
-            request.body = await _read_body(request, receive)
-        return await handler(request)
+        if request.repeated:
+            raise OAuthError("invalid_request", f"The header {request.repeated.decode()} was sent twice.")
+        if b"content-encoding" in request.headers:
+            raise OAuthError("unsupported_media_type", "Send the body without Content-Encoding.")
+        if len(request.body) > MAX_BODY:
+            raise OAuthError("payload_too_large", f"The body is over {MAX_BODY // 1024} KiB.")
+        return handler
 
-    def _request(self, scope: dict[str, Any]) -> Request:
-        headers = dict(scope["headers"])
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """The same application for any ASGI server, or mounted in another application."""
+        if scope["type"] != "http":
+            raise RuntimeError(f"Gatepost answers HTTP, not {scope['type']}.")
+        headers: dict[bytes, bytes] = {}
+        repeated = b""
+        for name, value in scope["headers"]:
+            repeated = remember_header(headers, name, value) or repeated
         client = scope.get("client")
-        address = client[0] if client else ""
-        if self._trusted:
-            forwarded = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
-            address = client_address(address, forwarded, self._trusted)
-        return Request(scope["method"], scope["path"], scope["query_string"], headers, address)
+        raw_path = scope.get("raw_path") or scope["path"].encode()
+        peer = client[0] if client else ""
+        body = await _read_body(receive)
+        reply = await self.answer(
+            Request(scope["method"], raw_path, scope["query_string"], headers, peer, body, repeated)
+        )
+        length = (b"content-length", b"%d" % len(reply.body))
+        start = {
+            "type": "http.response.start",
+            "status": reply.status,
+            "headers": (*reply.headers, *reply.extra, length),
+        }
+        await send(start)
+        await send({"type": "http.response.body", "body": reply.body})
 
 
-async def _read_body(request: Request, receive: Receive) -> bytes:
-    """The whole body. Raises `payload_too_large` without reading further than the limit."""
-    if b"content-encoding" in request.headers:
-        raise OAuthError("unsupported_media_type", "Send the body without Content-Encoding.")
-    length = request.headers.get(b"content-length", b"0")
-    if len(length) > 6 or int(length) > MAX_BODY:
-        raise OAuthError("payload_too_large", f"The body is over {MAX_BODY // 1024} KiB.")
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    while message.get("more_body"):
+def remember_header(headers: dict[bytes, bytes], name: bytes, value: bytes) -> bytes:
+    """Add a header. One that is sent again is joined with a comma; the name is answered if it may be sent only once."""
+    if name in headers:
+        headers[name] += b", " + value
+        return name if name in _ONCE else b""
+    headers[name] = value
+    return b""
+
+
+async def _read_body(receive: Receive) -> bytes:
+    """The body, or one byte more than may be of it."""
+    body = b""
+    more = True
+    while more and len(body) <= MAX_BODY:
         message = await receive()
         body += message.get("body", b"")
-        if len(body) > MAX_BODY:
-            raise OAuthError("payload_too_large", f"The body is over {MAX_BODY // 1024} KiB.")
-    return body
-
-
-def _check_repeated(headers: list[tuple[bytes, bytes]]) -> None:
-    names = [name for name, _ in headers]
-    for name in _ONCE:
-        if names.count(name) > 1:
-            raise OAuthError("invalid_request", f"The header {name.decode()} was sent twice.")
-
-
-async def _refuse_protocol(scope: dict[str, Any], send: Send) -> None:
-    """Lifespan and WebSockets are not ours; say so in their own words."""
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1003})
-    else:
-        raise RuntimeError(f"Gatepost answers HTTP, not {scope['type']}.")
+        more = message.get("more_body", False)
+    return body[: MAX_BODY + 1]

@@ -3,7 +3,7 @@
 import ipaddress
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TypeAlias
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -67,10 +67,10 @@ def bucket_of(address: str) -> str:
     return str(ipaddress.IPv6Network((parsed, 64), strict=False))
 
 
-def client_address(peer: str, forwarded: Iterable[str], trusted: tuple[Network, ...]) -> str:
+def client_address(peer: str, forwarded: str, trusted: tuple[Network, ...]) -> str:
     """Who is asking: the peer, or what a trusted peer says stood before it, hop by hop from the last."""
     address = peer
-    hops = [hop.strip() for line in forwarded for hop in line.split(",")]
+    hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
     while hops and _is_trusted(address, trusted):
         hop = hops.pop()
         try:

@@ -8,6 +8,9 @@ from gatepost.errors import OAuthError
 
 Header = tuple[bytes, bytes]
 
+MAX_HEAD = 16 * 1024
+MAX_BODY = 64 * 1024
+
 _CLOSED = (
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
@@ -26,20 +29,37 @@ EMPTY: tuple[Header, ...] = tuple(header for header in JSON if header[0] != b"co
 
 
 class Request:
-    """One request, its body read and bounded. `caller` is set once somebody has proved who they are."""
+    """One request, its body read and bounded. `caller` is set once somebody has proved who they are.
 
-    __slots__ = ("address", "body", "caller", "headers", "method", "path", "query")
+    `repeated` names a header that was sent twice and must not be; other repeated headers are joined with commas.
+    """
+
+    __slots__ = ("address", "body", "caller", "headers", "method", "peer", "query", "raw_path", "repeated")
 
     def __init__(
-        self, method: str, path: str, query: bytes, headers: dict[bytes, bytes], address: str, body: bytes = b""
+        self,
+        method: str,
+        raw_path: bytes,
+        query: bytes,
+        headers: dict[bytes, bytes],
+        peer: str,
+        body: bytes,
+        repeated: bytes = b"",
     ) -> None:
         self.method = method
-        self.path = path
+        self.raw_path = raw_path
         self.query = query
         self.headers = headers
-        self.address = address
+        self.peer = peer
+        self.address = peer
         self.body = body
+        self.repeated = repeated
         self.caller: Any = None
+
+    @property
+    def path(self) -> str:
+        """The path as it was sent, for the log."""
+        return self.raw_path.decode("ascii", "backslashreplace")
 
     def header(self, name: bytes) -> str | None:
         """A header's value. Raises `invalid_request` when it is not ASCII."""
@@ -63,16 +83,19 @@ class Request:
 
 
 class Reply(NamedTuple):
+    """An answer. `headers` is one of the few sets that are used again and again; `extra` is this answer's own."""
+
     status: int
     headers: tuple[Header, ...]
     body: bytes
+    extra: tuple[Header, ...] = ()
 
 
 def json_reply(content: object, status: int = 200, extra: tuple[Header, ...] = ()) -> Reply:
     """An answer that is never cached."""
-    return Reply(status, (*JSON, *extra), orjson.dumps(content))
+    return Reply(status, JSON, orjson.dumps(content), extra)
 
 
 def empty_reply(extra: tuple[Header, ...] = ()) -> Reply:
     """200 without a body and without a type: some clients refuse a body where the RFC asks for none. RFC 7009 §2.2."""
-    return Reply(200, (*EMPTY, *extra), b"")
+    return Reply(200, EMPTY, b"", extra)

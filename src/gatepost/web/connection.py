@@ -1,0 +1,276 @@
+"""One HTTP/1.1 connection: bytes to requests by httptools, replies to bytes. RFC 9112.
+
+uvicorn listens, signals and drains; this is the protocol it gives each connection. It exists for what a general one
+cannot do: it refuses a head over 16 KiB or a body over 64 KiB before buffering it, holds every part of a request to a
+deadline, and answers without a task for each request. A handler awaits nothing but the store, so the connection drives
+its coroutine itself: most are done at the first step, the others go on when the store's future is done.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Coroutine
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Any
+
+import httptools
+import orjson
+
+from gatepost.web.app import App, remember_header
+from gatepost.web.message import MAX_BODY, MAX_HEAD, Header, Reply, Request
+
+HEAD_SECONDS = 10
+BODY_SECONDS = 15
+KEEP_ALIVE_SECONDS = 15
+LINGER_SECONDS = 2
+"""How long a refused client may still send what nobody reads, so that it gets to read the refusal."""
+
+PIPELINED = 16
+"""Requests that may wait behind the one being answered before the connection stops reading."""
+
+log = logging.getLogger("gatepost.web")
+
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_STATUS_LINES = {status.value: b"HTTP/1.1 %d %s\r\n" % (status, status.phrase.encode()) for status in HTTPStatus}
+_BODILESS = (204, 304)
+_REFUSALS = {
+    400: {"error": "invalid_request", "error_description": "This is not HTTP/1.1 as RFC 9112 writes it."},
+    408: {"error": "invalid_request", "error_description": "The request did not arrive in time."},
+    413: {"error": "payload_too_large", "error_description": f"The body is over {MAX_BODY // 1024} KiB."},
+    431: {"error": "headers_too_large", "error_description": f"The headers are over {MAX_HEAD // 1024} KiB."},
+}
+_REFUSAL_HEADERS: tuple[Header, ...] = (
+    (b"content-type", b"application/json"),
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
+
+
+class Connection(asyncio.Protocol):
+    """A client's connection. Requests on it are answered one after the other, in their order."""
+
+    def __init__(self, config: Any, server_state: Any, app_state: dict[str, Any], _loop: Any = None) -> None:
+        self._app: App = config.app
+        self._state = server_state
+        self._parser = httptools.HttpRequestParser(self)
+        self._waiting: deque[tuple[Request, bool]] = deque()
+        self._answering: Coroutine[Any, Any, Reply] | None = None
+        self._is_last = False
+        self._is_deaf = False
+        self._refused = 0
+        self._part = ""
+        self._head_size = 0
+        self._due_at = time.monotonic() + HEAD_SECONDS
+        self._is_writable = True
+        self._is_paused = False
+
+    # What asyncio tells us.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport: asyncio.Transport = transport  # type: ignore[assignment]
+        peer = transport.get_extra_info("peername")
+        self._peer = peer[0] if isinstance(peer, tuple) else ""
+        self._state.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._state.connections.discard(self)
+        self._is_deaf = True
+        self._waiting.clear()
+
+    def eof_received(self) -> bool:
+        """A client that is done sending may still be waiting for its answer."""
+        self._is_last = True
+        return self._answering is not None
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_deaf:
+            return
+        if self._part == "head":
+            # A header without an end never reaches `on_header`; a body may begin in the same bytes as a head ends.
+            self._head_size += len(data)
+            if self._head_size > MAX_HEAD + MAX_BODY:
+                self._refuse(431)
+                return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            pass  # Answered as HTTP/1.1, and closed after that.
+        except httptools.HttpParserError:
+            self._refuse(self._refused or 400)
+
+    def pause_writing(self) -> None:
+        self._is_writable = False
+
+    def resume_writing(self) -> None:
+        self._is_writable = True
+        self._answer_next()
+
+    # What the parser tells us. An exception here ends the parsing of this connection.
+
+    def on_message_begin(self) -> None:
+        self._url = b""
+        self._headers: dict[bytes, bytes] = {}
+        self._repeated = b""
+        self._body: list[bytes] = []
+        self._body_size = 0
+        self._head_size = 0
+        self._part = "head"
+        self._due_at = time.monotonic() + HEAD_SECONDS
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._repeated = remember_header(self._headers, name.lower(), value) or self._repeated
+
+    def on_headers_complete(self) -> None:
+        headers = self._headers
+        self._part = "body"
+        self._due_at = time.monotonic() + BODY_SECONDS
+        if len(self._url) + sum(map(len, headers)) + sum(map(len, headers.values())) > MAX_HEAD:
+            self._stop(431)
+        if b"host" not in headers and self._parser.get_http_version() != "1.0":
+            self._stop(400)
+        length = headers.get(b"content-length", b"0")
+        if len(length) > len(str(MAX_BODY)) or int(length) > MAX_BODY:
+            self._stop(413)
+        if b"expect" in headers and self._answering is None:
+            self._transport.write(_CONTINUE)
+
+    def on_body(self, body: bytes) -> None:
+        self._body.append(body)
+        self._body_size += len(body)
+        if self._body_size > MAX_BODY:
+            self._stop(413)
+
+    def on_message_complete(self) -> None:
+        self._part = ""
+        self._due_at = 0.0
+        keep_alive = self._parser.should_keep_alive() and not self._parser.should_upgrade()
+        self._waiting.append((self._request(), keep_alive))
+        if self._answering is None:
+            self._answer_next()
+        elif len(self._waiting) == PIPELINED:
+            self._is_paused = True
+            self._transport.pause_reading()
+
+    def _stop(self, status: int) -> None:
+        self._refused = status
+        raise ValueError(_REFUSALS[status]["error"])
+
+    def _request(self) -> Request:
+        url = httptools.parse_url(self._url)
+        return Request(
+            method=self._parser.get_method().decode("ascii"),
+            raw_path=url.path or b"/",
+            query=url.query or b"",
+            headers=self._headers,
+            peer=self._peer,
+            body=b"".join(self._body),
+            repeated=self._repeated,
+        )
+
+    # The way of a request through the application.
+
+    def _answer_next(self) -> None:
+        """Start on the next request, unless one is being answered or the client does not read."""
+        while self._waiting and self._answering is None and self._is_writable:
+            request, self._keep_alive = self._waiting.popleft()
+            self._is_head = request.method == "HEAD"
+            self._answering = self._app.answer(request)
+            self._go_on()
+        if self._is_paused and not self._waiting:
+            self._is_paused = False
+            self._transport.resume_reading()
+
+    def _go_on(self, future: "asyncio.Future[Any] | None" = None) -> None:
+        """Drive the handler to its next wait for the store, or to its reply."""
+        assert self._answering is not None
+        try:
+            waits_for = self._answering.send(None)
+        except StopIteration as stop:
+            self._reply(stop.value)
+            if future is not None:
+                self._answer_next()
+        except Exception:
+            log.exception("A refusal could not be answered")
+            self._transport.abort()
+        else:
+            # What a task does: note that the future is awaited, and come back when it is done.
+            waits_for._asyncio_future_blocking = False  # noqa: SLF001
+            waits_for.add_done_callback(self._go_on)
+
+    def _reply(self, reply: Reply) -> None:
+        self._answering = None
+        if self._transport.is_closing():
+            return
+        is_last = self._is_last or not self._keep_alive or bool(self._refused)
+        own = (*reply.extra, *self._state.default_headers)
+        self._transport.write(
+            b"".join(
+                (
+                    _STATUS_LINES[reply.status],
+                    render_headers(reply.headers),
+                    *(b"%s: %s\r\n" % header for header in own),
+                    b"connection: close\r\n" if is_last else b"",
+                    b"\r\n" if reply.status in _BODILESS else b"content-length: %d\r\n\r\n" % len(reply.body),
+                    b"" if self._is_head else reply.body,
+                )
+            )
+        )
+        if self._refused:
+            self._refuse(self._refused)
+        elif is_last:
+            self._close()
+        else:
+            self._due_at = self._due_at or time.monotonic() + KEEP_ALIVE_SECONDS
+
+    def _refuse(self, status: int) -> None:
+        """Answer what never became a request, after those that did; then stop listening."""
+        self._refused = status
+        if self._answering is not None or self._is_deaf or self._transport.is_closing():
+            return
+        body = orjson.dumps(_REFUSALS[status])
+        self._transport.write(
+            _STATUS_LINES[status]
+            + render_headers(_REFUSAL_HEADERS)
+            + b"connection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
+            + body
+        )
+        self._close()
+
+    def _close(self) -> None:
+        """Say that no more will come. Closing at once would discard what a client that still sends has not read yet."""
+        self._is_deaf = True
+        self._waiting.clear()
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+            self._due_at = time.monotonic() + LINGER_SECONDS
+        else:
+            self._transport.close()
+
+    # What the server tells us.
+
+    def check_deadline(self, now: float) -> None:
+        """Close a connection that dawdles: with a word in the middle of a request, without one between two."""
+        if self._answering is not None or not self._due_at or now < self._due_at:
+            return
+        if self._part and not self._is_deaf:
+            self._refuse(408)
+        else:
+            self._transport.close()
+
+    def shutdown(self) -> None:
+        """Answer what is being answered, then close."""
+        self._is_last = True
+        if self._answering is None:
+            self._transport.close()
+
+
+@lru_cache(maxsize=64)
+def render_headers(headers: tuple[Header, ...]) -> bytes:
+    """Header lines. The few sets of headers that replies have are rendered once each."""
+    return b"".join(b"%s: %s\r\n" % header for header in headers)
