@@ -11,6 +11,7 @@ from gatepost.endpoints.seed import Seed
 from gatepost.endpoints.tokens import Tokens
 from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance
+from gatepost.flows.policy import Policy
 from gatepost.flows.signing import SigningRing
 from gatepost.secrets import Keyring
 from gatepost.settings import LimitSettings, Settings
@@ -91,7 +92,7 @@ def open_store(settings: Settings, *, migrate: bool) -> SqliteStore:
 def open_instance(settings: Settings, issuer: str, *, migrate: bool = False) -> Instance:
     """Everything the verbs stand on. Close its store when done."""
     store, keyring = open_store(settings, migrate=migrate), open_keyring(settings)
-    return Instance(store, keyring, SigningRing(store, keyring), issuer, settings.tokens)
+    return Instance(store, keyring, SigningRing(store, keyring), Policy(store), issuer, settings.tokens)
 
 
 def build_app(settings: Settings, instance: Instance) -> App:

@@ -107,7 +107,8 @@ async def create_secret(
     text = text or Secret(render_text(CLIENT_SECRET, os.urandom(32)))
     secret_hash = instance.keyring.hash_secret(text.reveal())
     record = AppSecret(new_id(), secret_hash, instance.keyring.current, text.reveal()[-4:], act.at, expires_at, None)
-    await instance.store.ask(add_secret(app.org, app.client_id, record, act))
+    if not await instance.store.ask(add_secret(app.org, app.client_id, record, act)):
+        raise GatepostError("not_found", f"There is no app {app.client_id} any more.", fix="gatepost app list")
     return FreshSecret(record, text)
 
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gatepost.flows.policy import Policy
 from gatepost.flows.signing import SigningRing
 from gatepost.secrets import Keyring
 from gatepost.settings import TokenSettings
@@ -25,6 +26,7 @@ class Instance:
     store: Store
     keyring: Keyring
     signing: SigningRing
+    policy: Policy
     issuer: str
     tokens: TokenSettings
     clock: Callable[[], int] = wall_clock

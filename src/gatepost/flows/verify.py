@@ -91,12 +91,18 @@ def newborn(new: NewGrant, app: App, now: int) -> Grant:
 
 
 async def _get_app(instance: Instance, org: bytes, ask: VerifyAsk) -> App:
-    pair = await instance.store.read(find_pair(org, ask.client_id, ask.redirect_uri))
+    """The live app that has this redirect URI. Only what was found so is kept, so nobody can fill the memory with guesses."""
+    facts = await instance.policy.facts()
+    place = (org, ask.client_id, ask.redirect_uri)
+    pair: tuple[App, bool] | None = facts.get(place)
+    if pair is None:
+        pair = await instance.store.read(find_pair(*place))
     if pair is None or pair[0].disabled_at is not None:
         raise _unknown_client()
     app, is_registered = pair
     if not is_registered:
         raise _mismatch(ask.redirect_uri, await instance.store.read(list_redirect_uris(org, ask.client_id)))
+    facts[place] = pair
     return app
 
 

@@ -121,11 +121,12 @@ def delete_app(org: bytes, client_id: str, act: Act) -> Steps[bool]:
 
 @question
 def add_redirect_uri(org: bytes, client_id: str, uri: str, act: Act) -> Steps[bool]:
-    """Register one more redirect URI. False when it is registered already."""
+    """Register one more redirect URI. False when it is registered already, or there is no such app."""
     rows = yield SQL(
-        """insert into redirect_uris (org, client_id, uri, created_at) values (?, ?, ?, ?)
+        """insert into redirect_uris (org, client_id, uri, created_at)
+            select org, client_id, ?, ? from apps where org = ? and client_id = ?
             on conflict do nothing returning uri""",
-        (org, client_id, uri, act.at),
+        (uri, act.at, org, client_id),
     )
     if rows:
         yield from record(org, "app.redirect_uri_added", act._replace(client_id=client_id))
@@ -153,15 +154,17 @@ def list_redirect_uris(org: bytes, client_id: str) -> Steps[list[str]]:
 
 
 @question
-def add_secret(org: bytes, client_id: str, secret: AppSecret, act: Act) -> Steps[None]:
-    """Keep one more secret of an app; the others stay good."""
-    yield SQL(
+def add_secret(org: bytes, client_id: str, secret: AppSecret, act: Act) -> Steps[bool]:
+    """Keep one more secret of an app; the others stay good. False when there is no such app."""
+    rows = yield SQL(
         """insert into app_secrets (org, client_id, id, secret_hash, key_version, hint, created_at, expires_at, last_used_at)
-            values (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-        (org, client_id, *secret),
+            select org, client_id, ?, ?, ?, ?, ?, ?, ? from apps where org = ? and client_id = ? returning id""",
+        (*secret, org, client_id),
     )
-    detail = f'{{"id":"{render_id("sec", secret.id)}"}}'
-    yield from record(org, "app.secret_added", act._replace(client_id=client_id), detail=detail)
+    if rows:
+        detail = f'{{"id":"{render_id("sec", secret.id)}"}}'
+        yield from record(org, "app.secret_added", act._replace(client_id=client_id), detail=detail)
+    return bool(rows)
 
 
 @question

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from gatepost.records import Event
 from gatepost.secrets import new_id
-from gatepost.store.question import SQL, Steps, Value, question
+from gatepost.store.question import INSTANCE, SQL, Steps, Value, question
 
 _COLUMNS = "id, at, type, result, actor, client_id, user_id, grant_id, address, detail"
 
@@ -22,13 +22,29 @@ class Act(NamedTuple):
 
 @question
 def record(org: bytes, type: str, act: Act, *, result: str = "ok", detail: str = "{}", id: bytes = b"") -> Steps[bytes]:
-    """Append one event and answer its id. `detail` is a JSON object without secrets."""
+    """Append one event and answer its id. `detail` is a JSON object without secrets.
+
+    An event that tells of neither a grant nor a refusal tells of a change of policy, and moves the policy version.
+    """
     event = id or new_id()
     yield SQL(
         f"insert into events (org, {_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (org, event, act.at, type, result, act.actor, act.client_id, act.user_id, act.grant_id, act.address, detail),
     )
+    if not type.startswith(("grant.", "request.")):
+        yield SQL(
+            """insert into versions (org, name, version) values (?, 'policy', 1)
+                on conflict (org, name) do update set version = versions.version + 1""",
+            (INSTANCE,),
+        )
     return event
+
+
+@question
+def policy_version() -> Steps[int]:
+    """A number that is never the same again once an organization, key, app, resource or person has changed."""
+    rows = yield SQL("select version from versions where org = ? and name = 'policy'", (INSTANCE,))
+    return rows[0][0] if rows else 0
 
 
 @question

@@ -56,6 +56,8 @@ MIGRATIONS = (
             """create table signing_keys (org {bytes} not null, kid text not null, state text not null,
                 wrapped {bytes} not null, created_at bigint not null, published_at bigint not null,
                 activated_at bigint, retired_at bigint, remove_at bigint, primary key (org, kid)){table}""",
+            """create table versions (org {bytes} not null, name text not null, version bigint not null,
+                primary key (org, name)){table}""",
             # What was revoked while access tokens of it may live; kept until the last of them has expired.
             """create table revocations (org {bytes} not null, id {bytes} not null, kind text not null, target text not null,
                 revoked_at bigint not null, expires_at bigint not null, primary key (org, id)){table}""",

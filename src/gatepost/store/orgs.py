@@ -43,19 +43,25 @@ def set_org_disabled(org: bytes, disabled: bool, act: Act) -> Steps[bool]:
 
 @question
 def give_auth_token(org: bytes, candidate: str, act: Act) -> Steps[str | None]:
-    """The organization's auth_token: the one it has, else `candidate` from now on. None when the candidate is another's.
+    """The organization's auth_token: the one it has, else `candidate` from now on.
+
+    None when the candidate is another's, or there is no such organization.
 
     The update's own condition decides between two first calls at once; both answer the winner's value.
     """
-    rows = yield SQL("select auth_token from orgs where org = ? and auth_token is not null", (org,))
-    if rows:
-        token: str = rows[0][0]
-        return token
+    rows = yield SQL("select auth_token from orgs where org = ?", (org,))
+    if not rows or rows[0][0] is not None:
+        return rows[0][0] if rows else None
     if (yield from claim_name("auth_token", candidate, org)) != org:
         return None
-    yield SQL("update orgs set auth_token = ? where org = ? and auth_token is null", (candidate, org))
-    yield from record(org, "org.auth_token_made", act)
-    return candidate
+    won = yield SQL(
+        "update orgs set auth_token = ? where org = ? and auth_token is null returning org", (candidate, org)
+    )
+    if won:
+        yield from record(org, "org.auth_token_made", act)
+    rows = yield SQL("select auth_token from orgs where org = ?", (org,))
+    token: str = rows[0][0]
+    return token
 
 
 @question

@@ -14,6 +14,7 @@ Row: TypeAlias = tuple[Any, ...]
 Value: TypeAlias = bytes | str | int | None
 P = ParamSpec("P")
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 INSTANCE = bytes(16)
 """The organization of what no organization owns: people, signing keys, names. So `org` leads every key, here too."""
@@ -29,17 +30,17 @@ class SQL(NamedTuple):
 Steps: TypeAlias = Generator[SQL, list[Row], T]
 
 
-class Question(Generic[T]):
+class Question(Generic[T_co]):
     """A question with its arguments: iterating starts it, from the beginning each time."""
 
     __slots__ = ("_args", "_kwargs", "_steps")
 
-    def __init__(self, steps: Callable[..., Steps[T]], args: Any, kwargs: Any) -> None:
+    def __init__(self, steps: Callable[..., Steps[T_co]], args: Any, kwargs: Any) -> None:
         self._steps = steps
         self._args = args
         self._kwargs = kwargs
 
-    def __iter__(self) -> Steps[T]:
+    def __iter__(self) -> Steps[T_co]:
         return self._steps(*self._args, **self._kwargs)
 
 
@@ -68,5 +69,5 @@ class Store(Protocol):
         ...
 
     def close(self) -> None:
-        """Answer what is queued, then let go of the database."""
+        """Let the write under way finish, then let go of the database. Whoever still waits is refused."""
         ...

@@ -35,17 +35,16 @@ def rotate_keys(expected_next: str, coming: tuple[str, bytes], remove_at: int, a
     False when `expected_next` is not the next key (any more): somebody else rotated.
     """
     rows = yield SQL(
-        "select kid from signing_keys where org = ? and state = 'next' and kid = ?", (INSTANCE, expected_next)
+        """update signing_keys set state = 'active', activated_at = ? where org = ? and state = 'next' and kid = ?
+            returning kid""",
+        (act.at, INSTANCE, expected_next),
     )
     if not rows:
         return False
     yield SQL(
-        "update signing_keys set state = 'retired', retired_at = ?, remove_at = ? where org = ? and state = 'active'",
-        (act.at, remove_at, INSTANCE),
-    )
-    yield SQL(
-        "update signing_keys set state = 'active', activated_at = ? where org = ? and kid = ?",
-        (act.at, INSTANCE, expected_next),
+        """update signing_keys set state = 'retired', retired_at = ?, remove_at = ?
+            where org = ? and state = 'active' and kid <> ?""",
+        (act.at, remove_at, INSTANCE, expected_next),
     )
     yield SQL("delete from signing_keys where org = ? and state = 'retired' and remove_at < ?", (INSTANCE, act.at))
     yield from _publish(coming, act)

@@ -19,6 +19,8 @@ everybody in it is told so. The next batch tries afresh: there is no state to re
 """
 
 import asyncio
+import contextlib
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -52,6 +54,7 @@ _REFUSED = (
     apsw.NotADBError,
     apsw.NoMemError,
     apsw.PermissionsError,
+    apsw.CursorClosedError,
 )
 
 
@@ -88,7 +91,7 @@ class SqliteStore:
         return await future
 
     def close(self) -> None:
-        """Let the commit under way finish, then let go of the file."""
+        """Let the commit under way finish, then let go of the file. Whoever is still queued is refused."""
         self._disk.shutdown()
         self._reading.connection.close()
         self._writing.connection.close()
@@ -97,11 +100,19 @@ class SqliteStore:
         """Commit what is queued, batch by batch, and answer it, until nothing is."""
         try:
             while self._queue:
+                await self._gather()
                 batch, self._queue = self._queue[:BATCH], self._queue[BATCH:]
                 for asked, answer in zip(batch, await self._commit(batch), strict=True):
                     _answer(asked.future, answer)
         finally:
             self._pumping = None
+
+    async def _gather(self) -> None:
+        """Let the requests that are already here join the batch: until a turn of the event loop brings no more."""
+        before = 0
+        while before < len(self._queue) < BATCH:
+            before = len(self._queue)
+            await asyncio.sleep(0)
 
     async def _commit(self, batch: list[_Asked]) -> list[Any]:
         """The outcome of each question once all are durable, or the exception in its place."""
@@ -111,7 +122,7 @@ class SqliteStore:
             await self._in_thread(_commit, self._writing)
         except _REFUSED as fault:
             rollback(self._writing)
-            return [StoreUnavailableError(repr(fault))] * len(batch)
+            return [StoreUnavailableError(repr(fault)) for _ in batch]
         except Exception as fault:
             rollback(self._writing)
             if len(batch) == 1:
@@ -143,9 +154,10 @@ def _begin_patiently(cursor: apsw.Cursor) -> None:
 
 
 def rollback(cursor: apsw.Cursor) -> None:
-    """Undo the transaction under way, if there still is one: a full disk may have ended it already."""
-    if cursor.connection.in_transaction:
-        cursor.execute("rollback")
+    """Undo the transaction under way, if there still is one: a full disk or `close` may have ended it already."""
+    with contextlib.suppress(apsw.CursorClosedError):
+        if cursor.connection.in_transaction:
+            cursor.execute("rollback")
 
 
 def transact(cursor: apsw.Cursor, questions: list[Question[Any]]) -> list[Any]:
@@ -173,19 +185,38 @@ def run(cursor: apsw.Cursor, question: Question[T]) -> T:
 
 
 def connect(path: Path) -> apsw.Connection:
-    """A connection with the settings that durability and the readers' freedom rest on."""
-    connection = apsw.Connection(str(path))
-    connection.set_busy_timeout(BUSY_MS)
+    """A connection with the settings that durability and the readers' freedom rest on.
+
+    Raises `temporarily_unavailable` when the file cannot be opened, or is no database.
+    """
+    try:
+        connection = apsw.Connection(str(path))
+        connection.set_busy_timeout(BUSY_MS)
+        _configure(connection)
+    except _REFUSED as fault:
+        raise StoreUnavailableError(f"{path}: {fault!r}") from fault
+    return connection
+
+
+def _configure(connection: apsw.Connection) -> None:
     # Without this guarantee SQLite plans a join afresh for every new set of parameters: ten times the cost of the look-up.
     connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
-    for pragma, value in (
-        ("journal_mode", "wal"),
-        ("synchronous", "full"),
-        ("mmap_size", 0),
-        ("journal_size_limit", WAL_KEPT),
-    ):
+    _enter_wal(connection)
+    for pragma, value in (("synchronous", "full"), ("mmap_size", 0), ("journal_size_limit", WAL_KEPT)):
         connection.pragma(pragma, value)
-    return connection
+
+
+def _enter_wal(connection: apsw.Connection) -> None:
+    """Switch a new file to WAL. SQLite refuses at once, without waiting, the one of two that would wait for the other."""
+    patience = time.monotonic() + BUSY_MS / 1000
+    while True:
+        try:
+            connection.pragma("journal_mode", "wal")
+            return
+        except apsw.BusyError:
+            if time.monotonic() >= patience:
+                raise
+            time.sleep(0.002)
 
 
 def upgrade(path: Path, now: int, *, migrate: bool) -> int:
