@@ -38,7 +38,7 @@ class Tokens:
         if authorization is not None and authorization[:7].lower() == "bearer ":
             if "client_secret" in form:
                 raise OAuthError("invalid_request", "Authenticate in one way: an API key, or the app's secret.")
-            caller = await authenticate_key(self._instance, authorization)
+            caller = await self._key(authorization)
             wait = self._by_key.take(caller.key.id) if caller.key else 0
         else:
             caller = await self._app(request, form, authorization, allow_public=allow_public)
@@ -47,6 +47,13 @@ class Tokens:
         if wait:
             raise OAuthError("too_many_requests", f"Too many requests. Try again in {wait} seconds.", retry_after=wait)
         return caller
+
+    async def _key(self, authorization: str) -> Caller:
+        """The API key. Here a wrong one is a client that is not known, in the words of RFC 7662 §2.3."""
+        try:
+            return await authenticate_key(self._instance, authorization)
+        except OAuthError as error:
+            raise OAuthError("invalid_client", error.description, detail=error.detail, scheme=error.scheme) from None
 
     async def _app(
         self, request: Request, form: dict[str, str], authorization: str | None, *, allow_public: bool

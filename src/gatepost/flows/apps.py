@@ -75,7 +75,7 @@ def checked_app(org: bytes, new: NewApp, now: int) -> App:
     if new.kind in PUBLIC_KINDS and method != "none":
         raise GatepostError("invalid_request", f"A {new.kind} app cannot keep a secret.", field="auth_method")
     for uri in new.redirect_uris:
-        check_redirect_uri(uri, new.kind)
+        check_redirect_uri(uri, new.kind, "redirect_uri")
     return App(
         org=org,
         client_id=check_client_id(new.client_id) if new.client_id else new_client_id(),

@@ -40,7 +40,9 @@ async def get_auth_token(instance: Instance, org: bytes, act: Act) -> str:
         token = await instance.store.ask(give_auth_token(org, candidate, act))
         if token is not None:
             return token
-    raise OAuthError("server_error", "No auth_token could be made.", detail="every candidate was another organization's")
+    raise OAuthError(
+        "server_error", "No auth_token could be made.", detail="every candidate was another organization's"
+    )
 
 
 async def save_client(

@@ -17,14 +17,14 @@ _PRIVATE_USE = re.compile(r"[A-Za-z][A-Za-z0-9+-]*(\.[A-Za-z0-9+-]+)+:/?/?[!-~]+
 _REFUSED = re.compile(r"""[^!-~]|[#*\\<>"^`{|}]|%(?![0-9A-Fa-f]{2})|%(?:[01][0-9A-Fa-f]|7[Ff])""")
 
 
-def check_redirect_uri(uri: str, kind: str | None = None) -> str:
+def check_redirect_uri(uri: str, kind: str | None = None, field: str = "redirection_url") -> str:
     """The URI, if it may be registered for an app of this kind (None: kind not said). Raises `invalid_request`.
 
     https; http on a loopback host; for native apps a private-use scheme with a dot in it.
     """
     why = _fault(uri, kind)
     if why:
-        raise OAuthError("invalid_request", f"This redirect URI cannot be registered: {why}.", field="redirection_url")
+        raise OAuthError("invalid_request", f"{field} cannot be registered: {why}.", field=field)
     return uri
 
 
