@@ -124,6 +124,8 @@ class Connection(asyncio.Protocol):
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self._part != "head":
+            return  # A trailer: nothing that comes behind a body changes what the head said.
         self._repeated = remember_header(self._headers, name.lower(), value) or self._repeated
 
     def on_headers_complete(self) -> None:
