@@ -1,0 +1,169 @@
+"""Organizations cannot reach each other: every question, asked in one organization with the ids of another.
+
+Whatever a question answers then, nothing of the other organization may be in the answer, and nothing of it may change.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from gatepost.records import Resource
+from gatepost.secrets import new_id
+from gatepost.store import apps, events, grants, keys, orgs, people, resources, revocations
+from gatepost.store.question import INSTANCE, Question, Store
+
+from .world import EPOCH, NOW, World, act, app, dump, key, new_grant, populate, secret
+
+OTHERS_URI = "https://other.example/cb"
+
+NOTHING: Any = (None, False, [], b"", grants.Gone(), apps.Taken())
+
+FOUND_NOTHING = object()
+OWN = object()
+"""Expected of a question that acts on the asking organization itself: its own answer, whatever the ids."""
+
+Probe = Callable[[bytes, World], Question[Any]]
+
+PROBES: dict[str, tuple[object, Probe]] = {
+    "add_redirect_uri": (FOUND_NOTHING, lambda org, a: apps.add_redirect_uri(org, a.client_id, OTHERS_URI, act())),
+    "add_secret": (FOUND_NOTHING, lambda org, a: apps.add_secret(org, a.client_id, secret(new_id()), act())),
+    "delete_app": (FOUND_NOTHING, lambda org, a: apps.delete_app(org, a.client_id, act())),
+    "delete_resource": (FOUND_NOTHING, lambda org, a: resources.delete_resource(org, a.resource, act())),
+    "delete_secret": (FOUND_NOTHING, lambda org, a: apps.delete_secret(org, a.client_id, a.secret, act())),
+    "find_app": (FOUND_NOTHING, lambda org, a: apps.find_app(org, a.client_id)),
+    "find_grant": (FOUND_NOTHING, lambda org, a: grants.find_grant(org, a.grant)),
+    "find_key": (FOUND_NOTHING, lambda org, a: keys.find_key(org, a.key)),
+    "find_member": (FOUND_NOTHING, lambda org, a: people.find_member(org, a.user)),
+    "find_org": (OWN, lambda org, a: orgs.find_org(org)),
+    "find_pair": (FOUND_NOTHING, lambda org, a: apps.find_pair(org, a.client_id, a.uri)),
+    "give_auth_token": (OWN, lambda org, a: orgs.give_auth_token(org, a.auth_token, act())),
+    "is_served_by": (FOUND_NOTHING, lambda org, a: resources.is_served_by(org, a.resource, a.client_id)),
+    "list_apps": (OWN, lambda org, a: apps.list_apps(org)),
+    "list_events": (OWN, lambda org, a: events.list_events(org, 1000)),
+    "list_grants": (OWN, lambda org, a: grants.list_grants(org)),
+    "list_keys": (OWN, lambda org, a: keys.list_keys(org)),
+    "list_members": (OWN, lambda org, a: people.list_members(org)),
+    "list_redirect_uris": (FOUND_NOTHING, lambda org, a: apps.list_redirect_uris(org, a.client_id)),
+    "list_resources": (OWN, lambda org, a: resources.list_resources(org)),
+    "list_secrets": (FOUND_NOTHING, lambda org, a: apps.list_secrets(org, a.client_id)),
+    "make_app": (FOUND_NOTHING, lambda org, a: apps.make_app(app(org, a.client_id), (a.uri,), EPOCH, act())),
+    "make_grant": (FOUND_NOTHING, lambda org, a: grants.make_grant(org, new_grant(a, new_id()), act())),
+    "make_key": (OWN, lambda org, a: keys.make_key(key(org, a.key), EPOCH, act())),
+    "make_member": (
+        OWN,
+        lambda org, a: people.make_member(org, new_id(), "new@other.example", None, "owner", 1, act()),
+    ),
+    "make_org": (OWN, lambda org, a: orgs.make_org(new_id(), "Another", EPOCH, act())),
+    "make_resource": (OWN, lambda org, a: resources.make_resource(org, _resource(a), act())),
+    "note_secret_used": (FOUND_NOTHING, lambda org, a: apps.note_secret_used(org, a.client_id, a.secret, NOW + 9999)),
+    "record": (OWN, lambda org, a: events.record(org, "test.probe", act())),
+    "remove_redirect_uri": (FOUND_NOTHING, lambda org, a: apps.remove_redirect_uri(org, a.client_id, a.uri, act())),
+    "replace_app": (FOUND_NOTHING, lambda org, a: apps.replace_app(app(org, a.client_id), act())),
+    "revoke_app_grants": (FOUND_NOTHING, lambda org, a: revocations.revoke_app_grants(org, a.client_id, act())),
+    "revoke_grant": (FOUND_NOTHING, lambda org, a: revocations.revoke_grant(org, a.grant, act())),
+    "revoke_key": (FOUND_NOTHING, lambda org, a: revocations.revoke_key(org, a.key, act(), keep_grants=False)),
+    "revoke_org_grants": (OWN, lambda org, a: revocations.revoke_org_grants(org, act())),
+    "revoke_user_grants": (FOUND_NOTHING, lambda org, a: revocations.revoke_user_grants(org, a.user, act())),
+    "rotate": (FOUND_NOTHING, lambda org, a: grants.rotate(org, a.grant, 1, 60, act())),
+    "save_pair": (FOUND_NOTHING, lambda org, a: apps.save_pair(app(org, a.client_id), a.uri, EPOCH, act())),
+    "set_app_disabled": (FOUND_NOTHING, lambda org, a: apps.set_app_disabled(org, a.client_id, True, act())),
+    "set_org_disabled": (OWN, lambda org, a: orgs.set_org_disabled(org, True, act())),
+}
+
+ACROSS = {
+    "apply_next": "the schema is the instance's",
+    "claim_name": "names are the instance's; whose one is, is the answer",
+    "find_owner": "leads from a name to the organization that owns it",
+    "find_user": "people belong to the instance",
+    "list_organizations_of": "where one person is a member",
+    "list_orgs": "asked by commands alone",
+    "list_signing_keys": "the instance's",
+    "make_first_keys": "the instance's",
+    "policy_version": "one number for the whole instance",
+    "prepare": "the schema is the instance's",
+    "rotate_keys": "the instance's",
+    "schema_version": "the schema is the instance's",
+    "set_password": "people belong to the instance",
+    "set_user_disabled": "people belong to the instance",
+    "spend": "ids that may be used once are unique in the instance",
+}
+
+
+def _resource(a: World) -> Resource:
+    return Resource(a.resource, "read", None, NOW)
+
+
+def _traces(world: World) -> list[str]:
+    """How the things of a world would show in an answer."""
+    owned = (world.org, world.secret, world.user, world.grant, world.revoked_grant)
+    return [repr(id) for id in owned] + [id.hex() for id in owned] + [world.auth_token, world.email]
+
+
+@pytest.mark.parametrize("asking", ["another", "instance", "nobody"])
+@pytest.mark.parametrize("name", sorted(PROBES))
+async def test_nothing_is_found_and_nothing_changes(store: Store, name: str, asking: str) -> None:
+    a, b = await populate(store, "acme"), await populate(store, "beta")
+    org = {"another": b.org, "instance": INSTANCE, "nobody": new_id()}[asking]
+    before, asker, shared = [await store.read(dump(each)) for each in (a.org, org, INSTANCE)]
+    expected, probe = PROBES[name]
+
+    outcome = await store.ask(probe(org, a))
+
+    if expected is FOUND_NOTHING:
+        assert outcome in NOTHING
+        assert await store.read(dump(org)) == asker
+    assert not [trace for trace in _traces(a) if trace in repr(outcome)]
+    assert await store.read(dump(a.org)) == before
+    after = await store.read(dump(INSTANCE))
+    del shared["versions"]  # The one number that any change of policy moves, for everybody.
+    assert not [row for table, rows in shared.items() for row in rows if row not in after[table]]
+
+
+@pytest.mark.parametrize("name", sorted(name for name, (expected, _) in PROBES.items() if expected is FOUND_NOTHING))
+async def test_the_same_question_finds_it_at_home(store: Store, name: str) -> None:
+    """The probes above would prove nothing if they named what is not there."""
+    a = await populate(store, "acme")
+    before = await store.read(dump(a.org))
+    outcome = await store.ask(PROBES[name][1](a.org, a))
+    assert outcome not in NOTHING or await store.read(dump(a.org)) != before
+
+
+async def test_every_table_of_organizations_is_in_the_comparison(store: Store) -> None:
+    a = await populate(store, "acme")
+    own, shared = await store.read(dump(a.org)), await store.read(dump(INSTANCE))
+    of_the_instance = {"names", "users", "signing_keys", "spent", "versions"}
+    assert {table for table, rows in own.items() if not rows} == of_the_instance
+    assert shared["names"]
+    assert shared["users"]
+
+
+@pytest.mark.parametrize("foreign", ["user", "key"])
+async def test_a_grant_cannot_name_somebody_of_another_organization(store: Store, foreign: str) -> None:
+    a, b = await populate(store, "acme"), await populate(store, "beta")
+    mixed = b._replace(user=a.user) if foreign == "user" else b._replace(key=a.key)
+    assert await store.ask(grants.make_grant(b.org, new_grant(mixed, new_id()), act())) is False
+
+
+async def test_a_grant_for_another_organizations_resource_is_dead(store: Store) -> None:
+    a, b = await populate(store, "acme"), await populate(store, "beta")
+    id = new_id()
+    await store.ask(grants.make_grant(b.org, new_grant(b._replace(resource=a.resource), id), act()))
+    grant = await store.read(grants.find_grant(b.org, id))
+    assert grant is not None
+    assert not grant.resource_exists
+
+
+async def test_a_person_of_two_organizations_is_revoked_in_one(store: Store) -> None:
+    a, b = await populate(store, "acme"), await populate(store, "beta")
+    await store.ask(people.make_member(b.org, new_id(), a.email, None, "member", 3 * EPOCH, act()))
+    id = new_id()
+    assert await store.ask(grants.make_grant(b.org, new_grant(b._replace(user=a.user), id), act()))
+    await store.ask(revocations.revoke_user_grants(b.org, a.user, act()))
+    at_home, abroad = (
+        await store.read(grants.find_grant(a.org, a.grant)),
+        await store.read(grants.find_grant(b.org, id)),
+    )
+    assert at_home is not None
+    assert abroad is not None
+    assert (at_home.unbroken, abroad.unbroken) == (1, 0)

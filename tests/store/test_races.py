@@ -1,0 +1,163 @@
+"""Races: many threads, each with its own event loop and its own store, ask the same at once. One of them wins."""
+
+import asyncio
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from gatepost.records import UNTIL_USED
+from gatepost.secrets import new_id
+from gatepost.store.apps import Saved, find_app, list_redirect_uris, make_app, save_pair
+from gatepost.store.events import list_events
+from gatepost.store.grants import Gone, Replayed, Retried, Rotated, find_grant, list_grants, make_grant, rotate
+from gatepost.store.orgs import claim_name, find_org, find_owner, give_auth_token, make_org
+from gatepost.store.people import list_organizations_of, make_member, spend
+from gatepost.store.question import Question, Store
+from gatepost.store.revocations import revoke_grant
+from gatepost.store.signing_keys import list_signing_keys, make_first_keys, rotate_keys
+
+from .conftest import Database
+from .world import EPOCH, NOW, act, app, new_grant, populate
+
+THREADS = 10
+
+Ask = Question[Any]
+
+
+async def race(database: Database, asks: Sequence[Ask], threads: int = THREADS) -> list[Any]:
+    """The outcomes of all asks, shared out among threads that begin at one signal, each with a store of its own."""
+    begin = threading.Barrier(threads)
+    shares = [asks[start::threads] for start in range(threads)]
+
+    async def contend(store: Store, share: Sequence[Ask]) -> list[Any]:
+        return await asyncio.gather(*map(store.ask, share))
+
+    def compete(share: Sequence[Ask]) -> list[Any]:
+        store = database.connect()
+        try:
+            begin.wait(10)
+            return asyncio.run(contend(store, share))
+        finally:
+            store.close()
+
+    def start() -> list[Any]:
+        with ThreadPoolExecutor(threads) as pool:
+            return [outcome for outcomes in pool.map(compete, shares) for outcome in outcomes]
+
+    return await asyncio.to_thread(start)
+
+
+async def test_fifty_refreshes_with_one_token_step_once(database: Database, store: Store) -> None:
+    a = await populate(store, "acme")
+    outcomes = await race(database, [rotate(a.org, a.grant, 1, UNTIL_USED, act())] * 50)
+    assert Counter(map(repr, outcomes)) == {repr(Rotated(2)): 1, repr(Retried(2)): 49}
+    grant = await store.read(find_grant(a.org, a.grant))
+    assert grant is not None
+    assert (grant.generation, grant.uses, grant.revoked_at) == (2, 50, None)
+    assert len(await store.read(list_events(a.org, 100, type="grant.first_used"))) == 1
+
+
+async def test_many_replays_revoke_once(database: Database, store: Store) -> None:
+    a = await populate(store, "acme")
+    for generation in (1, 2):
+        await store.ask(rotate(a.org, a.grant, generation, UNTIL_USED, act()))
+    outcomes = await race(database, [rotate(a.org, a.grant, 1, UNTIL_USED, act())] * 20)
+    assert Counter(type(outcome) for outcome in outcomes) == {Replayed: 1, Gone: 19}
+    assert len(await store.read(list_events(a.org, 100, type="grant.replayed"))) == 1
+
+
+async def test_a_revocation_during_refreshes_is_final(database: Database, store: Store) -> None:
+    a = await populate(store, "acme")
+    asks: list[Ask] = [rotate(a.org, a.grant, 1, UNTIL_USED, act())] * 30
+    asks[15:15] = [revoke_grant(a.org, a.grant, act())] * 2
+    outcomes = await race(database, asks)
+    assert len([outcome for outcome in outcomes if type(outcome) is bytes and outcome]) == 1
+    assert {type(outcome) for outcome in outcomes} <= {bytes, Rotated, Retried, Gone}
+    grant = await store.read(find_grant(a.org, a.grant))
+    assert grant is not None
+    assert grant.revoked_at == NOW
+    for generation in (1, 2, 3):
+        assert await store.ask(rotate(a.org, a.grant, generation, UNTIL_USED, act())) == Gone()
+
+
+async def test_one_of_two_grants_with_one_id_is_made(database: Database, store: Store) -> None:
+    a = await populate(store, "acme")
+    id = new_id()
+    outcomes = await race(database, [make_grant(a.org, new_grant(a, id), act())] * 20)
+    assert Counter(outcomes) == {True: 1, False: 19}
+    assert [grant.id for grant in await store.read(list_grants(a.org))].count(id) == 1
+
+
+async def test_first_calls_at_once_give_one_auth_token(database: Database, store: Store) -> None:
+    org = new_id()
+    await store.ask(make_org(org, "Acme", EPOCH, act()))
+    outcomes = await race(database, [give_auth_token(org, f"candidate{number:05}", act()) for number in range(20)])
+    kept = await store.read(find_org(org))
+    assert kept is not None
+    assert set(outcomes) == {kept.auth_token}
+    assert await store.read(find_owner("auth_token", outcomes[0])) == org
+
+
+async def test_parallel_saves_make_one_app_and_lose_no_uri(database: Database, store: Store) -> None:
+    a = await populate(store, "acme")
+    uris = [f"https://a.example/{number}" for number in range(10)] * 2
+    outcomes = await race(database, [save_pair(app(a.org, "fresh"), uri, EPOCH, act()) for uri in uris])
+    assert Counter(outcome.app_is_new for outcome in outcomes) == {True: 1, False: 19}
+    assert Counter(outcome.uri_is_new for outcome in outcomes) == {True: 10, False: 10}
+    assert len(await store.read(list_redirect_uris(a.org, "fresh"))) == 10
+
+
+async def test_parallel_makes_make_one_app(database: Database, store: Store) -> None:
+    a = await populate(store, "acme")
+    outcomes = await race(database, [make_app(app(a.org, "fresh"), ("https://a.example/",), EPOCH, act())] * 20)
+    assert Counter(map(repr, outcomes)) == {repr(Saved(True, True)): 1, repr(Saved(False, False)): 19}
+
+
+async def test_a_client_id_has_one_owner(database: Database, store: Store) -> None:
+    a, b = await populate(store, "acme"), await populate(store, "beta")
+    asks: list[Ask] = [make_app(app(world.org, "fresh"), (), EPOCH, act()) for world in (a, b)] * 10
+    outcomes = await race(database, asks)
+    assert Counter(type(outcome).__name__ for outcome in outcomes) == {"Saved": 10, "Taken": 10}
+    owner = await store.read(find_owner("client_id", "fresh"))
+    assert owner in (a.org, b.org)
+    assert [world.org for world in (a, b) if await store.read(find_app(world.org, "fresh"))] == [owner]
+
+
+async def test_a_name_has_one_owner(database: Database) -> None:
+    orgs = [new_id() for _ in range(20)]
+    outcomes = await race(database, [claim_name("client_id", "fresh", org) for org in orgs])
+    assert len(set(outcomes)) == 1
+    assert outcomes[0] in orgs
+
+
+async def test_an_email_makes_one_person(database: Database, store: Store) -> None:
+    a, b = await populate(store, "acme"), await populate(store, "beta")
+    asks: list[Ask] = [
+        make_member(world.org, new_id(), "eve@example.com", None, "member", EPOCH, act()) for world in (a, b) * 10
+    ]
+    outcomes = await race(database, asks)
+    assert len({user for user, _ in outcomes}) == 1
+    assert [is_new for _, is_new in outcomes].count(True) == 1
+    joined = [org for org, _ in await store.read(list_organizations_of(outcomes[0][0]))]
+    assert sorted(joined) == sorted((a.org, b.org))
+
+
+async def test_an_id_is_spent_once(database: Database) -> None:
+    outcomes = await race(database, [spend("jti", b"once", NOW + 60, NOW)] * 20)
+    assert Counter(outcomes) == {True: 1, False: 19}
+
+
+async def test_keys_rotate_once(database: Database, store: Store) -> None:
+    await store.ask(make_first_keys(("one", b"1"), ("two", b"2"), act()))
+    asks: list[Ask] = [rotate_keys("two", (f"new{number}", b"n"), NOW + 60, act()) for number in range(10)]
+    assert Counter(await race(database, asks)) == {True: 1, False: 9}
+    states = Counter(key.state for key in await store.read(list_signing_keys()))
+    assert states == {"retired": 1, "active": 1, "next": 1}
+
+
+async def test_an_instance_gets_its_first_keys_once(database: Database, store: Store) -> None:
+    asks: list[Ask] = [make_first_keys((f"a{n}", b"1"), (f"n{n}", b"2"), act()) for n in range(10)]
+    assert Counter(await race(database, asks)) == {True: 1, False: 9}
+    assert Counter(key.state for key in await store.read(list_signing_keys())) == {"active": 1, "next": 1}

@@ -1,0 +1,107 @@
+"""The schema and the questions' text: what must hold so that every engine, and a distributed one, can carry them."""
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import gatepost.store
+from gatepost.store.migrations import MIGRATIONS, NEWEST
+from gatepost.store.question import SQL, Steps, question
+
+from .test_isolation import ACROSS, PROBES
+from .world import tables
+
+FOLDER = Path(gatepost.store.__file__).parent
+ENGINES = ("sqlite", "postgres")
+TEXTS = [path for path in sorted(FOLDER.glob("*.py")) if path.stem not in ENGINES]
+OF_ONE_ENGINE = re.compile(
+    r"autoincrement|rowid|pragma|sqlite|postgres|serial|glob |ifnull|strftime|now\(\)|::|nextval|advisory",
+    re.IGNORECASE,
+)
+
+
+@question
+def _sample() -> Steps[None]:
+    yield SQL("select 1")
+
+
+def questions() -> dict[str, Callable[..., Any]]:
+    """Every public question in the store's modules, by name."""
+    found: dict[str, Callable[..., Any]] = {}
+    for module in pkgutil.iter_modules([str(FOLDER)]):
+        names = vars(importlib.import_module(f"gatepost.store.{module.name}"))
+        found |= {
+            name: each
+            for name, each in names.items()
+            if getattr(each, "__code__", None) is _sample.__code__ and not name.startswith("_")
+        }
+    return found
+
+
+def statements(path: Path) -> Iterator[str]:
+    """Every text in a module but its docstrings."""
+    tree = ast.parse(path.read_text())
+    prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
+            yield node.value
+
+
+def test_every_table_is_found() -> None:
+    made = sum(text.startswith("create table") for migration in MIGRATIONS for text in migration.statements)
+    assert made == len(tables()) > 10
+
+
+@pytest.mark.parametrize("table", tables(), ids=lambda table: table.name)
+def test_org_leads_every_primary_key(table: Any) -> None:
+    assert table.key[0] == "org"
+
+
+def test_migrations_are_numbered_without_a_gap() -> None:
+    assert [migration.number for migration in MIGRATIONS] == list(range(1, NEWEST + 1))
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
+def test_no_statement_is_of_one_engine(path: Path) -> None:
+    assert [text for text in statements(path) if OF_ONE_ENGINE.search(text)] == []
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
+def test_no_question_knows_an_engine(path: Path) -> None:
+    imported = {
+        name.name if isinstance(node, ast.Import) else f"{node.module}"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for name in node.names
+    }
+    assert not [name for name in imported if re.search(r"apsw|asyncpg|psycopg|sqlite|postgres|oauth", name)]
+
+
+def test_contract_tests_know_no_engine() -> None:
+    ours = [path for path in Path(__file__).parent.glob("*.py") if path.name not in ("conftest.py", "test_sqlite.py")]
+    imports = re.compile(r"^(from|import) .*(apsw|store\.(sqlite|postgres))", re.MULTILINE)
+    assert [path.name for path in ours if imports.search(path.read_text())] == []
+
+
+def test_every_question_is_probed_across_organizations() -> None:
+    """A new question goes into PROBES, or with its reason into ACROSS (test_isolation.py)."""
+    assert questions().keys() == PROBES.keys() | ACROSS.keys()
+
+
+@pytest.mark.parametrize("name", sorted(PROBES))
+def test_org_comes_first(name: str) -> None:
+    first = next(iter(inspect.signature(questions()[name]).parameters))
+    assert first in ("org", "app", "key"), "a question takes the organization first, or a record that names it first"
+
+
+def test_every_question_has_a_behaviour_test() -> None:
+    tree = ast.parse((Path(__file__).parent / "test_questions.py").read_text())
+    asked = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    assert questions().keys() - asked == set()

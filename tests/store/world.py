@@ -1,0 +1,139 @@
+"""What the contract tests stand on: an organization with one of everything, and a look at all rows."""
+
+import re
+from typing import NamedTuple
+
+from gatepost.records import ApiKey, App, AppSecret, Resource
+from gatepost.secrets import new_id
+from gatepost.store.apps import add_secret, make_app
+from gatepost.store.events import Act
+from gatepost.store.grants import NewGrant, make_grant
+from gatepost.store.keys import make_key
+from gatepost.store.migrations import MIGRATIONS
+from gatepost.store.orgs import give_auth_token, make_org
+from gatepost.store.people import make_member
+from gatepost.store.question import SQL, Row, Steps, Store, question
+from gatepost.store.resources import make_resource
+from gatepost.store.revocations import revoke_grant
+
+NOW = 1_800_000_000
+DAY = 86_400
+EPOCH = 1_000_000
+"""Where counts of revocations start in tests; each kind starts elsewhere, so that a forgotten one shows."""
+
+_TABLE = re.compile(r"create table (?P<name>\w+) \(.*,\s+primary key \((?P<key>[^)]*)\)\)", re.DOTALL)
+
+
+class Table(NamedTuple):
+    """A table as the schema makes it; `key` are the columns of its primary key."""
+
+    name: str
+    key: tuple[str, ...]
+
+
+class World(NamedTuple):
+    """The names of one organization's things."""
+
+    org: bytes
+    auth_token: str
+    client_id: str
+    uri: str
+    secret: bytes
+    user: bytes
+    email: str
+    key: bytes
+    resource: str
+    grant: bytes
+    revoked_grant: bytes
+
+
+def tables() -> list[Table]:
+    """Every table of the newest schema."""
+    made = [_TABLE.match(statement) for migration in MIGRATIONS for statement in migration.statements]
+    return [Table(match["name"], tuple(re.split(r",\s*", match["key"]))) for match in made if match]
+
+
+def act(at: int = NOW) -> Act:
+    return Act(at, "key_00000000000000000000000000000000", "192.0.2.1")
+
+
+def app(org: bytes, client_id: str, *, retry_window: int | None = None) -> App:
+    return App(
+        org=org,
+        client_id=client_id,
+        name="An app",
+        kind="web",
+        profile="oauth21",
+        auth_method=None,
+        grant_types="authorization_code refresh_token",
+        scope="read write",
+        default_resource=None,
+        access_ttl=None,
+        grant_idle_ttl=None,
+        grant_ttl=None,
+        retry_window=retry_window,
+        disabled_at=None,
+        created_at=NOW,
+        org_disabled_at=None,
+    )
+
+
+def key(org: bytes, id: bytes) -> ApiKey:
+    return ApiKey(org, id, "A key", "apps:read tokens:issue", b"k" * 32, 1, NOW, None, None, None)
+
+
+def secret(id: bytes) -> AppSecret:
+    return AppSecret(id, b"s" * 32, 1, "wxyz", NOW, None, None)
+
+
+def new_grant(world: World, id: bytes, *, user: bool = True, key: bool = True, resource: bool = True) -> NewGrant:
+    return NewGrant(
+        id=id,
+        client_id=world.client_id,
+        user_id=world.user if user else None,
+        key_id=world.key if key else None,
+        scope="read",
+        resource=world.resource if resource else None,
+        salt=b"0123456789abcdef",
+        idle_ttl=30 * DAY,
+        expires_at=NOW + 90 * DAY,
+    )
+
+
+async def populate(store: Store, name: str) -> World:
+    """An organization that has a row in every table that belongs to organizations."""
+    world = World(
+        org=new_id(),
+        auth_token=f"token{name}",
+        client_id=f"app-{name}",
+        uri=f"https://{name}.example/cb",
+        secret=new_id(),
+        user=new_id(),
+        email=f"ann@{name}.example",
+        key=new_id(),
+        resource=f"https://api.{name}.example/",
+        grant=new_id(),
+        revoked_grant=new_id(),
+    )
+    await store.ask(make_org(world.org, name, EPOCH, act()))
+    await store.ask(give_auth_token(world.org, world.auth_token, act()))
+    await store.ask(make_app(app(world.org, world.client_id), (world.uri,), 2 * EPOCH, act()))
+    await store.ask(add_secret(world.org, world.client_id, secret(world.secret), act()))
+    await store.ask(make_resource(world.org, Resource(world.resource, "read write", world.client_id, NOW), act()))
+    await store.ask(make_member(world.org, world.user, world.email, None, "member", 3 * EPOCH, act()))
+    await store.ask(make_key(key(world.org, world.key), 4 * EPOCH, act()))
+    for grant in (world.grant, world.revoked_grant):
+        assert await store.ask(make_grant(world.org, new_grant(world, grant), act()))
+    await store.ask(revoke_grant(world.org, world.revoked_grant, act()))
+    return world
+
+
+@question
+def dump(org: bytes) -> Steps[dict[str, list[Row]]]:
+    """Every row that belongs to the organization, by table, in the order of the primary key."""
+    rows = {}
+    for table in tables():
+        rows[table.name] = yield SQL(
+            f"select * from {table.name} where org = ? order by {', '.join(table.key)}", (org,)
+        )
+    return rows
