@@ -12,6 +12,8 @@ _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
 def check_password(password: str) -> None:
     """Refuse, before any hashing, what cannot be a password. Raises `invalid_request`."""
+    if not password.isascii() and any("\ud800" <= character <= "\udfff" for character in password):
+        raise GatepostError("invalid_request", "The password is not valid UTF-8.")
     if not MIN_CHARACTERS <= len(password) <= MAX_CHARACTERS:
         raise GatepostError(
             "invalid_request",

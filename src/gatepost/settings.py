@@ -247,6 +247,10 @@ def _from_file(config: Path | None) -> tuple[str, dict[str, str]]:
                 "invalid_configuration", f"There is no file {path}.", fix="mend the path behind --config"
             ) from None
         return str(path), {}
+    except OSError as fault:
+        raise GatepostError(
+            "invalid_configuration", f"{path} cannot be read: {fault.strerror}.", fix="check the path and its mode"
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
         raise GatepostError("invalid_configuration", f"{path} is not TOML: {fault}.", fix=f"mend {path}") from None
     texts: dict[str, str] = {}
@@ -272,10 +276,11 @@ def _from_environ(environ: Mapping[str, str], known: Mapping[str, Known]) -> dic
         if name not in known and plain in known and known[plain].parse is _secret:
             try:
                 value, name = Path(value).read_text().strip(), plain
-            except OSError as fault:
+            except (OSError, UnicodeDecodeError) as fault:
+                why = fault.strerror if isinstance(fault, OSError) else "it is not text"
                 raise GatepostError(
                     "invalid_configuration",
-                    f"{variable} names a file that cannot be read: {fault.strerror}.",
+                    f"{variable} names a file that cannot be read: {why}.",
                     fix="mend the path",
                 ) from None
         texts[name] = value

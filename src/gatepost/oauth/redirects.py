@@ -14,7 +14,7 @@ _REST = r"(/[!-~]*)?(\?[!-~]*)?"
 _HTTPS = re.compile(rf"https://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]){_PORT}{_REST}")
 _LOOPBACK = re.compile(rf"http://(127\.0\.0\.1|\[::1\]|localhost){_PORT}{_REST}")
 _PRIVATE_USE = re.compile(r"[A-Za-z][A-Za-z0-9+-]*(\.[A-Za-z0-9+-]+)+:/?/?[!-~]+")
-_REFUSED = re.compile(r"""[^!-~]|[#*\\<>"^`{|}]|%(?![0-9A-Fa-f]{2})|%(?:[01][0-9A-Fa-f]|7[Ff])""")
+_REFUSED = re.compile(r"""[^!-~]|[#*\\<>"^`{|}]|%(?![0-9A-Fa-f]{2})|%(?:[01][0-9A-Fa-f]|23|7[Ff])""")
 
 
 def check_redirect_uri(uri: str, kind: str | None = None, field: str = "redirection_url") -> str:
@@ -48,7 +48,7 @@ def _fault(uri: str, kind: str | None) -> str:
 
 
 def _character_fault(character: str, index: int) -> str:
-    if character == "#":
+    if character in ("#", "%23"):
         return f"it has a fragment at character {index}, which never reaches a server"
     if character == "*":
         return f"it has a wildcard at character {index}; register each URI on its own"

@@ -7,7 +7,7 @@ from gatepost.records import Resource
 
 MAX_LENGTH = 2048
 
-_URI = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(//(?P<host>[^/?\s#@]+))?(?P<rest>[^\s#]*)")
+_URI = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(?://(?P<host>[^/?\s#@]+)(?=[/?]|\Z)|(?!//))(?P<rest>[^\s#]*)")
 
 
 def check_resource_uri(uri: str) -> str:
@@ -42,4 +42,5 @@ def _canonical(uri: str) -> str:
     if not match:
         return uri
     host = f"//{match['host'].lower()}" if match["host"] else ""
-    return f"{match['scheme'].lower()}:{host}{match['rest'] if not host or match['rest'] else '/'}"
+    empty_path = host and not match["rest"].startswith("/")
+    return f"{match['scheme'].lower()}:{host}{'/' if empty_path else ''}{match['rest']}"

@@ -1,13 +1,15 @@
 """JSON bodies, strictly: what two parsers could read in two ways is refused. RFC 8259, RFC 8725 §2.4 in spirit."""
 
 import json
+import math
 from typing import Any, NoReturn
+
+import orjson
 
 from gatepost.errors import OAuthError
 
 MAX_DEPTH = 16
 MAX_MEMBERS = 200
-MAX_DIGITS = 19
 
 
 def parse_json_object(body: bytes) -> dict[str, Any]:
@@ -25,6 +27,8 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
         raise _bad("it is not UTF-8") from None
     except ValueError as fault:
         raise _bad(str(fault).partition(":")[0]) from None
+    if b"\\u" in body:
+        _check_surrogates(content)
     if not isinstance(content, dict):
         raise OAuthError("invalid_request", 'The body is JSON, but not an object. Send one, as in {"client_id": "…"}.')
     return content
@@ -56,9 +60,25 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _integer(digits: str) -> int:
-    if len(digits) > MAX_DIGITS:
+    # Length first: int() of very many digits costs more than they are worth.
+    if len(digits) > 20 or not -(2**63) <= int(digits) < 2**63:
         raise ValueError("a number is too long")
     return int(digits)
+
+
+def _float(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError("a number is too large")
+    return number
+
+
+def _check_surrogates(content: object) -> None:
+    """Half a character, which only an escape can write, has no UTF-8 form."""
+    try:
+        orjson.dumps(content)
+    except TypeError:
+        raise _bad("it has a lone surrogate") from None
 
 
 def _constant(name: str) -> NoReturn:
@@ -69,4 +89,4 @@ def _bad(why: str) -> OAuthError:
     return OAuthError("invalid_request", f"The body is not JSON that we accept: {why}.")
 
 
-_decoder = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer, parse_constant=_constant)
+_decoder = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant)

@@ -10,6 +10,9 @@ Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 MAX_BUCKETS = 50_000
 
+_ROUNDING = 1e-6
+"""Seconds that sums of instants may be off by; without it a full bucket could refuse its last token."""
+
 
 class Buckets:
     """A bucket for each key: `rate` tokens a second flow in, up to `burst`.
@@ -27,7 +30,7 @@ class Buckets:
         """Take a token. Answers 0, or the seconds after which there is one again."""
         now = self._clock()
         full_at = max(self._full_at.pop(key, now), now)
-        wait = full_at + self._interval - now - self._slack
+        wait = full_at + self._interval - now - self._slack - _ROUNDING
         self._full_at[key] = full_at + self._interval if wait <= 0 else full_at
         if len(self._full_at) > MAX_BUCKETS:
             # Keys move to the end when used, so the first is the one that was quiet for longest.
@@ -37,7 +40,7 @@ class Buckets:
     def is_empty(self, key: object) -> int:
         """The seconds until there is a token, without taking one; 0 when there is."""
         now = self._clock()
-        wait = self._full_at.get(key, now) + self._interval - now - self._slack
+        wait = self._full_at.get(key, now) + self._interval - now - self._slack - _ROUNDING
         return math.ceil(wait) if wait > 0 else 0
 
 
@@ -85,4 +88,6 @@ def _is_trusted(address: str, trusted: tuple[Network, ...]) -> bool:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return False
-    return any(parsed in network for network in trusted)
+    # A socket that serves both families shows an IPv4 peer as an IPv6 address.
+    mapped = parsed.ipv4_mapped if parsed.version == 6 else None
+    return any((mapped or parsed) in network for network in trusted)
