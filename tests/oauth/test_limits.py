@@ -1,0 +1,149 @@
+"""Rate limits, with a clock of our own; and whose request it is. D10 of what must not happen."""
+
+from itertools import count
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gatepost.settings import parse_networks
+from gatepost.web.limits import MAX_BUCKETS, Buckets, Unlimited, bucket_of, client_address
+
+
+class Clock:
+    def __init__(self, now: float = 1000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_burst_then_the_rate() -> None:
+    clock = Clock()
+    buckets = Buckets(2, 4, clock)
+    assert [buckets.take("a") for _ in range(5)] == [0, 0, 0, 0, 1]
+    clock.now += 0.5
+    assert [buckets.take("a") for _ in range(2)] == [0, 1]
+    clock.now += 100
+    assert [buckets.take("a") for _ in range(5)] == [0, 0, 0, 0, 1], "no more than a burst is saved up"
+
+
+def test_keys_do_not_share() -> None:
+    buckets = Buckets(1, 1, Clock())
+    assert [buckets.take(key) for key in ("a", "b", "a", ("a", 1))] == [0, 0, 1, 0]
+
+
+def test_the_wait_is_told_truly() -> None:
+    clock = Clock()
+    buckets = Buckets(1 / 60, 1, clock)
+    assert buckets.take("a") == 0
+    assert buckets.take("a") == 60
+    clock.now += 59
+    assert buckets.take("a") == 1
+    clock.now += 1
+    assert buckets.take("a") == 0
+
+
+def test_refusals_do_not_prolong_the_wait() -> None:
+    clock = Clock()
+    buckets = Buckets(1, 1, clock)
+    assert buckets.take("a") == 0
+    assert {buckets.take("a") for _ in range(1000)} == {1}
+    clock.now += 1
+    assert buckets.take("a") == 0
+
+
+def test_looking_takes_nothing() -> None:
+    buckets = Buckets(1, 2, Clock())
+    assert {buckets.is_empty("a") for _ in range(9)} == {0}
+    assert [buckets.take("a"), buckets.take("a"), buckets.is_empty("a"), buckets.take("a")] == [0, 0, 1, 1]
+
+
+@given(
+    st.floats(0, 10**7), st.integers(1, 200), st.sampled_from((1 / 60, 0.1, 1 / 3, 1.0, 7.0, 100 / 60, 200.0, 1000.0))
+)
+def test_exactly_a_burst_passes_at_any_instant(now: float, burst: int, rate: float) -> None:
+    buckets = Buckets(rate, burst, Clock(now))
+    assert [buckets.take("a") == 0 for _ in range(burst + 1)] == [True] * burst + [False]
+
+
+def test_memory_is_bounded_and_the_quiet_go_first() -> None:
+    buckets = Buckets(1, 1, Clock())
+    buckets.take("quiet")
+    for number in range(MAX_BUCKETS - 1):
+        buckets.take(number)
+    assert buckets.take(0) == 1
+    buckets.take("one more")
+    assert buckets.take(0) == 1
+    assert buckets.take("quiet") == 0, "it was forgotten"
+    assert len(buckets._full_at) == MAX_BUCKETS
+
+
+def test_a_clock_that_stands_or_goes_back_gives_nothing() -> None:
+    clock = Clock()
+    buckets = Buckets(1, 1, clock)
+    buckets.take("a")
+    clock.now -= 500
+    assert buckets.take("a") > 0
+
+
+def test_limits_switched_off() -> None:
+    unlimited = Unlimited()
+    assert {unlimited.take("a") for _, _ in zip(range(1000), count(), strict=False)} == {0}
+    assert unlimited.is_empty("a") == 0
+
+
+@pytest.mark.parametrize(
+    ("address", "bucket"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:0DB8:1:2::", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::1", "::/64"),
+        ("", ""),
+        ("unix:", "unix:"),
+        ("no:address", "no:address"),
+    ],
+)
+def test_an_address_as_limits_count_it(address: str, bucket: str) -> None:
+    assert bucket_of(address) == bucket
+
+
+PROXIES = parse_networks("10.0.0.0/8, 2001:db8::/32 127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "address"),
+    [
+        ("192.0.2.1", ["203.0.113.9"], "192.0.2.1"),
+        ("10.0.0.1", ["203.0.113.9"], "203.0.113.9"),
+        ("10.0.0.1", [], "10.0.0.1"),
+        ("10.0.0.1", [""], "10.0.0.1"),
+        ("10.0.0.1", ["1.1.1.1, 203.0.113.9"], "203.0.113.9"),
+        ("10.0.0.1", ["1.1.1.1", "203.0.113.9"], "203.0.113.9"),
+        ("10.0.0.1", ["203.0.113.9, 10.0.0.2"], "203.0.113.9"),
+        ("10.0.0.1", ["1.1.1.1, 203.0.113.9, 10.0.0.2, 2001:db8::7"], "203.0.113.9"),
+        ("10.0.0.1", ["10.0.0.3, 10.0.0.2"], "10.0.0.3"),
+        ("10.0.0.1", ["203.0.113.9, evil"], "10.0.0.1"),
+        ("10.0.0.1", ["203.0.113.9:1234"], "10.0.0.1"),
+        ("10.0.0.1", ["unknown"], "10.0.0.1"),
+        ("::ffff:10.0.0.1", ["203.0.113.9"], "203.0.113.9"),
+        ("10.0.0.1", ["2001:DB9:0::1"], "2001:db9::1"),
+        ("", ["203.0.113.9"], ""),
+        ("not an address", ["203.0.113.9"], "not an address"),
+    ],
+)
+def test_only_a_trusted_proxy_says_who_stood_before_it(peer: str, forwarded: list[str], address: str) -> None:
+    assert client_address(peer, ", ".join(forwarded), PROXIES) == address
+
+
+def test_nobody_is_trusted_by_default() -> None:
+    assert client_address("127.0.0.1", "203.0.113.9", ()) == "127.0.0.1"
+
+
+@given(st.text(max_size=40), st.text(max_size=60) | st.text("0123456789.:,/% af", max_size=60))
+def test_any_header_is_read(peer: str, forwarded: str) -> None:
+    assert isinstance(bucket_of(client_address(peer, forwarded, PROXIES)), str)
