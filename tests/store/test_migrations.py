@@ -12,11 +12,9 @@ from .world import NOW, dump, tables
 
 async def test_two_at_once_apply_each_migration_once(empty_database: Database) -> None:
     dialect = empty_database.dialect
-    await race(empty_database, [prepare(dialect)] * 4, threads=4)
-    for number in range(1, NEWEST + 1):
-        assert set(await race(empty_database, [apply_next(dialect, NOW)], threads=1)) == {number}
-    outcomes = await race(empty_database, [apply_next(dialect, NOW)] * 4, threads=4)
-    assert Counter(outcomes) == {NEWEST: 4}
+    assert set(await race(empty_database, [prepare(dialect)] * 4, threads=4)) == {0}
+    outcomes = await race(empty_database, [apply_next(dialect, NOW)] * (NEWEST + 3), threads=2)
+    assert Counter(outcomes) == {NEWEST: 4} | dict.fromkeys(range(1, NEWEST), 1)
 
 
 async def test_a_fresh_database_migrated_by_many_has_each_migration_once(empty_database: Database) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import gatepost.store
-from gatepost.store.migrations import MIGRATIONS, NEWEST
+from gatepost.store.migrations import MIGRATIONS, NEWEST, prepare
 from gatepost.store.question import SQL, Steps, question
 
 from .test_isolation import ACROSS, PROBES
@@ -62,6 +62,11 @@ def test_every_table_is_found() -> None:
 @pytest.mark.parametrize("table", tables(), ids=lambda table: table.name)
 def test_org_leads_every_primary_key(table: Any) -> None:
     assert table.key[0] == "org"
+
+
+def test_org_leads_the_key_of_the_record_of_migrations() -> None:
+    statement = next(iter(prepare({"bytes": "blob", "table": ""})))
+    assert "primary key (org, version)" in statement.text
 
 
 def test_migrations_are_numbered_without_a_gap() -> None:
