@@ -10,7 +10,7 @@ from gatepost.errors import OAuthError
 from gatepost.oauth.client_metadata import check_client_id, check_name, new_client_id
 
 
-@pytest.mark.parametrize("client_id", ["a", "my-app", "A.b_c~1-2", "x" * 200, new_client_id()])
+@pytest.mark.parametrize("client_id", ["a", "my-app", "A.b_c~1-2", "x" * 200, "app_0193a5c2"])
 def test_plain_ids_are_welcome(client_id: str) -> None:
     assert check_client_id(client_id) == client_id
 

@@ -10,6 +10,7 @@ from gatepost.errors import OAuthError
 
 MAX_DEPTH = 16
 MAX_MEMBERS = 200
+MAX_COMMAS = 1000
 
 
 def parse_json_object(body: bytes) -> dict[str, Any]:
@@ -18,9 +19,11 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
     Refused: other encodings than UTF-8, a repeated member, more than 200 members, nesting deeper than 16, numbers that
     are not plain 64-bit ones, lone surrogates, and anything that is not an object.
     """
-    # Braces inside strings count too: nobody sends so many to routes that take a handful of short texts.
+    # Signs inside strings count too: nobody sends so many to routes that take a handful of short texts.
     if body.count(b"{") + body.count(b"[") > MAX_DEPTH:
         raise _bad(f"it is nested deeper than {MAX_DEPTH}")
+    if body.count(b",") > MAX_COMMAS:
+        raise _bad(f"it has more than {MAX_COMMAS} members")
     try:
         content = _decoder.decode(body.decode())
     except UnicodeDecodeError:
