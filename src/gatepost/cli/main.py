@@ -11,7 +11,7 @@ import sys
 from typing import NoReturn
 
 from gatepost import __version__
-from gatepost.cli.options import Parser, add_common
+from gatepost.cli.options import VALUED, Parser, add_common
 from gatepost.errors import GatepostError
 
 NOUNS = {
@@ -51,7 +51,7 @@ def main() -> NoReturn:
 
 def run(arguments: list[str]) -> int:
     """Run one command and answer its exit code."""
-    noun = next((each for each in arguments if not each.startswith("-")), None)
+    noun = _noun_of(arguments)
     if noun is None or noun == "help":
         return _without_noun(arguments)
     if noun not in NOUNS:
@@ -69,16 +69,37 @@ def run(arguments: list[str]) -> int:
     return code
 
 
+def _noun_of(arguments: list[str]) -> str | None:
+    """The first word that is neither an option nor the value of a common one."""
+    is_value = False
+    for each in arguments:
+        if not is_value and not each.startswith("-"):
+            return each
+        is_value = not is_value and each in VALUED
+    return None
+
+
 def noun_parser(noun: str) -> Parser:
-    """The parser of one noun, from its own file."""
-    module = importlib.import_module(f"gatepost.cli.{noun.replace('-', '_')}")
+    """The command's parser with this noun alone, from the noun's own file."""
+    return _parser((noun,))
+
+
+def whole_parser() -> Parser:
+    """The command's parser with every noun; slow, as it imports them all."""
+    return _parser(tuple(NOUNS))
+
+
+def _parser(nouns: tuple[str, ...]) -> Parser:
     top = Parser(prog="gatepost", add_help=False)
     add_common(top)
-    parser = top.add_subparsers(metavar="command", required=True, parser_class=Parser).add_parser(
-        noun, help=NOUNS[noun], description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add_common(parser)
-    module.add_arguments(parser)
+    commands = top.add_subparsers(metavar="command", required=True, parser_class=Parser)
+    for noun in nouns:
+        module = importlib.import_module(f"gatepost.cli.{noun.replace('-', '_')}")
+        parser = commands.add_parser(
+            noun, help=NOUNS[noun], description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        add_common(parser)
+        module.add_arguments(parser)
     return top
 
 

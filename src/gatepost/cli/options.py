@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from gatepost.settings import Settings
 
-_COMMON = ("data", "database", "config", "json", "yes")
+VALUED = ("--data", "--database", "--config")
+"""The common options that take a value."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -92,3 +93,15 @@ def read_secret(prompt: str) -> str:
 
         return getpass(prompt)
     return sys.stdin.readline().rstrip("\n")
+
+
+def duration(text: str | None, option: str) -> int | None:
+    """Seconds of an option such as `90d`; None when it was not given. Raises `invalid_request`."""
+    from gatepost.settings import parse_duration
+
+    if text is None:
+        return None
+    try:
+        return parse_duration(text)
+    except ValueError as fault:
+        raise GatepostError("invalid_request", f"{option} {text}: {fault}.") from None

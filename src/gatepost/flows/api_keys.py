@@ -6,11 +6,12 @@ from typing import NamedTuple
 from gatepost.errors import GatepostError
 from gatepost.flows.callers import DEFAULT_POWERS, INSTANCE_POWERS, POWERS
 from gatepost.flows.instance import Instance, fresh_epoch
+from gatepost.flows.organizations import every_org
 from gatepost.oauth.client_metadata import check_name
 from gatepost.records import ApiKey
 from gatepost.secrets import API_KEY, Secret, new_id, parse_id, render_text
 from gatepost.store.events import Act
-from gatepost.store.keys import make_key
+from gatepost.store.keys import find_key, make_key
 from gatepost.store.question import INSTANCE
 from gatepost.store.revocations import revoke_key
 
@@ -54,6 +55,16 @@ async def create_key(
     )
     await instance.store.ask(make_key(record, fresh_epoch(), act))
     return FreshKey(record, text)
+
+
+async def find_key_anywhere(instance: Instance, key: str) -> bytes:
+    """The organization of the key with this id. Raises `not_found`. For the operator's commands alone."""
+    raw = parse_id("key", key)
+    for org in (INSTANCE, *(each.id for each in await every_org(instance))):
+        found = await instance.store.read(find_key(org, raw)) if raw else None
+        if found:
+            return org
+    raise GatepostError("not_found", f"There is no API key {key}.", fix="gatepost key list --org ORG")
 
 
 async def end_key(instance: Instance, org: bytes, key: str, act: Act, *, keep_grants: bool) -> None:

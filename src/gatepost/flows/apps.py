@@ -1,7 +1,7 @@
 """Apps: made, changed, disabled, deleted; and their secrets, several side by side so that rotation needs no downtime."""
 
 import os
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance, fresh_epoch
@@ -18,8 +18,18 @@ from gatepost.oauth.redirects import check_redirect_uri
 from gatepost.oauth.scope import parse_scope
 from gatepost.records import App, AppSecret
 from gatepost.secrets import CLIENT_SECRET, Secret, new_id, parse_id, render_text
-from gatepost.store.apps import Taken, add_secret, delete_secret, make_app
+from gatepost.store.apps import (
+    Taken,
+    add_redirect_uri,
+    add_secret,
+    delete_secret,
+    find_app,
+    make_app,
+    remove_redirect_uri,
+    replace_app,
+)
 from gatepost.store.events import Act
+from gatepost.store.orgs import find_owner
 
 
 class NewApp(NamedTuple):
@@ -47,8 +57,10 @@ class FreshSecret(NamedTuple):
     text: Secret
 
 
-async def create_app(instance: Instance, org: bytes, new: NewApp, act: Act) -> tuple[App, FreshSecret | None]:
-    """Make an app, and its first secret if its kind can keep one.
+async def create_app(
+    instance: Instance, org: bytes, new: NewApp, act: Act, *, secret: Secret | None = None
+) -> tuple[App, FreshSecret | None]:
+    """Make an app, and its first secret if its kind can keep one: a fresh one, or the one it brings from elsewhere.
 
     Raises `invalid_request`, `invalid_scope`, and `conflict` when the client_id is taken.
     """
@@ -58,8 +70,8 @@ async def create_app(instance: Instance, org: bytes, new: NewApp, act: Act) -> t
         raise GatepostError(
             "conflict", f"The client_id {app.client_id} is taken.", fix="choose another, or leave it out"
         )
-    secret = None if app.is_public else await create_secret(instance, app, None, act)
-    return app, secret
+    fresh = None if app.is_public else await create_secret(instance, app, None, act, text=secret)
+    return app, fresh
 
 
 def checked_app(org: bytes, new: NewApp, now: int) -> App:
@@ -119,3 +131,33 @@ async def drop_secret(instance: Instance, app: App, secret: str, act: Act) -> No
         raise GatepostError(
             "not_found", f"{app.client_id} has no secret {secret}.", fix=f"gatepost app secret list {app.client_id}"
         )
+
+
+async def get_app(instance: Instance, client_id: str) -> App:
+    """The app with this client_id, whichever organization owns it. Raises `not_found`. For the operator's commands alone."""
+    owner = await instance.store.read(find_owner("client_id", client_id))
+    app = await instance.store.read(find_app(owner, client_id)) if owner else None
+    if app is None:
+        raise GatepostError("not_found", f"There is no app {client_id}.", fix="gatepost app list")
+    return app
+
+
+async def change_app(
+    instance: Instance,
+    app: App,
+    changes: dict[str, Any],
+    add_uris: tuple[str, ...],
+    drop_uris: tuple[str, ...],
+    act: Act,
+) -> App:
+    """Change an app's policy (fields of NewApp by name) and redirect URIs. Raises `invalid_request`, `invalid_scope`."""
+    unchanged = {field: getattr(app, field) for field in NewApp._fields if field in App._fields}
+    new = NewApp(**{**unchanged, **changes, "redirect_uris": add_uris})
+    changed = checked_app(app.org, new, app.created_at)
+    await instance.store.ask(replace_app(changed, act))
+    for uri in add_uris:
+        await instance.store.ask(add_redirect_uri(app.org, app.client_id, uri, act))
+    for uri in drop_uris:
+        if not await instance.store.ask(remove_redirect_uri(app.org, app.client_id, uri, act)):
+            raise GatepostError("not_found", f"{app.client_id} has no redirect URI {uri}.")
+    return await get_app(instance, app.client_id)

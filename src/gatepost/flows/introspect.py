@@ -7,9 +7,8 @@ from gatepost.flows.callers import Caller
 from gatepost.flows.instance import Instance
 from gatepost.jose import MAX_TOKEN
 from gatepost.oauth.access_token import describe_access_token, describe_refresh_token
-from gatepost.oauth.gate import retry_window, why_dead
+from gatepost.oauth.gate import why_dead, would_answer
 from gatepost.oauth.refresh_token import is_authentic, parse_refresh_token
-from gatepost.records import UNTIL_USED, Grant
 from gatepost.secrets import REFRESH_TOKEN, parse_id
 from gatepost.store.grants import find_grant
 from gatepost.store.question import INSTANCE
@@ -65,19 +64,11 @@ async def _introspect_refresh_token(instance: Instance, caller: Caller, token: s
     now = instance.clock()
     if grant is None or not is_authentic(claim, grant.salt, instance.keyring) or why_dead(grant, now):
         return INACTIVE
-    if not _would_answer(grant, claim.generation, instance.tokens.retry_window, now):
+    if not would_answer(grant, claim.generation, instance.tokens.retry_window, now):
         return INACTIVE
     if not await _concerns(instance, caller, grant.org, grant.client_id, ""):
         return INACTIVE
     return describe_refresh_token(grant, instance.issuer)
-
-
-def _would_answer(grant: Grant, generation: int, default: int | None, now: int) -> bool:
-    """Whether a refresh with this generation would be answered."""
-    if generation != grant.generation - 1:
-        return generation >= grant.generation
-    window = retry_window(grant, default)
-    return window == UNTIL_USED or now - grant.rotated_at <= window
 
 
 async def _concerns(instance: Instance, caller: Caller, org: bytes, client_id: str, audience: str) -> bool:

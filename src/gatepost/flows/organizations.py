@@ -14,6 +14,14 @@ async def create_org(instance: Instance, name: str, act: Act) -> Org:
     return await instance.store.ask(make_org(new_id(), check_name(name), fresh_epoch(), act))
 
 
+async def every_org(instance: Instance) -> list[Org]:
+    """All organizations, in the order they were made. For the operator's commands alone."""
+    orgs: list[Org] = []
+    while page := await instance.store.read(list_orgs(orgs[-1].id if orgs else b"")):
+        orgs += page
+    return orgs
+
+
 async def get_org(instance: Instance, text: str) -> Org:
     """The organization with this id, or with this name if only one has it. Raises `not_found`, `conflict`."""
     org_id = parse_id("org", text)
@@ -21,7 +29,7 @@ async def get_org(instance: Instance, text: str) -> Org:
         org = await instance.store.read(find_org(org_id))
         if org:
             return org
-    named = [org for org in await instance.store.read(list_orgs()) if org.name == text]
+    named = [org for org in await every_org(instance) if org.name == text]
     if not named:
         raise GatepostError("not_found", f"There is no organization {text}.", fix="gatepost org list")
     if len(named) > 1:

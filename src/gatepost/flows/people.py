@@ -6,10 +6,13 @@ from typing import NamedTuple
 
 from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance, fresh_epoch
+from gatepost.flows.organizations import get_org
 from gatepost.passwords import hash_password
-from gatepost.secrets import Secret, new_id
+from gatepost.records import User
+from gatepost.secrets import Secret, new_id, parse_id, render_id
 from gatepost.store.events import Act
-from gatepost.store.people import make_member
+from gatepost.store.orgs import find_owner
+from gatepost.store.people import find_member, find_user, make_member, set_password, set_user_disabled
 
 ROLES = ("owner", "admin", "developer", "auditor", "member")
 
@@ -45,3 +48,24 @@ async def create_user(
         make_member(org, new_id(), canonical, password_hash, role, fresh_epoch(), act)
     )
     return JoinedUser(user_id, canonical, is_new)
+
+
+async def get_user(instance: Instance, text: str, org: str | None = None) -> User:
+    """The person with this id or e-mail; with `org`, only one of its members. Raises `not_found`."""
+    user_id = parse_id("usr", text) or await instance.store.read(find_owner("email", text.strip().lower()))
+    user = await instance.store.read(find_user(user_id)) if user_id else None
+    place = await get_org(instance, org) if org else None
+    if user is None or (place and not await instance.store.read(find_member(place.id, user.id))):
+        raise GatepostError("not_found", f"There is no person {text} here.", fix="gatepost user list --org ORG")
+    return user
+
+
+async def set_disabled(instance: Instance, user: User, disabled: bool, act: Act) -> User:
+    """Disable or enable a person in every organization; answers them as they are then."""
+    await instance.store.ask(set_user_disabled(user.id, disabled, act))
+    return await get_user(instance, render_id("usr", user.id))
+
+
+async def reset_password(instance: Instance, user: User, password: Secret, act: Act) -> None:
+    """Give a person a new password. Raises `invalid_request` for one that cannot be."""
+    await instance.store.ask(set_password(user.id, hash_password(password.reveal()), act))

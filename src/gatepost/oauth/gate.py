@@ -50,3 +50,11 @@ def retry_window(grant: Grant, default: int | None) -> int:
         if window is not None:
             return window
     return PUBLIC_RETRY_WINDOW if grant.app_auth_method == "none" else UNTIL_USED
+
+
+def would_answer(grant: Grant, generation: int, default: int | None, now: int) -> bool:
+    """Whether a refresh with this generation of a live grant would be answered; the rule is at the head of store/grants.py."""
+    if generation != grant.generation - 1:
+        return generation >= grant.generation
+    window = retry_window(grant, default)
+    return window == UNTIL_USED or now - grant.rotated_at <= window

@@ -1,0 +1,250 @@
+"""Apps (OAuth clients): anything that asks for tokens, such as a website, a command line or a job."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from gatepost.cli import app_secret
+from gatepost.cli.options import Parser, add_verb, confirm, duration, wants_json
+from gatepost.cli.output import instant, render_table, show, show_list
+from gatepost.cli.running import run_verb
+from gatepost.errors import GatepostError
+from gatepost.flows.app_import import Imported, import_apps
+from gatepost.flows.apps import FreshSecret, NewApp, change_app, create_app, get_app
+from gatepost.flows.instance import Instance
+from gatepost.flows.organizations import every_org, get_org
+from gatepost.flows.resources import find_spelling
+from gatepost.oauth.client_metadata import AUTH_METHODS, KINDS, PROFILES
+from gatepost.records import App
+from gatepost.secrets import Secret, render_id
+from gatepost.settings import parse_retry_window
+from gatepost.store.apps import delete_app, list_apps, list_redirect_uris, set_app_disabled
+from gatepost.store.events import Act
+
+
+def add_arguments(parser: Parser) -> None:
+    verbs = parser.add_subparsers(metavar="verb", required=True, parser_class=Parser)
+    example = "gatepost app create Shop --org Acme --kind web --redirect https://shop.example/callback"
+    create = add_verb(verbs, "create", _create, "make an app", example)
+    create.add_argument("name", metavar="NAME")
+    create.add_argument(
+        "--kind", choices=tuple(KINDS), required=True, help="; ".join(f"{k}: {v}" for k, v in KINDS.items())
+    )
+    create.add_argument("--client-id", metavar="ID", help="one of your own (made if left out)")
+    create.add_argument("--redirect", metavar="URL", action="append", default=[], help="may be given several times")
+    create.add_argument("--profile", choices=PROFILES, default=PROFILES[0], help="the rules it follows (oauth21)")
+    create.add_argument("--auth-method", choices=AUTH_METHODS, help="the only one it may use (basic and post)")
+    apps = add_verb(verbs, "list", _list, "list apps", "gatepost app list --org Acme")
+    apps.add_argument("--org", metavar="ORG", help="the organization's id or name (all organizations)")
+    edit = add_verb(
+        verbs, "edit", _edit, "change an app", "gatepost app edit CLIENT_ID --add-redirect https://shop.example/cb2"
+    )
+    edit.add_argument("--name", metavar="NAME")
+    edit.add_argument("--add-redirect", metavar="URL", action="append", default=[])
+    edit.add_argument("--remove-redirect", metavar="URL", action="append", default=[])
+    for verb in (create, edit):
+        _add_policy(verb)
+    for name, run, summary in (
+        ("show", _show, "show one app"),
+        ("disable", _disable, "refuse everything of an app, at once, until it is enabled"),
+        ("enable", _enable, "answer a disabled app again"),
+        ("delete", _delete, "delete an app; its grants end with it, for good"),
+    ):
+        add_verb(verbs, name, run, summary, f"gatepost app {name} CLIENT_ID")
+    for name in ("edit", "show", "disable", "enable", "delete"):
+        verbs.choices[name].add_argument("client_id", metavar="CLIENT_ID")
+    brought = add_verb(
+        verbs, "import", _import, "make apps from RFC 7591 client metadata", "gatepost app import apps.json --org Acme"
+    )
+    brought.add_argument("file", metavar="FILE", help="a JSON array; - for standard input")
+    brought.add_argument("--update", action="store_true", help="change own apps that exist already")
+    for verb in (create, brought):
+        verb.add_argument("--org", metavar="ORG", required=True, help="the organization's id or name")
+    app_secret.add_arguments(verbs)
+
+
+def _add_policy(verb: Parser) -> None:
+    verb.add_argument("--scope", metavar='"…"', help="the most it may ask for, and what it gets unasked")
+    verb.add_argument("--grants", metavar='"…"', help="grant types, separated by spaces (by kind)")
+    verb.add_argument("--resource", metavar="URI", help="the API its tokens are for unless they ask for another")
+    verb.add_argument("--access-ttl", metavar="DURATION", help="life of its access tokens")
+    verb.add_argument("--grant-idle-ttl", metavar="DURATION", help="life of a grant that is not used")
+    verb.add_argument("--grant-ttl", metavar="DURATION", help="life of a grant at most")
+    verb.add_argument(
+        "--retry-window", metavar="DURATION", help="or until_used: how long the previous refresh token answers"
+    )
+
+
+def _policy(options: argparse.Namespace) -> dict[str, Any]:
+    """What was given of an app's policy, by the field it sets."""
+    ttls = {name: duration(getattr(options, name), f"--{name.replace('_', '-')}") for name in _TTLS}
+    if ttls["access_ttl"] is not None and not 1 <= ttls["access_ttl"] <= 86_400:
+        raise GatepostError("invalid_request", "--access-ttl is from 1s to 1d.")
+    try:
+        window = None if options.retry_window is None else parse_retry_window(options.retry_window)
+    except ValueError as fault:
+        raise GatepostError("invalid_request", f"--retry-window {options.retry_window}: {fault}.") from None
+    fields = {"scope": options.scope, "grant_types": options.grants, "default_resource": options.resource}
+    return {name: value for name, value in {**fields, **ttls, "retry_window": window}.items() if value is not None}
+
+
+_TTLS = ("access_ttl", "grant_idle_ttl", "grant_ttl")
+
+
+async def _registered(instance: Instance, org: bytes, policy: dict[str, Any]) -> dict[str, Any]:
+    """The policy with its resource in the registered spelling. Raises `invalid_target`."""
+    asked = policy.get("default_resource")
+    if asked is None:
+        return policy
+    resource = await find_spelling(instance, org, asked)
+    if resource is None:
+        raise GatepostError(
+            "invalid_target", f"{asked} is not registered.", fix=f"gatepost resource create {asked} --org ORG"
+        )
+    return policy | {"default_resource": resource.uri}
+
+
+def _create(options: argparse.Namespace) -> int:
+    async def verb(instance: Instance, act: Act) -> tuple[dict[str, Any], FreshSecret | None]:
+        org = await get_org(instance, options.org)
+        new = NewApp(
+            name=options.name,
+            kind=options.kind,
+            client_id=options.client_id,
+            redirect_uris=tuple(options.redirect),
+            profile=options.profile,
+            auth_method=options.auth_method,
+            **await _registered(instance, org.id, _policy(options)),
+        )
+        app, secret = await create_app(instance, org.id, new, act)
+        return await _document(instance, app, secret.text if secret else None), secret
+
+    document, secret = run_verb(options, verb)
+    shown = (
+        f"\nThis is the only time its secret is shown; we keep a hash:\n\n  {document['client_secret']}\n"
+        if secret
+        else ""
+    )
+    show(wants_json(options), document, f"Made {document['name']}: {document['client_id']}{shown}")
+    return 0
+
+
+def _list(options: argparse.Namespace) -> int:
+    async def verb(instance: Instance, _: Act) -> list[dict[str, Any]]:
+        orgs = [await get_org(instance, options.org)] if options.org else await every_org(instance)
+        documents: list[dict[str, Any]] = []
+        for org in orgs:
+            after = ""
+            while page := await instance.store.read(list_apps(org.id, after)):
+                documents += [await _document(instance, app) for app in page]
+                after = page[-1].client_id
+        return documents
+
+    documents = run_verb(options, verb)
+    columns = ("client_id", "name", "kind", "scope", "redirect_uris", "disabled")
+    rows = documents if wants_json(options) else [{name: each[name] for name in columns} for each in documents]
+    show_list(wants_json(options), rows, "No apps yet: gatepost app create NAME --org ORG --kind web")
+    return 0
+
+
+def _show(options: argparse.Namespace) -> int:
+    async def verb(instance: Instance, _: Act) -> dict[str, Any]:
+        return await _document(instance, await get_app(instance, options.client_id))
+
+    document = run_verb(options, verb)
+    lines = [{"field": name, "value": value} for name, value in document.items()]
+    show(wants_json(options), document, render_table(lines))
+    return 0
+
+
+def _edit(options: argparse.Namespace) -> int:
+    async def verb(instance: Instance, act: Act) -> dict[str, Any]:
+        app = await get_app(instance, options.client_id)
+        changes = await _registered(instance, app.org, _policy(options))
+        if options.name is not None:
+            changes["name"] = options.name
+        added, dropped = tuple(options.add_redirect), tuple(options.remove_redirect)
+        return await _document(instance, await change_app(instance, app, changes, added, dropped, act))
+
+    document = run_verb(options, verb)
+    show(wants_json(options), document, f"Changed {document['name']}.")
+    return 0
+
+
+def _disable(options: argparse.Namespace) -> int:
+    return _set_disabled(options, True)
+
+
+def _enable(options: argparse.Namespace) -> int:
+    return _set_disabled(options, False)
+
+
+def _set_disabled(options: argparse.Namespace, disabled: bool) -> int:
+    async def verb(instance: Instance, act: Act) -> dict[str, Any]:
+        app = await get_app(instance, options.client_id)
+        await instance.store.ask(set_app_disabled(app.org, app.client_id, disabled, act))
+        return await _document(instance, await get_app(instance, options.client_id))
+
+    document = run_verb(options, verb)
+    show(wants_json(options), document, f"{document['name']} is {'disabled' if disabled else 'enabled'}.")
+    return 0
+
+
+def _delete(options: argparse.Namespace) -> int:
+    confirm(options, f"Delete {options.client_id} and end its grants, for good?")
+
+    async def verb(instance: Instance, act: Act) -> None:
+        app = await get_app(instance, options.client_id)
+        await instance.store.ask(delete_app(app.org, app.client_id, act))
+
+    run_verb(options, verb)
+    show(wants_json(options), {"client_id": options.client_id, "deleted": True}, f"Deleted {options.client_id}.")
+    return 0
+
+
+def _import(options: argparse.Namespace) -> int:
+    try:
+        text = sys.stdin.read() if options.file == "-" else Path(options.file).read_text()
+        entries = json.loads(text)
+    except (OSError, ValueError, RecursionError) as fault:
+        raise GatepostError(
+            "invalid_request", f"{options.file} is not a JSON file that can be read: {fault}."
+        ) from None
+
+    async def verb(instance: Instance, act: Act) -> tuple[list[dict[str, Any]], list[str]]:
+        org = await get_org(instance, options.org)
+        imported, warnings = await import_apps(instance, org.id, entries, update=options.update, act=act)
+        return [await _imported(instance, each) for each in imported], warnings
+
+    apps, warnings = run_verb(options, verb)
+    sentence = "\n".join([*(f"warning: {each}" for each in warnings), f"{len(apps)} apps imported."])
+    show(wants_json(options), {"apps": apps, "warnings": warnings}, sentence)
+    return 0
+
+
+async def _imported(instance: Instance, imported: Imported) -> dict[str, Any]:
+    return await _document(instance, imported.app, imported.secret) | {"is_new": imported.is_new}
+
+
+async def _document(instance: Instance, app: App, secret: Secret | None = None) -> dict[str, Any]:
+    return {
+        "client_id": app.client_id,
+        "client_secret": secret.reveal() if secret else None,
+        "name": app.name,
+        "org": render_id("org", app.org),
+        "kind": app.kind,
+        "profile": app.profile,
+        "auth_method": app.auth_method,
+        "redirect_uris": await instance.store.read(list_redirect_uris(app.org, app.client_id)),
+        "grant_types": app.grant_types.split(),
+        "scope": app.scope,
+        "resource": app.default_resource,
+        "access_ttl": app.access_ttl,
+        "grant_idle_ttl": app.grant_idle_ttl,
+        "grant_ttl": app.grant_ttl,
+        "retry_window": "until_used" if app.retry_window == -1 else app.retry_window,
+        "disabled": app.disabled_at is not None,
+        "created_at": instant(app.created_at),
+    }

@@ -1,0 +1,97 @@
+"""Connections: which app may do what for whom. Revoking one ends every token of it, for good."""
+
+import argparse
+from typing import Any
+
+from gatepost.cli.options import Parser, add_verb, confirm, wants_json
+from gatepost.cli.output import instant, show, show_list
+from gatepost.cli.running import run_verb
+from gatepost.errors import GatepostError
+from gatepost.flows.apps import get_app
+from gatepost.flows.grants import each_grant, end_grant, end_grants
+from gatepost.flows.instance import Instance
+from gatepost.flows.organizations import every_org, get_org
+from gatepost.flows.people import get_user
+from gatepost.oauth.access_token import subject
+from gatepost.records import Grant
+from gatepost.secrets import render_id
+from gatepost.store.events import Act
+from gatepost.store.people import list_organizations_of
+
+
+def add_arguments(parser: Parser) -> None:
+    verbs = parser.add_subparsers(metavar="verb", required=True, parser_class=Parser)
+    grants = add_verb(verbs, "list", _list, "list grants", "gatepost grant list --org Acme")
+    revoke = add_verb(verbs, "revoke", _revoke, "end one grant, or all of an app, a person, an organization")
+    revoke.add_argument("grant", metavar="GRANT_ID", nargs="?")
+    for verb in (grants, revoke):
+        verb.add_argument("--org", metavar="ORG", help="the organization's id or name")
+        verb.add_argument("--app", metavar="CLIENT_ID")
+        verb.add_argument("--user", metavar="USER", help="id or e-mail")
+
+
+async def _places(instance: Instance, options: argparse.Namespace) -> list[tuple[bytes, bytes | None]]:
+    """The organizations that the options name, each with the person in it that they name."""
+    user = await get_user(instance, options.user, options.org) if options.user else None
+    if options.org:
+        orgs = [(await get_org(instance, options.org)).id]
+    elif options.app:
+        orgs = [(await get_app(instance, options.app)).org]
+    elif user:
+        orgs = [org for org, _ in await instance.store.read(list_organizations_of(user.id))]
+    else:
+        orgs = [org.id for org in await every_org(instance)]
+    return [(org, user.id if user else None) for org in orgs]
+
+
+def _list(options: argparse.Namespace) -> int:
+    async def verb(instance: Instance, _: Act) -> list[dict[str, Any]]:
+        return [
+            _render(grant)
+            for org, user_id in await _places(instance, options)
+            async for grant in each_grant(instance, org, options.app, user_id)
+        ]
+
+    show_list(wants_json(options), run_verb(options, verb), "No grants: nothing is connected.")
+    return 0
+
+
+def _revoke(options: argparse.Namespace) -> int:
+    if options.grant:
+        run_verb(options, lambda instance, act: end_grant(instance, options.grant, act))
+        show(
+            wants_json(options),
+            {"id": options.grant, "revoked": 1},
+            f"{options.grant} is revoked, and every token of it.",
+        )
+        return 0
+    if not (options.org or options.app or options.user):
+        raise GatepostError(
+            "invalid_request", "Say which: a GRANT_ID, --app, --user or --org.", fix="gatepost grant list"
+        )
+    confirm(options, "End all these grants for good?")
+
+    async def verb(instance: Instance, act: Act) -> int:
+        places = await _places(instance, options)
+        return sum([await end_grants(instance, org, options.app, user_id, act) for org, user_id in places])
+
+    count = run_verb(options, verb)
+    show(wants_json(options), {"revoked": count}, f"{count} live grants were revoked, and every token of them.")
+    return 0
+
+
+def _render(grant: Grant) -> dict[str, Any]:
+    return {
+        "id": render_id("gnt", grant.id),
+        "org": render_id("org", grant.org),
+        "app": grant.client_id,
+        "subject": subject(grant),
+        "scope": grant.scope,
+        "resource": grant.resource,
+        "generation": grant.generation,
+        "made": instant(grant.created_at),
+        "last_used": instant(grant.last_used_at),
+        "uses": grant.uses,
+        "expires_at": instant(grant.expires_at),
+        "revoked": grant.revoked_at is not None or not grant.unbroken,
+    }

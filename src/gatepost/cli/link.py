@@ -1,0 +1,40 @@
+"""A new one-time sign-in link for an owner. Needs the data directory, so only who runs the server can make one."""
+
+import argparse
+
+from gatepost.cli.options import Parser, wants_json
+from gatepost.cli.output import show
+from gatepost.cli.running import run_verb
+from gatepost.errors import GatepostError
+from gatepost.flows.instance import Instance
+from gatepost.flows.links import LINK_TTL, create_link, find_owners
+from gatepost.secrets import Secret
+from gatepost.store.events import Act
+
+
+def add_arguments(parser: Parser) -> None:
+    parser.add_argument("--org", metavar="ORG", help="the owner of this organization (the first one)")
+    parser.add_argument("--user", metavar="EMAIL", help="this owner (the first one)")
+    parser.set_defaults(verb=_link)
+
+
+def _link(options: argparse.Namespace) -> int:
+    async def verb(instance: Instance, _: Act) -> tuple[str, Secret]:
+        if not instance.issuer:
+            raise GatepostError(
+                "invalid_configuration",
+                "The link needs the server's public URL.",
+                fix="set issuer, or GATEPOST_ISSUER=https://…",
+            )
+        owners = await find_owners(instance, options.org, options.user)
+        if not owners:
+            raise GatepostError(
+                "not_found", "There is no such owner.", fix="gatepost user create EMAIL --org ORG --role owner"
+            )
+        org, member = owners[0]
+        return member.email, create_link(instance, org.id, member.id)
+
+    email, link = run_verb(options, verb)
+    document = {"email": email, "sign_in": link.reveal(), "expires_in": LINK_TTL}
+    show(wants_json(options), document, f"For {email}, once, within {LINK_TTL // 60} minutes:\n\n  {link.reveal()}")
+    return 0

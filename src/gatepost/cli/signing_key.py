@@ -1,0 +1,62 @@
+"""The keys that sign access tokens: next (published ahead), active, retired (published until its last token expired)."""
+
+import argparse
+from typing import Any
+
+from gatepost.cli.options import Parser, add_verb, settings_of, wants_json
+from gatepost.cli.output import instant, show_list
+from gatepost.cli.running import run_verb
+from gatepost.flows.signing import rotate
+from gatepost.records import SigningKeyRecord
+from gatepost.store.signing_keys import list_signing_keys
+
+
+def add_arguments(parser: Parser) -> None:
+    verbs = parser.add_subparsers(metavar="verb", required=True, parser_class=Parser)
+    add_verb(verbs, "list", _list, "list signing keys")
+    rotated = add_verb(
+        verbs, "rotate", _rotate, "activate the next key and publish a new one", "gatepost signing-key rotate"
+    )
+    rotated.add_argument("--force", action="store_true", help="even if verifiers may not have seen the next key yet")
+
+
+def _list(options: argparse.Namespace) -> int:
+    records = run_verb(options, lambda instance, _: instance.store.read(list_signing_keys()))
+    _show(options, records)
+    return 0
+
+
+def _rotate(options: argparse.Namespace) -> int:
+    tokens = settings_of(options).tokens
+    records = run_verb(
+        options,
+        lambda instance, act: rotate(
+            instance.store,
+            instance.keyring,
+            act,
+            ttl=tokens.access_ttl,
+            max_age=tokens.jwks_max_age,
+            force=options.force,
+        ),
+    )
+    _show(options, records)
+    return 0
+
+
+def _show(options: argparse.Namespace, records: list[SigningKeyRecord]) -> None:
+    max_age = settings_of(options).tokens.jwks_max_age
+    rows = [_render(record, max_age) for record in records]
+    show_list(wants_json(options), rows, "No signing keys yet; the server makes them on its first start.")
+
+
+def _render(record: SigningKeyRecord, max_age: int) -> dict[str, Any]:
+    safe_at = record.published_at + max_age if record.state == "next" else None
+    return {
+        "kid": record.kid,
+        "state": record.state,
+        "published_at": instant(record.published_at),
+        "safe_to_activate_at": instant(safe_at),
+        "activated_at": instant(record.activated_at),
+        "retired_at": instant(record.retired_at),
+        "remove_at": instant(record.remove_at),
+    }

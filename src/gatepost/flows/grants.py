@@ -1,0 +1,55 @@
+"""Grants as an operator sees and ends them: one, or all of an app, a person, an organization."""
+
+from collections.abc import AsyncIterator
+
+from gatepost.errors import GatepostError
+from gatepost.flows.instance import Instance
+from gatepost.flows.organizations import every_org
+from gatepost.oauth.gate import why_dead
+from gatepost.records import Grant
+from gatepost.secrets import parse_id
+from gatepost.store.events import Act
+from gatepost.store.grants import list_grants
+from gatepost.store.question import Question
+from gatepost.store.revocations import revoke_app_grants, revoke_grant, revoke_org_grants, revoke_user_grants
+
+
+async def each_grant(
+    instance: Instance, org: bytes, client_id: str | None = None, user_id: bytes | None = None
+) -> AsyncIterator[Grant]:
+    """All grants of an organization, oldest first: those of an app, of a person, or all. Read page by page."""
+    after = b""
+    while page := await instance.store.read(list_grants(org, client_id=client_id, user_id=user_id, after=after)):
+        for grant in page:
+            yield grant
+        after = page[-1].id
+
+
+async def end_grant(instance: Instance, text: str, act: Act) -> None:
+    """End one grant, wherever it is. Raises `not_found` when there is no live one with this id."""
+    raw = parse_id("gnt", text)
+    for org in await every_org(instance):
+        ended = await instance.store.ask(revoke_grant(org.id, raw, act)) if raw else b""
+        if ended:
+            return
+    raise GatepostError("not_found", f"There is no live grant {text}.", fix="gatepost grant list")
+
+
+async def end_grants(instance: Instance, org: bytes, client_id: str | None, user_id: bytes | None, act: Act) -> int:
+    """End all grants of an app, of a person, of both together, or of the organization. Answers how many were live.
+
+    Each but the third is one write, however many grants it covers.
+    """
+    live = [grant.id async for grant in each_grant(instance, org, client_id, user_id) if not why_dead(grant, act.at)]
+    if client_id and user_id:
+        for grant in live:
+            await instance.store.ask(revoke_grant(org, grant, act))
+    else:
+        await instance.store.ask(_revocation(org, client_id, user_id, act))
+    return len(live)
+
+
+def _revocation(org: bytes, client_id: str | None, user_id: bytes | None, act: Act) -> Question[bool]:
+    if client_id:
+        return revoke_app_grants(org, client_id, act)
+    return revoke_user_grants(org, user_id, act) if user_id else revoke_org_grants(org, act)

@@ -1,0 +1,42 @@
+"""Resources: the APIs that an organization's tokens are for. RFC 8707."""
+
+from gatepost.errors import GatepostError, OAuthError
+from gatepost.flows.instance import Instance
+from gatepost.oauth.resource import check_resource_uri, find_resource
+from gatepost.oauth.scope import parse_scope
+from gatepost.records import Resource
+from gatepost.store.apps import find_app
+from gatepost.store.events import Act
+from gatepost.store.resources import delete_resource, list_resources, make_resource
+
+
+async def create_resource(
+    instance: Instance, org: bytes, uri: str, scopes: str, served_by: str | None, act: Act
+) -> Resource:
+    """Register a resource. Raises `invalid_target`, `invalid_scope`, `not_found`, and `conflict` for a second spelling."""
+    check_resource_uri(uri)
+    if served_by and not await instance.store.read(find_app(org, served_by)):
+        raise GatepostError(
+            "not_found", f"This organization has no app {served_by}.", fix="gatepost app list --org ORG"
+        )
+    if await find_spelling(instance, org, uri):
+        raise GatepostError("conflict", f"{uri} is registered already, in this spelling or another.")
+    resource = Resource(uri, " ".join(parse_scope(scopes)), served_by, act.at)
+    if not await instance.store.ask(make_resource(org, resource, act)):
+        raise GatepostError("conflict", f"{uri} is registered already.")
+    return resource
+
+
+async def drop_resource(instance: Instance, org: bytes, uri: str, act: Act) -> None:
+    """Delete a resource; grants for it refuse to mint from then on. Raises `not_found`."""
+    found = await find_spelling(instance, org, uri)
+    if found is None or not await instance.store.ask(delete_resource(org, found.uri, act)):
+        raise GatepostError("not_found", f"There is no resource {uri} here.", fix="gatepost resource list --org ORG")
+
+
+async def find_spelling(instance: Instance, org: bytes, uri: str) -> Resource | None:
+    """The registered resource that this spelling means."""
+    try:
+        return find_resource(uri, await instance.store.read(list_resources(org)))
+    except OAuthError:
+        return None
