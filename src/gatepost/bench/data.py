@@ -1,0 +1,182 @@
+"""The data a bench runs on: organizations with a key and an app each, and grants in the middle of their lives.
+
+All of it is written through the store's questions before the server starts. The grants have one of their own here, as no
+verb makes a connection that is a month old.
+"""
+
+import os
+import random
+import time
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import apsw
+from tqdm import tqdm
+
+from gatepost.flows.api_keys import FreshKey
+from gatepost.flows.callers import POWERS
+from gatepost.oauth.refresh_token import render_refresh_token
+from gatepost.records import ApiKey, App, AppSecret
+from gatepost.secrets import API_KEY, CLIENT_SECRET, Keyring, Secret, new_id, render_text
+from gatepost.settings import Settings
+from gatepost.store.apps import add_secret, make_app
+from gatepost.store.events import Act
+from gatepost.store.keys import make_key
+from gatepost.store.orgs import make_org
+from gatepost.store.question import SQL, Question, Steps, question
+from gatepost.store.sqlite import connect, transact
+from gatepost.wiring import database_path, open_keyring, open_store
+
+REDIRECT = "https://app.example.com/callback"
+SCOPE = "models:read models:write"
+
+GENERATION = 7
+"""Where the grants stand: past the first use, which is an event and so one more row."""
+
+SAMPLE = 65_536
+"""Grants that are used at most. The tokens of all of a million would only fill the load generator's memory."""
+
+BATCH = 10_000
+DAY = 86_400
+
+_EPOCH = 1
+_GRANT = """insert into grants (org, id, client_id, user_id, key_id, scope, resource, generation, salt, epoch, created_at,
+    rotated_at, last_used_at, uses, idle_ttl, expires_at) values (?, ?, ?, null, ?, ?, null, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+
+
+class Tenant(NamedTuple):
+    """An organization as its callers know it."""
+
+    org: bytes
+    key_id: bytes
+    api_key: str
+    client_id: str
+
+
+class Connected(NamedTuple):
+    """A grant that will be used: whose it is, and its live refresh token."""
+
+    tenant: Tenant
+    refresh_token: str
+
+
+class Data(NamedTuple):
+    """What was prepared. `grants` is a random sample of all that are in the database."""
+
+    directory: Path
+    tenants: list[Tenant]
+    grants: list[Connected]
+
+
+def prepare(directory: Path, orgs: int, grants: int) -> Data:
+    """Fill a new data directory. The grants are spread evenly over the organizations."""
+    settings = Settings(data=str(directory))
+    keyring = open_keyring(settings)
+    open_store(settings, migrate=True).close()
+    cursor = connect(database_path(settings)).cursor()
+    try:
+        with tqdm(total=orgs + grants, delay=1, disable=None, desc="Preparing", unit_scale=True, leave=False) as done:
+            tenants = _write_tenants(cursor, keyring, orgs, done)
+            used = _write_grants(cursor, keyring, tenants, grants, done)
+    finally:
+        cursor.connection.close()
+    return Data(directory, tenants, used)
+
+
+def _write_tenants(cursor: apsw.Cursor, keyring: Keyring, count: int, done: "tqdm[Any]") -> list[Tenant]:
+    tenants = []
+    for start in range(0, count, BATCH):
+        questions: list[Question[Any]] = []
+        for number in range(start, min(start + BATCH, count)):
+            tenant, making = _tenant(keyring, number, int(time.time()))
+            tenants.append(tenant)
+            questions += making
+            done.update()
+        transact(cursor, questions)
+    return tenants
+
+
+def _tenant(keyring: Keyring, number: int, now: int) -> tuple[Tenant, list[Question[Any]]]:
+    """An organization with a key that may do everything, an app, its redirect URI and its secret."""
+    act, org, client_id = Act(now, "bench"), new_id(), f"bench-{number}"
+    key = _key(keyring, org, now)
+    app = App(
+        *(org, client_id, f"App {number}", "web", "oauth21", None, "", SCOPE, None, None, None, None, None, None, now),
+        org_disabled_at=None,
+    )
+    text = render_text(CLIENT_SECRET, os.urandom(32))
+    secret = AppSecret(new_id(), keyring.hash_secret(text), keyring.current, text[-4:], now, None, None)
+    making: list[Question[Any]] = [
+        make_org(org, f"Organization {number}", _EPOCH, act),
+        make_key(key.record, _EPOCH, act),
+        make_app(app, (REDIRECT,), _EPOCH, act),
+        add_secret(org, client_id, secret, act),
+    ]
+    return Tenant(org, key.record.id, key.text.reveal(), client_id), making
+
+
+def _key(keyring: Keyring, org: bytes, now: int) -> FreshKey:
+    key_id = new_id()
+    text = render_text(API_KEY, org + key_id + os.urandom(32))
+    hashed = keyring.hash_secret(text)
+    record = ApiKey(org, key_id, "Bench", " ".join(POWERS), hashed, keyring.current, now, None, None, None)
+    return FreshKey(record, Secret(text))
+
+
+def _write_grants(
+    cursor: apsw.Cursor, keyring: Keyring, tenants: list[Tenant], count: int, done: "tqdm[Any]"
+) -> list[Connected]:
+    """Write the grants, and answer those of them that will be used."""
+    chosen = set(random.sample(range(count), min(count, SAMPLE)))
+    used = []
+    rows = _grant_rows(tenants, count, int(time.time()))
+    for start in range(0, count, BATCH):
+        batch = list(islice(rows, BATCH))
+        transact(cursor, [_insert_grants([row for _, row in batch])])
+        for index, (tenant, row) in enumerate(batch, start):
+            if index in chosen:
+                token = render_refresh_token(tenant.org, row.id, GENERATION, row.salt, keyring)
+                used.append(Connected(tenant, token))
+        done.update(len(batch))
+    random.shuffle(used)
+    return used
+
+
+class _Row(NamedTuple):
+    org: bytes
+    id: bytes
+    client_id: str
+    key_id: bytes
+    scope: str
+    generation: int
+    salt: bytes
+    epoch: int
+    created_at: int
+    rotated_at: int
+    last_used_at: int
+    uses: int
+    idle_ttl: int
+    expires_at: int
+
+
+def _grant_rows(tenants: list[Tenant], count: int, now: int) -> Iterator[tuple[Tenant, _Row]]:
+    """Grants of the last thirty days in the order they were made, each used within the last hour."""
+    for index in range(count):
+        tenant = tenants[index * len(tenants) // count]
+        made_at = now - 30 * DAY + 30 * DAY * index // count
+        used_at = now - index % 3600
+        yield (
+            tenant,
+            _Row(
+                *(tenant.org, new_id(), tenant.client_id, tenant.key_id, SCOPE, GENERATION, os.urandom(16)),
+                *(3 * _EPOCH, made_at, used_at, used_at, GENERATION, 30 * DAY, made_at + 90 * DAY),
+            ),
+        )
+
+
+@question
+def _insert_grants(rows: list[_Row]) -> Steps[None]:
+    for row in rows:
+        yield SQL(_GRANT, row)

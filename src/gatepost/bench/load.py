@@ -1,0 +1,183 @@
+"""The load generator: keep-alive connections with one request in flight each, on raw sockets and one poll.
+
+It has to be faster than any server it measures, so it knows just enough HTTP to read an answer of the two it meets: a
+status line, a lower-case `content-length`, a body. Everything else of a request was built before the clock started.
+"""
+
+import select
+import socket
+import time
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, Protocol
+
+from gatepost.bench.machine import HOST
+from gatepost.errors import GatepostError
+
+PATIENCE = 10.0
+"""Seconds without any answer after which the server counts as gone."""
+
+_LENGTH = b"content-length: "
+
+
+class Work(Protocol):
+    """What is asked on the connections, and which answers are right."""
+
+    def request(self, connection: int) -> bytes:
+        """The next request on this connection."""
+        ...
+
+    def accept(self, connection: int, body: bytes) -> bool:
+        """Whether the body of a 200 is a right answer to this connection's last request."""
+        ...
+
+
+class Sample(NamedTuple):
+    """What was seen: the time each right answer took, in seconds, the wrong answers, and how long was looked."""
+
+    latencies: list[float]
+    errors: int
+    seconds: float
+
+    def __add__(self, other: "Sample") -> "Sample":  # type: ignore[override]
+        return Sample(self.latencies + other.latencies, self.errors + other.errors, self.seconds + other.seconds)
+
+    @property
+    def rate(self) -> float:
+        """Requests per second."""
+        return len(self.latencies) / self.seconds
+
+    def quantile_ms(self, share: float) -> float:
+        """The time that this share of the answers stayed under, in milliseconds."""
+        ordered = sorted(self.latencies)
+        return 1000 * ordered[min(int(share * len(ordered)), len(ordered) - 1)] if ordered else 0.0
+
+
+class Answer(NamedTuple):
+    """One whole answer."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+class _Connection:
+    __slots__ = ("buffer", "number", "sent_at", "socket")
+
+    def __init__(self, number: int, port: int) -> None:
+        self.number = number
+        self.socket = _open(port)
+        self.buffer = b""
+        self.sent_at = 0.0
+
+
+def drive(port: int, work: Work, connections: int, seconds: float, warm_up: float) -> Sample:
+    """Ask as fast as the answers come, for `seconds` after a warm-up of which only the errors count.
+
+    Every request is answered before this returns. Raises `temporarily_unavailable` when the server is gone.
+    """
+    opened = [_Connection(number, port) for number in range(connections)]
+    try:
+        return _drive(port, work, opened, seconds, warm_up)
+    finally:
+        for each in opened:
+            each.socket.close()
+
+
+def _drive(port: int, work: Work, opened: list[_Connection], seconds: float, warm_up: float) -> Sample:
+    clock = time.perf_counter
+    watched = {each.socket.fileno(): each for each in opened}
+    poll = _poller(list(watched))
+    latencies: list[float] = []
+    errors = 0
+    starts_at = clock() + warm_up
+    ends_at = starts_at + seconds
+    for each in opened:
+        _send(each, work)
+    in_flight = len(opened)
+    while in_flight:
+        ready = poll(PATIENCE)
+        if not ready:
+            raise _gone(port, f"no answer for {PATIENCE:.0f} s")
+        for fd in ready:
+            each = watched[fd]
+            data = each.buffer + each.socket.recv(65536)
+            if not data or data is each.buffer:
+                raise _gone(port, "it closed a connection")
+            found = _read(data)
+            if found is None:
+                each.buffer = data
+                continue
+            now = clock()
+            each.buffer = b""
+            if not (found[0] == b"200" and work.accept(each.number, found[1])):
+                errors += 1
+            elif starts_at <= now < ends_at:
+                latencies.append(now - each.sent_at)
+            if now < ends_at:
+                _send(each, work)
+            else:
+                in_flight -= 1
+    return Sample(latencies, errors, seconds)
+
+
+def _send(connection: _Connection, work: Work) -> None:
+    request = work.request(connection.number)
+    connection.sent_at = time.perf_counter()
+    connection.socket.send(request)
+
+
+def _read(data: bytes) -> tuple[bytes, bytes] | None:
+    """Status and body of an answer; None while a part of it is missing."""
+    head = data.find(b"\r\n\r\n")
+    if head < 0:
+        return None
+    at = data.find(_LENGTH, 0, head) + len(_LENGTH)
+    body = data[head + 4 :]
+    return (data[9:12], body) if len(body) >= int(data[at : data.find(b"\r", at)]) else None
+
+
+def ask_once(port: int, request: bytes) -> Answer:
+    """One request on a connection of its own."""
+    with _open(port) as connection:
+        connection.settimeout(PATIENCE)
+        connection.sendall(request)
+        data = b""
+        while (found := _read(data)) is None:
+            more = connection.recv(65536)
+            if not more:
+                raise _gone(port, "it closed a connection")
+            data += more
+    lines = data.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")[1:]
+    return Answer(
+        int(found[0]), [(name, value) for name, _, value in (line.partition(": ") for line in lines)], found[1]
+    )
+
+
+def _open(port: int) -> socket.socket:
+    try:
+        connection = socket.create_connection((HOST, port), PATIENCE)
+    except OSError as fault:
+        raise _gone(port, fault.strerror or str(fault)) from None
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
+
+
+def _poller(fds: list[int]) -> Callable[[float], Iterable[int]]:
+    """A function that waits for answers and tells on which sockets there are some; none after the time given."""
+    if hasattr(select, "epoll"):
+        epoll = select.epoll()
+        for fd in fds:
+            epoll.register(fd, select.EPOLLIN)
+        return lambda timeout: [fd for fd, _ in epoll.poll(timeout)]
+    watching = select.poll()
+    for fd in fds:
+        watching.register(fd, select.POLLIN)
+    return lambda timeout: [fd for fd, _ in watching.poll(timeout * 1000)]
+
+
+def _gone(port: int, why: str) -> GatepostError:
+    return GatepostError(
+        "temporarily_unavailable",
+        f"The server under measurement on port {port} is gone: {why}.",
+        fix="run again; `gatepost bench --data DIR` says where there is room for its data",
+    )

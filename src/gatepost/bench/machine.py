@@ -1,0 +1,81 @@
+"""The machine that a measurement runs on: its cores, a disk that is one, free ports, the memory of a process."""
+
+import contextlib
+import os
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+IN_MEMORY = ("tmpfs", "ramfs")
+HOST = "127.0.0.1"
+
+
+class Cores(NamedTuple):
+    """Where the server runs and where the load comes from; None where this system lets nobody choose."""
+
+    server: int | None
+    load: int | None
+
+    @property
+    def are_shared(self) -> bool:
+        return self.server == self.load
+
+
+def choose_cores() -> Cores:
+    """Two different cores if this process may use two."""
+    if sys.platform != "linux":
+        return Cores(None, None)
+    allowed = sorted(os.sched_getaffinity(0))
+    return Cores(allowed[0], allowed[-1])
+
+
+@contextlib.contextmanager
+def on_core(core: int | None) -> Iterator[None]:
+    """Run on one core; a process that is started meanwhile stays there."""
+    if sys.platform != "linux" or core is None:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def resident_mb(pid: int) -> float | None:
+    """The resident memory of a process in megabytes; None where the system does not tell."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmRSS:")), None)
+
+
+def place_for_data() -> Path:
+    """A directory for temporary data, on a disk if there is one: in memory a durable write would cost nothing."""
+    places = [Path(tempfile.gettempdir()), Path("/var/tmp"), Path.home(), Path.cwd()]  # noqa: S108
+    usable = [place for place in places if os.access(place, os.W_OK)]
+    return next((place for place in usable if not is_in_memory(place)), usable[0])
+
+
+def is_in_memory(place: Path) -> bool:
+    """Whether files here live in memory alone, as far as the system tells."""
+    try:
+        lines = Path("/proc/self/mounts").read_text().splitlines()
+    except OSError:
+        return False
+    mounts = {Path(line.split()[1]): line.split()[2] for line in lines}
+    where = place.resolve()
+    return next((mounts[each] for each in (where, *where.parents) if each in mounts), "") in IN_MEMORY
+
+
+def free_port() -> int:
+    """A port that is free now."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+    return port
