@@ -1,0 +1,1 @@
+"""A server process keeps its promises whatever happens to it."""
