@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatepost.errors import OAuthError
-from gatepost.oauth.client_metadata import check_client_id, check_name, new_client_id
+from gatepost.flows.apps import new_client_id
+from gatepost.oauth.client_metadata import check_client_id, check_name
 
 
 @pytest.mark.parametrize("client_id", ["a", "my-app", "A.b_c~1-2", "x" * 200, "app_0193a5c2"])

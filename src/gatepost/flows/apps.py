@@ -12,12 +12,11 @@ from gatepost.oauth.client_metadata import (
     PUBLIC_KINDS,
     check_client_id,
     check_name,
-    new_client_id,
 )
 from gatepost.oauth.redirects import check_redirect_uri
 from gatepost.oauth.scope import parse_scope
 from gatepost.records import App, AppSecret
-from gatepost.secrets import CLIENT_SECRET, Secret, new_id, parse_id, render_text
+from gatepost.secrets import CLIENT_SECRET, Secret, new_id, parse_id, render_id, render_text
 from gatepost.store.apps import (
     Taken,
     add_redirect_uri,
@@ -72,6 +71,11 @@ async def create_app(
         )
     fresh = None if app.is_public else await create_secret(instance, app, None, act, text=secret)
     return app, fresh
+
+
+def new_client_id() -> str:
+    """A client_id for an app that brings none of its own."""
+    return render_id("app", new_id())
 
 
 def checked_app(org: bytes, new: NewApp, now: int) -> App:

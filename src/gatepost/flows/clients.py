@@ -5,9 +5,10 @@ import string
 from typing import NamedTuple
 
 from gatepost.errors import OAuthError
+from gatepost.flows.apps import new_client_id
 from gatepost.flows.callers import Caller, check_in_org, check_power
 from gatepost.flows.instance import Instance, fresh_epoch
-from gatepost.oauth.client_metadata import check_client_id, check_name, new_client_id
+from gatepost.oauth.client_metadata import check_client_id, check_name
 from gatepost.oauth.redirects import check_redirect_uri
 from gatepost.records import App
 from gatepost.store.apps import Taken, find_app, save_pair

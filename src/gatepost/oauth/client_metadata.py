@@ -4,7 +4,6 @@ import re
 import unicodedata
 
 from gatepost.errors import OAuthError
-from gatepost.secrets import new_id, render_id
 
 KINDS = {
     "web": "a website with a server",
@@ -21,10 +20,6 @@ AUTH_METHODS = ("client_secret_basic", "client_secret_post", "none")
 
 _CLIENT_ID = re.compile(r"[A-Za-z0-9._~-]{1,200}")
 _HIDDEN = frozenset(("Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"))
-
-
-def new_client_id() -> str:
-    return render_id("app", new_id())
 
 
 def check_client_id(client_id: str) -> str:
