@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 import orjson
 
-FIELDS = ("event_id", "code", "detail", "path", "address", "org", "client_id", "count", "state")
+FIELDS = ("event_id", "code", "detail", "path", "address", "count")
 
 _QUEUED = 10_000
 

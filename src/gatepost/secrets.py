@@ -6,7 +6,6 @@ secret scanner can tell a leaked secret from noise without asking anyone.
 
 import base64
 import binascii
-import hashlib
 import hmac
 import os
 import time
@@ -180,7 +179,3 @@ class Keyring:
             return AESGCM(key).decrypt(sealed[2:14], sealed[14:], context)
         except InvalidTag:
             return None
-
-
-def sha256(data: bytes) -> bytes:
-    return hashlib.sha256(data).digest()

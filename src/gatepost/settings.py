@@ -37,12 +37,14 @@ def parse_retry_window(text: str) -> int | None:
 
 
 def parse_boolean(text: str) -> bool:
+    """`true` or `false`. Raises ValueError."""
     if text.lower() not in ("true", "false"):
         raise ValueError("it is true or false")
     return text.lower() == "true"
 
 
 def parse_number(text: str) -> int:
+    """A whole number that is not negative. Raises ValueError."""
     if not re.fullmatch(r"[0-9]{1,10}", text):
         raise ValueError("it is a whole number, not negative")
     return int(text)
@@ -54,6 +56,7 @@ def parse_networks(text: str) -> tuple[Network, ...]:
 
 
 def parse_level(text: str) -> str:
+    """The name of a log level. Raises ValueError."""
     if text not in ("debug", "info", "warning", "error"):
         raise ValueError("it is debug, info, warning or error")
     return text
@@ -70,6 +73,8 @@ def _secret(text: str) -> Secret | None:
 
 @dataclass(frozen=True, slots=True)
 class InstanceSettings:
+    """What makes this instance itself."""
+
     key: Secret | None = _setting(
         "", _secret, "key text", "The instance key, instead of the file in the data directory."
     )
@@ -77,6 +82,8 @@ class InstanceSettings:
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
+    """Where the server listens, and whom it believes about where requests come from."""
+
     host: str = _setting("127.0.0.1", str, "address", "The address to listen on.")
     port: int = _setting("8710", parse_number, "port", "The port to listen on.")
     workers: int = _setting("1", parse_number, "processes", "Server processes. SQLite serves one.")
@@ -89,6 +96,8 @@ class ServerSettings:
 
 @dataclass(frozen=True, slots=True)
 class TokenSettings:
+    """How long tokens and grants live, for apps that say nothing of their own."""
+
     access_ttl: int = _setting("10m", parse_duration, "duration", "How long an access token lives; at most 1d.")
     grant_idle_ttl: int = _setting("30d", parse_duration, "duration", "How long a grant lives without being used.")
     grant_ttl: int = _setting("90d", parse_duration, "duration", "How long a grant lives at most.")
@@ -104,6 +113,8 @@ class TokenSettings:
 
 @dataclass(frozen=True, slots=True)
 class LimitSettings:
+    """How much anyone may ask for; 0 is no limit."""
+
     enabled: bool = _setting("true", parse_boolean, "true or false", "Whether there are rate limits at all.")
     key_rate: int = _setting(
         "1000", parse_number, "requests per second", "For each API key; bursts of ten seconds' worth."
@@ -117,6 +128,8 @@ class LimitSettings:
 
 @dataclass(frozen=True, slots=True)
 class OutboundSettings:
+    """Where the server itself may send requests."""
+
     allow_loopback: bool = _setting(
         "false", parse_boolean, "true or false", "Whether outbound fetches may reach loopback; `dev` says true."
     )
@@ -124,6 +137,8 @@ class OutboundSettings:
 
 @dataclass(frozen=True, slots=True)
 class LogSettings:
+    """What is logged."""
+
     level: str = _setting(
         "info", parse_level, "level", "The least level that is logged: debug, info, warning or error."
     )
@@ -131,6 +146,8 @@ class LogSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
+    """All settings of one run."""
+
     issuer: str = _setting("", str, "URL", "The public URL of this server. Required by `serve`.")
     data: str = _setting("./gatepost-data", str, "path", "The data directory: database and instance key.")
     database: str = _setting("", str, "URL", "sqlite:///path; by default a file in the data directory.")

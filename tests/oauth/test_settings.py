@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -38,9 +39,9 @@ def load(
     return load_settings(flags or {}, environ or {}, config if toml is not None else None, {})
 
 
-def refusal(**sources: object) -> GatepostError:
+def refusal(**sources: Any) -> GatepostError:
     with pytest.raises(GatepostError) as refused:
-        load(**sources)  # type: ignore[arg-type]
+        load(**sources)
     assert refused.value.code == "invalid_configuration"
     assert refused.value.exit == 3
     return refused.value

@@ -8,11 +8,13 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
 
 from gatepost.errors import GatepostError, StoreUnavailableError
+from gatepost.records import Org
 from gatepost.secrets import new_id
 from gatepost.store.events import list_events
 from gatepost.store.migrations import MIGRATIONS, NEWEST
@@ -78,9 +80,9 @@ async def test_more_than_a_batch_is_answered_in_turn(store: SqliteStore) -> None
 
 
 @pytest.mark.parametrize("culprit", [lambda: fail(new_id()), break_statement], ids=["question", "statement"])
-async def test_a_question_that_raises_costs_its_neighbours_nothing(store: SqliteStore, culprit: object) -> None:
+async def test_a_question_that_raises_costs_its_neighbours_nothing(store: SqliteStore, culprit: Any) -> None:
     asks = [store.ask(make_org(*new_org(), act())) for _ in range(10)]
-    asks.insert(5, store.ask(culprit()))  # type: ignore[operator]
+    asks.insert(5, store.ask(culprit()))
     outcomes = await asyncio.gather(*asks, return_exceptions=True)
     assert isinstance(outcomes.pop(5), LookupError | apsw.SQLError)
     made = {outcome.id for outcome in outcomes if not isinstance(outcome, BaseException)}
@@ -116,7 +118,7 @@ async def test_closing_refuses_who_still_waits_and_keeps_who_was_answered(path: 
     await asyncio.sleep(0)
     store.close()
     outcomes = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 5)
-    assert all(isinstance(outcome, StoreUnavailableError) or outcome.id for outcome in outcomes)  # type: ignore[union-attr]
+    assert all(isinstance(outcome, StoreUnavailableError | Org) for outcome in outcomes)
     again = SqliteStore(path)
     kept = {org.id for org in await again.read(list_orgs())}
     again.close()
@@ -205,6 +207,8 @@ async def test_a_lock_that_goes_in_time_costs_only_the_wait(
 WRITER = """
 import asyncio, sys
 from pathlib import Path
+from typing import Any
+from gatepost.records import Org
 from gatepost.secrets import new_id
 from gatepost.store.events import Act
 from gatepost.store.orgs import make_org

@@ -38,7 +38,7 @@ class Sample(NamedTuple):
     errors: int
     seconds: float
 
-    def __add__(self, other: "Sample") -> "Sample":  # type: ignore[override]
+    def __add__(self, other: "Sample") -> "Sample":  # type: ignore[override]  # a sample adds to a sample alone
         return Sample(self.latencies + other.latencies, self.errors + other.errors, self.seconds + other.seconds)
 
     @property

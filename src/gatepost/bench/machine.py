@@ -57,7 +57,7 @@ def resident_mb(pid: int) -> float | None:
 
 def place_for_data() -> Path:
     """A directory for temporary data, on a disk if there is one: in memory a durable write would cost nothing."""
-    places = [Path(tempfile.gettempdir()), Path("/var/tmp"), Path.home(), Path.cwd()]  # noqa: S108
+    places = [Path(tempfile.gettempdir()), Path("/var/tmp"), Path.home(), Path.cwd()]  # noqa: S108  # a place to look at, not a file
     usable = [place for place in places if os.access(place, os.W_OK)]
     return next((place for place in usable if not is_in_memory(place)), usable[0])
 

@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from gatepost.errors import GatepostError
 
@@ -20,8 +20,8 @@ VALUED = ("--data", "--database", "--config")
 class Parser(argparse.ArgumentParser):
     """argparse with whole option names only, and usage errors that say where to look."""
 
-    def __init__(self, **options: object) -> None:
-        super().__init__(allow_abbrev=False, **options)  # type: ignore[arg-type]
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:
         print(f"error: {message}\n  try: {self.prog} --help", file=sys.stderr)
@@ -74,6 +74,7 @@ def settings_of(
 
 
 def wants_json(options: argparse.Namespace) -> bool:
+    """Whether a program reads the result."""
     return getattr(options, "json", False)
 
 

@@ -23,6 +23,8 @@ def fresh_epoch() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
+    """One running Gatepost, as its verbs see it. `issuer` is empty for a command on data that no server has served yet."""
+
     store: Store
     keyring: Keyring
     signing: SigningRing

@@ -20,6 +20,8 @@ _EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\
 
 
 class JoinedUser(NamedTuple):
+    """A person who is a member now; `is_new` when nobody knew the e-mail before."""
+
     id: bytes
     email: str
     is_new: bool

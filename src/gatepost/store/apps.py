@@ -58,6 +58,7 @@ def save_pair(app: App, uri: str, epoch: int, act: Act) -> Steps[Saved | Taken]:
 
 @question
 def find_app(org: bytes, client_id: str) -> Steps[App | None]:
+    """The organization's app with this client_id."""
     rows = yield SQL(_APP + " and a.client_id = ?", (org, client_id))
     return App._make(rows[0]) if rows else None
 
@@ -76,6 +77,7 @@ def find_pair(org: bytes, client_id: str, uri: str) -> Steps[tuple[App, bool] | 
 
 @question
 def list_apps(org: bytes, after: str = "", limit: int = 1000) -> Steps[list[App]]:
+    """Up to `limit` apps behind the client_id `after`, in its order."""
     rows = yield SQL(_APP + " and a.client_id > ? order by a.client_id limit ?", (org, after, limit))
     return [App._make(row) for row in rows]
 
@@ -169,6 +171,7 @@ def add_secret(org: bytes, client_id: str, secret: AppSecret, act: Act) -> Steps
 
 @question
 def list_secrets(org: bytes, client_id: str) -> Steps[list[AppSecret]]:
+    """An app's secrets, oldest first."""
     rows = yield SQL(_SECRET + " where org = ? and client_id = ? order by id", (org, client_id))
     return [AppSecret._make(row) for row in rows]
 

@@ -11,6 +11,8 @@ from gatepost.store.question import INSTANCE, SQL, Steps, question
 
 
 class Migration(NamedTuple):
+    """One step of the schema: what it is called, and its statements."""
+
     number: int
     name: str
     statements: tuple[str, ...]

@@ -1,7 +1,6 @@
 """Questions about organizations and the names that lead to them."""
 
 from gatepost.records import Org
-from gatepost.secrets import render_id
 from gatepost.store.events import Act, record
 from gatepost.store.question import INSTANCE, SQL, Steps, question
 
@@ -21,6 +20,7 @@ def make_org(org: bytes, name: str, epoch: int, act: Act) -> Steps[Org]:
 
 @question
 def find_org(org: bytes) -> Steps[Org | None]:
+    """The organization with this id."""
     rows = yield SQL(f"select {_COLUMNS} from orgs where org = ?", (org,))
     return Org._make(rows[0]) if rows else None
 
@@ -81,8 +81,3 @@ def find_owner(kind: str, name: str) -> Steps[bytes | None]:
     """Whose name it is; None when nobody's."""
     rows = yield SQL("select owner from names where org = ? and kind = ? and name = ?", (INSTANCE, kind, name))
     return rows[0][0] if rows else None
-
-
-def org_text(org: bytes) -> str:
-    """An organization's id as people see it."""
-    return render_id("org", org)

@@ -35,18 +35,21 @@ def make_member(
 
 @question
 def find_member(org: bytes, user_id: bytes) -> Steps[Member | None]:
+    """The person with this id, as a member of the organization."""
     rows = yield SQL(_MEMBER + " and m.user_id = ?", (INSTANCE, org, user_id))
     return Member._make(rows[0]) if rows else None
 
 
 @question
 def list_members(org: bytes, after: bytes = b"", limit: int = 1000) -> Steps[list[Member]]:
+    """Up to `limit` members behind the id `after`, in the order in which they became known."""
     rows = yield SQL(_MEMBER + " and m.user_id > ? order by m.user_id limit ?", (INSTANCE, org, after, limit))
     return [Member._make(row) for row in rows]
 
 
 @question
 def find_user(user_id: bytes) -> Steps[User | None]:
+    """The person with this id."""
     rows = yield SQL(
         "select id, email, disabled_at, created_at from users where org = ? and id = ?", (INSTANCE, user_id)
     )

@@ -20,6 +20,7 @@ def make_resource(org: bytes, resource: Resource, act: Act) -> Steps[bool]:
 
 @question
 def list_resources(org: bytes) -> Steps[list[Resource]]:
+    """The organization's resources, by URI."""
     rows = yield SQL("select uri, scopes, served_by, created_at from resources where org = ? order by uri", (org,))
     return [Resource._make(row) for row in rows]
 
