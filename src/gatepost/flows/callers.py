@@ -78,7 +78,12 @@ async def _find_key(instance: Instance, text: str) -> ApiKey:
 def check_power(caller: Caller, power: str) -> None:
     """Raises `insufficient_scope` unless the caller has this power, in an organization."""
     if caller.key is None or not caller.key.may(power):
-        raise OAuthError("insufficient_scope", f"This API key lacks the scope {power}.", scope=power)
+        raise OAuthError(
+            "insufficient_scope",
+            f"This API key lacks the scope {power}.",
+            scheme=f'Bearer error="insufficient_scope", scope="{power}"',
+            scope=power,
+        )
 
 
 def check_in_org(caller: Caller) -> bytes:
@@ -128,8 +133,7 @@ def _no_key(why: str) -> GatepostError:
         "invalid_token",
         "The API key is unknown, expired or revoked.",
         detail=why,
-        scheme="Bearer",
-        error="invalid_token",
+        scheme='Bearer error="invalid_token"',
     )
 
 

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from gatepost.errors import OAuthError
-from gatepost.flows.callers import Caller
+from gatepost.flows.callers import Caller, check_power
 from gatepost.flows.instance import Instance
 from gatepost.jose import MAX_TOKEN
 from gatepost.oauth.access_token import describe_access_token, describe_refresh_token
@@ -39,10 +38,8 @@ class VerifiedTokens:
 
 async def introspect(instance: Instance, verified: VerifiedTokens, caller: Caller, token: str) -> dict[str, Any]:
     """The introspection answer. Whoever a token does not concern gets the same answer as for a dead one."""
-    if caller.key is not None and not caller.key.may("tokens:introspect"):
-        raise OAuthError(
-            "insufficient_scope", "This API key lacks the scope tokens:introspect.", scope="tokens:introspect"
-        )
+    if caller.key:
+        check_power(caller, "tokens:introspect")
     if token.startswith(REFRESH_TOKEN):
         return await _introspect_refresh_token(instance, caller, token)
     claims = await verified.open(instance, token)

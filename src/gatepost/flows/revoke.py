@@ -1,7 +1,7 @@
 """Revocation by token: it ends the grant, and so every token of it. RFC 7009."""
 
 from gatepost.errors import OAuthError
-from gatepost.flows.callers import Caller
+from gatepost.flows.callers import Caller, check_power
 from gatepost.flows.instance import Instance
 from gatepost.flows.introspect import VerifiedTokens
 from gatepost.oauth.refresh_token import is_authentic, parse_refresh_token
@@ -15,8 +15,8 @@ from gatepost.store.revocations import revoke_grant
 
 async def revoke(instance: Instance, verified: VerifiedTokens, caller: Caller, token: str, address: str) -> None:
     """End the grant behind a token, durably. A token nobody knows is no fault; one of another app raises `invalid_grant`."""
-    if caller.key is not None and not caller.key.may("grants:revoke"):
-        raise OAuthError("insufficient_scope", "This API key lacks the scope grants:revoke.", scope="grants:revoke")
+    if caller.key:
+        check_power(caller, "grants:revoke")
     grant = await _find_grant(instance, verified, token)
     if grant is None or caller.org not in (grant.org, INSTANCE):
         return

@@ -4,7 +4,7 @@ The path is looked up as it was sent, byte for byte: `/%72efresh` is not `/refre
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, NamedTuple, TypeAlias
 
 from gatepost.errors import GatepostError, OAuthError
@@ -13,8 +13,9 @@ from gatepost.web.message import MAX_BODY, Reply, Request
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Reply]]
 Refuse: TypeAlias = Callable[[Request, GatepostError], Awaitable[Reply]]
-Receive: TypeAlias = Callable[[], Awaitable[dict[str, Any]]]
-Send: TypeAlias = Callable[[dict[str, Any]], Awaitable[None]]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 _ONCE = frozenset((b"authorization", b"content-type", b"content-length", b"host"))
 
@@ -75,7 +76,7 @@ class App:
             raise OAuthError("payload_too_large", f"The body is over {MAX_BODY // 1024} KiB.")
         return handler
 
-    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """The same application for any ASGI server, or mounted in another application."""
         if scope["type"] != "http":
             raise RuntimeError(f"Gatepost answers HTTP, not {scope['type']}.")

@@ -1,0 +1,1 @@
+"""Tests through the door: HTTP to the whole application on a real store."""
