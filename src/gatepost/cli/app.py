@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from gatepost.cli import app_secret
-from gatepost.cli.options import Parser, add_verb, confirm, duration, wants_json
-from gatepost.cli.output import instant, render_table, show, show_list
+from gatepost.cli.options import Parser, add_verb, add_verbs, confirm, duration, wants_json
+from gatepost.cli.output import instant, render_fields, show, show_list
 from gatepost.cli.running import run_verb
 from gatepost.errors import GatepostError
 from gatepost.flows.app_import import Imported, import_apps
@@ -25,7 +25,7 @@ from gatepost.store.events import Act
 
 
 def add_arguments(parser: Parser) -> None:
-    verbs = parser.add_subparsers(metavar="verb", required=True, parser_class=Parser)
+    verbs = add_verbs(parser)
     example = "gatepost app create Shop --org Acme --kind web --redirect https://shop.example/callback"
     create = add_verb(verbs, "create", _create, "make an app", example)
     create.add_argument("name", metavar="NAME")
@@ -144,8 +144,7 @@ def _list(options: argparse.Namespace) -> int:
 
     documents = run_verb(options, verb)
     columns = ("client_id", "name", "kind", "scope", "redirect_uris", "disabled")
-    rows = documents if wants_json(options) else [{name: each[name] for name in columns} for each in documents]
-    show_list(wants_json(options), rows, "No apps yet: gatepost app create NAME --org ORG --kind web")
+    show_list(wants_json(options), documents, "No apps yet: gatepost app create NAME --org ORG --kind web", columns)
     return 0
 
 
@@ -154,8 +153,7 @@ def _show(options: argparse.Namespace) -> int:
         return await _document(instance, await get_app(instance, options.client_id))
 
     document = run_verb(options, verb)
-    lines = [{"field": name, "value": value} for name, value in document.items()]
-    show(wants_json(options), document, render_table(lines))
+    show(wants_json(options), document, render_fields(document))
     return 0
 
 

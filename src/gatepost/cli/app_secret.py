@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from gatepost.cli.options import Parser, add_verb, duration, wants_json
+from gatepost.cli.options import Parser, add_verb, add_verbs, duration, wants_json
 from gatepost.cli.output import instant, show, show_list
 from gatepost.cli.running import run_verb
 from gatepost.flows.apps import FreshSecret, create_secret, drop_secret, get_app
@@ -17,7 +17,7 @@ from gatepost.store.events import Act
 def add_arguments(verbs: "argparse._SubParsersAction[Parser]") -> None:
     """`secret` as a verb of `app`, with verbs of its own."""
     secret = verbs.add_parser("secret", help="an app's secrets: add, list, delete", description=__doc__)
-    inner = secret.add_subparsers(metavar="verb", required=True, parser_class=Parser)
+    inner = add_verbs(secret)
     add = add_verb(inner, "add", _add, "give an app one more secret", "gatepost app secret add CLIENT_ID --expires 90d")
     secrets = add_verb(inner, "list", _list, "list an app's secrets")
     delete = add_verb(inner, "delete", _delete, "delete a secret; the others stay good")

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from gatepost.cli.options import Parser, add_verb, confirm, wants_json
+from gatepost.cli.options import Parser, add_verb, add_verbs, confirm, wants_json
 from gatepost.cli.output import instant, show, show_list
 from gatepost.cli.running import run_verb
 from gatepost.errors import GatepostError
@@ -20,7 +20,7 @@ from gatepost.store.people import list_organizations_of
 
 
 def add_arguments(parser: Parser) -> None:
-    verbs = parser.add_subparsers(metavar="verb", required=True, parser_class=Parser)
+    verbs = add_verbs(parser)
     grants = add_verb(verbs, "list", _list, "list grants", "gatepost grant list --org Acme")
     revoke = add_verb(verbs, "revoke", _revoke, "end one grant, or all of an app, a person, an organization")
     revoke.add_argument("grant", metavar="GRANT_ID", nargs="?")

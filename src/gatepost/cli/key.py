@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from gatepost.cli.options import Parser, add_verb, duration, wants_json
+from gatepost.cli.options import Parser, add_verb, add_verbs, duration, wants_json
 from gatepost.cli.output import instant, show, show_list
 from gatepost.cli.running import run_verb
 from gatepost.errors import GatepostError
@@ -19,7 +19,7 @@ from gatepost.store.question import INSTANCE
 
 
 def add_arguments(parser: Parser) -> None:
-    verbs = parser.add_subparsers(metavar="verb", required=True, parser_class=Parser)
+    verbs = add_verbs(parser)
     create = add_verb(
         verbs, "create", _create, "make an API key", 'gatepost key create --org Acme --scope "tokens:introspect"'
     )

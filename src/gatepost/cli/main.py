@@ -4,14 +4,15 @@ Starting fast is part of the interface: nothing of the server is imported before
 """
 
 import argparse
-import difflib
 import importlib
+import io
 import os
+import re
 import sys
 from typing import NoReturn
 
 from gatepost import __version__
-from gatepost.cli.options import VALUED, Parser, add_common
+from gatepost.cli.options import VALUED, Parser, add_common, did_you_mean
 from gatepost.errors import GatepostError
 
 NOUNS = {
@@ -36,37 +37,86 @@ NOUNS = {
 }
 FIRST_FIVE = ("dev", "serve", "app", "grant", "doctor")
 
+INTERRUPTED = 130
+
+_SECRET = re.compile(r"(?:^|=)(?:gp_(?:rt|key|sec|link)_|eyJ[\w-]+\.)")
+
 
 def main() -> NoReturn:
     """Run the command line of this process."""
+    for stream in (sys.stdin, sys.stdout):
+        if isinstance(stream, io.TextIOWrapper):
+            # Any bytes may be read, and any text shown, whatever the terminal's encoding.
+            stream.reconfigure(errors="surrogateescape" if stream is sys.stdin else "backslashreplace")
     try:
-        sys.exit(run(sys.argv[1:]))
+        code = run(sys.argv[1:])
+        sys.stdout.flush()
     except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:
-        # Whoever read our output has enough. Nothing more can be written there, not even at exit.
+        code = INTERRUPTED
+    except OSError as fault:
+        # Whoever reads our output has enough, or there is no room for it. Nothing more can be written, not even at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        code = 0 if isinstance(fault, BrokenPipeError) else 1
+        if code:
+            print(f"error: {fault.strerror}", file=sys.stderr)
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command and answer its exit code."""
+    """Run one command and answer its exit code. Raises OSError when its output cannot be written."""
+    as_json = "--json" in arguments
+    try:
+        return _run(arguments)
+    except SystemExit as stop:
+        # argparse printed the help that was asked for.
+        return int(stop.code or 0)
+    except GatepostError as error:
+        return _refused(error, as_json)
+    except OSError:
+        raise
+    except Exception as fault:
+        import traceback
+
+        traceback.print_exc()
+        return _refused(GatepostError("server_error", f"A fault of ours: {type(fault).__name__}."), as_json)
+
+
+def _refused(error: GatepostError, as_json: bool) -> int:
+    from gatepost.cli.output import show_error
+
+    show_error(as_json, error)
+    return error.exit
+
+
+def _run(arguments: list[str]) -> int:
+    _check_arguments(arguments)
     noun = _noun_of(arguments)
-    if noun is None or noun == "help":
+    if noun == "help":
+        arguments = [each for each in arguments if each != "help"] + ["--help"]
+        noun = _noun_of(arguments)
+    if noun is None:
         return _without_noun(arguments)
     if noun not in NOUNS:
-        near = difflib.get_close_matches(noun, NOUNS, 1)
-        hint = f"did you mean `gatepost {near[0]}`?" if near else "`gatepost --help` lists the commands"
-        print(f"error: there is no command `{noun}`; {hint}", file=sys.stderr)
-        return 2
-    parser = noun_parser(noun)
-    try:
-        options = parser.parse_args(arguments)
-        code: int = options.verb(options)
-    except GatepostError as error:
-        print_error(error, as_json="--json" in arguments)
-        return error.exit
+        hint = did_you_mean(noun, NOUNS)
+        raise GatepostError("invalid_request", f"There is no command `{noun}`{hint or '.'}", fix="gatepost --help")
+    options, unknown = noun_parser(noun).parse_known_args(arguments)
+    if unknown:
+        options.parser.refuse(unknown[0])
+    code: int = options.verb(options)
     return code
+
+
+def _check_arguments(arguments: list[str]) -> None:
+    """Refuse, without repeating it, what must not stand on a command line. Raises `invalid_request`."""
+    for each in arguments:
+        if _SECRET.search(each):
+            raise GatepostError(
+                "invalid_request",
+                "A secret stands on the command line, where everybody on this machine can read it.",
+                fix="give it on standard input, and change it if others were here",
+            )
+        if any("\ud800" <= character <= "\udfff" for character in each):
+            raise GatepostError("invalid_request", "An argument is not valid UTF-8.")
 
 
 def _noun_of(arguments: list[str]) -> str | None:
@@ -98,36 +148,28 @@ def _parser(nouns: tuple[str, ...]) -> Parser:
         parser = commands.add_parser(
             noun, help=NOUNS[noun], description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
         )
+        parser.set_defaults(parser=parser)
         add_common(parser)
         module.add_arguments(parser)
     return top
-
-
-def print_error(error: GatepostError, *, as_json: bool) -> None:
-    """What, and how to fix it; for programs the same as JSON on standard output."""
-    if as_json:
-        import json
-
-        print(json.dumps({"error": error.code, "message": error.description, "fix": error.fix, **error.extra}))
-    print(f"error[{error.code}]: {error.description}", file=sys.stderr)
-    if error.fix:
-        print(f"  fix: {error.fix}", file=sys.stderr)
 
 
 def _without_noun(arguments: list[str]) -> int:
     if "--version" in arguments:
         print(f"gatepost {__version__}")
         return 0
-    unknown = [each for each in arguments if each not in ("-h", "--help", "help", "--all")]
+    unknown = [each for each in arguments if each not in ("-h", "--help")]
     if unknown:
-        print(f"error: `{unknown[0]}` needs a command; `gatepost --help` lists them", file=sys.stderr)
-        return 2
+        hint = did_you_mean(unknown[0], ("--help", "--version"))
+        raise GatepostError(
+            "invalid_request", f"`gatepost {unknown[0]}` is no command{hint or '.'}", fix="gatepost --help"
+        )
     print("Gatepost, an OAuth 2.0 authorization server.\n\nThe five commands most people need:\n")
     _print_nouns(FIRST_FIVE)
     print("\nAll the others:\n")
     _print_nouns(tuple(noun for noun in NOUNS if noun not in FIRST_FIVE))
     print("\n`gatepost COMMAND --help` shows its verbs, options and an example. Every command takes --json.")
-    return 0 if arguments else 2
+    return 0
 
 
 def _print_nouns(nouns: tuple[str, ...]) -> None:

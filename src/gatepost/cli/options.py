@@ -1,8 +1,10 @@
 """What all commands share of their command line: the common options, and the way from them to settings."""
 
 import argparse
+import difflib
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -16,16 +18,39 @@ if TYPE_CHECKING:
 VALUED = ("--data", "--database", "--config")
 """The common options that take a value."""
 
+MAX_SECRET_LINE = 1 << 16
+
 
 class Parser(argparse.ArgumentParser):
-    """argparse with whole option names only, and usage errors that say where to look."""
+    """argparse with whole option names only, whose usage errors are refusals like all others and say what was meant."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:
-        print(f"error: {message}\n  try: {self.prog} --help", file=sys.stderr)
-        sys.exit(2)
+        raise GatepostError("invalid_request", f"{message[0].upper()}{message[1:]}.", fix=f"{self.prog} --help")
+
+    def refuse(self, unknown: str) -> NoReturn:
+        """Refuse an argument that no option or verb took."""
+        if not unknown.startswith("-"):
+            self.error(f"`{unknown}` is one argument too many; a value with spaces in it goes in quotes")
+        name = unknown.partition("=")[0]
+        self.error(f"`{self.prog}` has no option {name}{did_you_mean(name, self._option_string_actions)}")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is None or value in action.choices:
+            return
+        choices = [str(choice) for choice in action.choices]
+        hint = did_you_mean(str(value), choices) or f"; choose from {', '.join(choices)}"
+        if action.nargs == argparse.PARSER:
+            self.error(f"`{self.prog}` has no verb `{value}`{hint}")
+        self.error(f"{'/'.join(action.option_strings) or action.dest} cannot be `{value}`{hint}")
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A question about the nearest known word, to go behind a refusal; empty when none is near."""
+    near = difflib.get_close_matches(word, list(known), 1)
+    return f"; did you mean `{near[0]}`?" if near else ""
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +66,17 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     common.add_argument("--yes", action="store_true", default=unset, help="answer yes to what would be asked")
 
 
+def add_verbs(parser: argparse.ArgumentParser) -> "argparse._SubParsersAction[Parser]":
+    """Room for a noun's verbs. The noun alone is refused with a list of them."""
+    verbs = parser.add_subparsers(metavar="verb", parser_class=Parser)
+
+    def no_verb(_: argparse.Namespace) -> NoReturn:
+        parser.error(f"`{parser.prog}` needs a verb: {', '.join(verbs.choices)}")
+
+    parser.set_defaults(verb=no_verb, parser=parser)
+    return verbs
+
+
 def add_verb(
     verbs: "argparse._SubParsersAction[Parser]", name: str, run: object, summary: str, example: str = ""
 ) -> Parser:
@@ -53,7 +89,7 @@ def add_verb(
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_common(parser)
-    parser.set_defaults(verb=run)
+    parser.set_defaults(verb=run, parser=parser)
     return parser
 
 
@@ -93,7 +129,7 @@ def read_secret(prompt: str) -> str:
         from getpass import getpass
 
         return getpass(prompt)
-    return sys.stdin.readline().rstrip("\n")
+    return sys.stdin.readline(MAX_SECRET_LINE).rstrip("\r\n")
 
 
 def duration(text: str | None, option: str) -> int | None:

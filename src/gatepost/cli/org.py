@@ -3,8 +3,8 @@
 import argparse
 from typing import Any
 
-from gatepost.cli.options import Parser, add_verb, wants_json
-from gatepost.cli.output import instant, render_table, show, show_list
+from gatepost.cli.options import Parser, add_verb, add_verbs, wants_json
+from gatepost.cli.output import instant, render_fields, show, show_list
 from gatepost.cli.running import run_verb
 from gatepost.flows.instance import Instance
 from gatepost.flows.organizations import create_org, get_org, set_disabled
@@ -15,7 +15,7 @@ from gatepost.store.orgs import list_orgs
 
 
 def add_arguments(parser: Parser) -> None:
-    verbs = parser.add_subparsers(metavar="verb", required=True, parser_class=Parser)
+    verbs = add_verbs(parser)
     create = add_verb(verbs, "create", _create, "make an organization", "gatepost org create Acme")
     create.add_argument("name", metavar="NAME")
     add_verb(verbs, "list", _list, "list organizations")
@@ -44,7 +44,7 @@ def _list(options: argparse.Namespace) -> int:
 
 def _show(options: argparse.Namespace) -> int:
     document = _render(run_verb(options, lambda instance, _: get_org(instance, options.org)))
-    show(wants_json(options), document, render_table([document]))
+    show(wants_json(options), document, render_fields(document))
     return 0
 
 

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from gatepost.cli.options import Parser, add_verb, wants_json
+from gatepost.cli.options import Parser, add_verb, add_verbs, wants_json
 from gatepost.cli.output import instant, show, show_list
 from gatepost.cli.running import run_verb
 from gatepost.flows.instance import Instance
@@ -15,7 +15,7 @@ from gatepost.store.resources import list_resources
 
 
 def add_arguments(parser: Parser) -> None:
-    verbs = parser.add_subparsers(metavar="verb", required=True, parser_class=Parser)
+    verbs = add_verbs(parser)
     example = 'gatepost resource create https://api.acme.dev --org Acme --scopes "agents:read agents:write"'
     create = add_verb(verbs, "create", _create, "register an API", example)
     create.add_argument("uri", metavar="URI")

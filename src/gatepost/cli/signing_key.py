@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from gatepost.cli.options import Parser, add_verb, settings_of, wants_json
+from gatepost.cli.options import Parser, add_verb, add_verbs, settings_of, wants_json
 from gatepost.cli.output import instant, show_list
 from gatepost.cli.running import run_verb
 from gatepost.flows.signing import rotate
@@ -12,7 +12,7 @@ from gatepost.store.signing_keys import list_signing_keys
 
 
 def add_arguments(parser: Parser) -> None:
-    verbs = parser.add_subparsers(metavar="verb", required=True, parser_class=Parser)
+    verbs = add_verbs(parser)
     add_verb(verbs, "list", _list, "list signing keys")
     rotated = add_verb(
         verbs, "rotate", _rotate, "activate the next key and publish a new one", "gatepost signing-key rotate"

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from gatepost.cli.options import Parser, add_verb, read_secret, wants_json
+from gatepost.cli.options import Parser, add_verb, add_verbs, read_secret, wants_json
 from gatepost.cli.output import instant, show, show_list
 from gatepost.cli.running import run_verb
 from gatepost.flows.instance import Instance
@@ -16,7 +16,7 @@ from gatepost.store.people import list_members
 
 
 def add_arguments(parser: Parser) -> None:
-    verbs = parser.add_subparsers(metavar="verb", required=True, parser_class=Parser)
+    verbs = add_verbs(parser)
     create = add_verb(
         verbs, "create", _create, "make a person a member", "gatepost user create ana@acme.dev --org Acme --role admin"
     )
