@@ -98,6 +98,11 @@ def new_id() -> bytes:
     return ((millis << 80) | (0x7 << 76) | (fraction << 64) | (0x2 << 62) | random).to_bytes(16, "big")
 
 
+def first_id_at(seconds: int) -> bytes:
+    """The least id that `new_id` could make at this instant: ids of an earlier one sort before it."""
+    return (seconds * 1000 << 80).to_bytes(16, "big")
+
+
 def render_id(prefix: str, raw: bytes) -> str:
     """The id as people see it, e.g. `org_0193…`: a prefix that says what it is, then 32 hex digits."""
     return f"{prefix}_{raw.hex()}"

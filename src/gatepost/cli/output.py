@@ -1,10 +1,11 @@
 """How results are shown: one JSON document for programs, aligned columns and sentences for people."""
 
+import contextlib
 import json
 import shutil
 import sys
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -66,6 +67,23 @@ def say(text: str) -> None:
 def printable(text: str) -> str:
     """The text without the power to move a cursor, change a colour or hide anything: such characters are escaped."""
     return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+@contextlib.contextmanager
+def progress(what: str, *, is_hidden: bool = False) -> Iterator[Callable[[int, int | None], None]]:
+    """A line that says how far work is, on a terminal and past its first second alone.
+
+    Yields the function to tell: how much is done, and of how much if that is known.
+    """
+    from tqdm import tqdm
+
+    with tqdm(desc=what, delay=1, disable=is_hidden or None, unit="", unit_scale=True, leave=False) as line:
+
+        def advance(done: int, total: int | None) -> None:
+            line.total = total
+            line.update(done - line.n)
+
+        yield advance
 
 
 def instant(seconds: int | None) -> str | None:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from gatepost.records import Event
-from gatepost.secrets import new_id
+from gatepost.secrets import new_id, render_id
 from gatepost.store.question import INSTANCE, SQL, Steps, Value, question
 
 _COLUMNS = "id, at, type, result, actor, client_id, user_id, grant_id, address, detail"
@@ -55,15 +55,35 @@ def list_events(
     after: bytes = b"",
     newest_first: bool = False,
     client_id: str | None = None,
+    user_id: bytes | None = None,
     type: str | None = None,
+    result: str | None = None,
+    since: int | None = None,
+    until: int | None = None,
 ) -> Steps[list[Event]]:
-    """Up to `limit` events behind the id `after`, in order of time; or the newest ones first."""
-    where = "org = ? and id > ?"
-    params: list[Value] = [org, after]
-    for column, wanted in (("client_id", client_id), ("type", type)):
-        if wanted is not None:
-            where += f" and {column} = ?"
-            params.append(wanted)
+    """Up to `limit` events behind the id `after`, in order of time; or the newest ones first.
+
+    `user_id` is whom an event is about or who acted. `type` without a dot is a whole family, as in `grant`; `result`
+    "refused" is whatever is not "ok". `since` is inclusive, `until` is not.
+    """
+    family = None if type is None or "." in type else f"{type}.%"
+    is_refused = result == "refused"
+    conditions: tuple[tuple[str, tuple[Value, ...]], ...] = (
+        ("client_id = ?", (client_id,)),
+        ("(user_id = ? or actor = ?)", (user_id, user_id and render_id("usr", user_id))),
+        ("type = ?", (None if family else type,)),
+        ("type like ?", (family,)),
+        ("result = ?", (None if is_refused else result,)),
+        ("result <> ?", ("ok" if is_refused else None,)),
+        ("at >= ?", (since,)),
+        ("at < ?", (until,)),
+    )
+    chosen = [each for each in conditions if each[1][0] is not None]
+    where = "".join(f" and {condition}" for condition, _ in chosen)
+    params = [value for _, values in chosen for value in values]
     order = "desc" if newest_first else "asc"
-    rows = yield SQL(f"select {_COLUMNS} from events where {where} order by id {order} limit ?", (*params, limit))
+    rows = yield SQL(
+        f"select {_COLUMNS} from events where org = ? and id > ?{where} order by id {order} limit ?",
+        (org, after, *params, limit),
+    )
     return [Event._make(row) for row in rows]
