@@ -8,7 +8,7 @@ from .source import Module, assert_none, assert_same, imports, modules, place
 
 FLOORS = (
     ("__init__", "errors"),
-    ("records", "secrets", "passwords", "jose", "log"),
+    ("records", "secrets", "passwords", "jose", "log", "files"),
     ("oauth", "store", "web", "settings"),
     ("flows",),
     ("endpoints",),
@@ -25,7 +25,7 @@ OUTSIDE = {
     "httptools": {"web"},
     "orjson": {"jose", "log", "web", "flows", "endpoints", "bench"},
     "shtab": {"cli"},
-    "tqdm": {"bench"},
+    "tqdm": {"bench", "cli"},
     "uvicorn": {"web", "bench"},
 }
 """Where each dependency is at home. One that spreads is one that can never be replaced."""

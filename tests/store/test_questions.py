@@ -549,6 +549,17 @@ async def test_events(store: Store) -> None:
     assert [event.id for event in await store.read(list_events(a.org, 9, type="test.made"))] == [id]
     everything = [event.id for event in await store.read(list_events(a.org, 1000))]
     assert everything == sorted(everything)
+    for wanted in (
+        {"type": "test"},
+        {"result": "refused"},
+        {"user_id": a.user, "since": NOW + 1, "until": NOW + 2},
+        {"client_id": "c", "user_id": a.user, "type": "test.made", "result": "refused", "since": NOW, "until": NOW + 9},
+    ):
+        assert [event.id for event in await store.read(list_events(a.org, 9, **wanted))] == [id]  # type: ignore[arg-type]  # a table of several types
+    for unwanted in ({"type": "tes"}, {"result": "ok", "type": "test"}, {"since": NOW + 2}, {"until": NOW}):
+        assert await store.read(list_events(a.org, 9, **unwanted)) == []  # type: ignore[arg-type]  # as above
+    by_her = await store.ask(record(a.org, "test.made", act()._replace(actor=f"usr_{a.user.hex()}")))
+    assert [event.id for event in await store.read(list_events(a.org, 9, user_id=a.user, type="test"))] == [id, by_her]
     chosen = new_id()
     assert await store.ask(record(a.org, "test.made", act(), id=chosen)) == chosen
 

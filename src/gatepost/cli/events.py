@@ -65,10 +65,9 @@ def _add_filters(verb: Parser) -> None:
 
 
 def _count(text: str) -> int:
-    number = int(text)
-    if not 0 <= number <= 1_000_000:
-        raise ValueError
-    return number
+    if not (text.isascii() and text.isdigit() and len(text) < 8):
+        raise argparse.ArgumentTypeError("it is a whole number, not negative")
+    return int(text)
 
 
 async def _chosen(instance: Instance, options: argparse.Namespace, now: int) -> tuple[bytes | None, Filter]:
