@@ -148,11 +148,9 @@ def test_a_filter_that_means_nothing_is_refused(
         assert told in gatepost.refused(code, "events", verb, *options)["message"]
 
 
-def test_a_limit_is_a_number(gatepost: Gatepost, capsys: pytest.CaptureFixture[str]) -> None:
-    for text in ("-1", "x", "1e3", "٣"):
-        with pytest.raises(SystemExit, match="2"):
-            gatepost("events", "list", f"--limit={text}")
-        assert "a whole number" in capsys.readouterr().err
+@pytest.mark.parametrize("text", ["-1", "x", "1e3", "\u0663"], ids=["negative", "word", "float", "arabic"])
+def test_a_limit_is_a_number(gatepost: Gatepost, text: str) -> None:
+    assert "a whole number" in gatepost.refused(2, "events", "list", f"--limit={text}")["message"]
 
 
 def test_without_a_database_there_is_nothing_to_show(gatepost: Gatepost) -> None:
@@ -169,7 +167,7 @@ def test_a_terminal_is_not_steered_by_what_was_sent(gatepost: Gatepost, acme: st
     tell(gatepost, acme, "request.refused", actor="anonymous", detail=json.dumps(sent), address="192.0.2.1")
     line = gatepost("events", "list", "--limit", "1").out
     assert line.endswith(
-        r"somebody was refused at /\x1b[2J\x07: no\x0asuch\x202epath {actor}, from 192.0.2.1 (and 7 like it before)"
+        r"somebody was refused at /\x1b[2J\x07: no\nsuch\u202epath {actor}, from 192.0.2.1 (and 7 like it before)"
         "\n"
     )
 

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from gatepost.cli.options import Parser, add_verb, wants_json
-from gatepost.cli.output import progress, say, show
+from gatepost.cli.options import Parser, add_verb, add_verbs, wants_json
+from gatepost.cli.output import printable, progress, say, show
 from gatepost.cli.running import run_verb
 from gatepost.errors import GatepostError
 from gatepost.files import whole_file
@@ -31,7 +31,7 @@ LIST = 100
 
 
 def add_arguments(parser: Parser) -> None:
-    verbs = parser.add_subparsers(metavar="verb", required=True, parser_class=Parser)
+    verbs = add_verbs(parser)
     tail = add_verb(verbs, "tail", _tail, "show the newest events, and go on as they happen", "gatepost events tail")
     shown = add_verb(
         verbs, "list", _list, "list the newest events, newest last", "gatepost events list --type grant --since 24h"
@@ -146,7 +146,7 @@ class _Names:
     async def line(self, told: Told) -> str:
         at = datetime.fromtimestamp(told.event.at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
         where = "" if self._is_one else f"{await self._name(told.org)}  "
-        return f"{at}  {where}{render_sentence(told.event)}"
+        return printable(f"{at}  {where}{render_sentence(told.event)}")
 
     async def _name(self, org: bytes) -> str:
         if org not in self._known:

@@ -68,7 +68,7 @@ def render_event(org: bytes, event: Event) -> dict[str, Any]:
 
 
 def render_sentence(event: Event) -> str:
-    """The event as a sentence. What others sent is in it, so it shows no control character."""
+    """The event as a sentence. What others sent is in it as they sent it."""
     detail: dict[str, Any] = orjson.loads(event.detail)
     words = _Words(detail)
     words |= {
@@ -82,7 +82,7 @@ def render_sentence(event: Event) -> str:
         sentence += f", from {event.address}"
     if "left_out_before" in detail:
         sentence += f" (and {detail['left_out_before']} like it before)"
-    return "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in sentence)
+    return sentence
 
 
 class _Words(dict[str, Any]):
