@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 
-.PHONY: setup dev test check bench lock
+.PHONY: setup dev test check bench docs lock
 .DEFAULT_GOAL := setup
 
 setup: .venv/.run  ## .venv with the locked dependencies, and the gatepost command in it
@@ -24,11 +24,16 @@ check: .venv/.dev  ## format, lint, types and the fast tests, in under a minute
 	@$(BIN)/mypy
 	@$(BIN)/pytest -n 2 tests/house tests/oauth tests/store tests/wire
 
+docs: .venv/.dev  ## write the generated parts of docs/ anew
+	@$(BIN)/python -m tests.house.write_docs
+
 bench: setup  ## rates of the hot operations beside a bare server
 	@$(BIN)/gatepost bench
 
 .venv/.run: requirements/run.txt requirements/build.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "Gatepost needs Python 3.11 or newer, and there is no $(PYTHON) here. On Debian: apt-get install python3 python3-venv" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Gatepost needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make $(MAKECMDGOALS) PYTHON=python3.12")'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments. On Debian: apt-get install python3-venv" >&2; exit 1; }
 	@echo "Setting up .venv with the locked dependencies (once)"
 	@$(PYTHON) -m venv .venv
 	@$(PIP) --require-hashes -r requirements/build.txt -r requirements/run.txt
@@ -36,6 +41,7 @@ bench: setup  ## rates of the hot operations beside a bare server
 	@touch $@
 
 .venv/.dev: .venv/.run requirements/dev.txt
+	@for tool in bash curl; do command -v $$tool >/dev/null || { echo "The tests need $$tool. On Debian: apt-get install $$tool" >&2; exit 1; }; done
 	@echo "Adding what the tests need"
 	@$(PIP) --require-hashes -r requirements/dev.txt
 	@touch $@

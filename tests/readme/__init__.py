@@ -1,0 +1,1 @@
+"""The README and the banner do what they say."""
