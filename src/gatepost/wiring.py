@@ -16,7 +16,8 @@ from gatepost.flows.signing import SigningRing
 from gatepost.secrets import Keyring
 from gatepost.settings import LimitSettings, Settings
 from gatepost.store.migrations import NEWEST
-from gatepost.store.sqlite import SqliteStore, upgrade
+from gatepost.store.question import Store
+from gatepost.store.sqlite import DIALECT, SqliteStore, upgrade
 from gatepost.web.app import App, Handler, Route
 from gatepost.web.limits import Buckets, Unlimited
 
@@ -87,6 +88,11 @@ def open_store(settings: Settings, *, migrate: bool) -> SqliteStore:
             fix="gatepost migrate --dry-run shows what is missing",
         )
     return SqliteStore(path)
+
+
+def open_bare_store(settings: Settings) -> tuple[Store, dict[str, str]]:
+    """The store as it is, with whatever schema it has, and the dialect in which migrations are written for it."""
+    return SqliteStore(database_path(settings)), DIALECT
 
 
 def open_instance(settings: Settings, issuer: str, *, migrate: bool = False) -> Instance:

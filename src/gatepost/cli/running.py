@@ -28,13 +28,19 @@ def run_verb(
     With `must_exist`, a data directory without a database is refused rather than made.
     """
     settings = settings_of(options)
-    if must_exist and not database_path(settings).exists():
+    if must_exist:
+        check_exists(settings)
+    return asyncio.run(_run(settings, verb))
+
+
+def check_exists(settings: Settings) -> None:
+    """Raises `not_found` when there is no database where the settings say."""
+    if not database_path(settings).exists():
         raise GatepostError(
             "not_found",
             f"There is no database at {database_path(settings)}.",
             fix="start with `gatepost dev` or `gatepost org create NAME`, or name the place with --data DIR",
         )
-    return asyncio.run(_run(settings, verb))
 
 
 async def _run(settings: Settings, verb: Callable[[Instance, Act], Awaitable[T]]) -> T:

@@ -5,7 +5,7 @@ rows. Each engine fills in two words of its dialect: `{bytes}`, its type for byt
 table. Everything else both databases read as it stands.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from gatepost.store.question import INSTANCE, SQL, Steps, question
 
@@ -76,6 +76,22 @@ MIGRATIONS = (
 NEWEST = MIGRATIONS[-1].number
 
 
+class Applied(NamedTuple):
+    """A migration that the database has, and since when."""
+
+    version: int
+    name: str
+    applied_at: int
+
+
+class RehearsedError(Exception):
+    """A rehearsal went well to its end. Raised so that the engine undoes all of it; says what the database has."""
+
+    def __init__(self, applied: list[Applied]) -> None:
+        super().__init__()
+        self.applied = applied
+
+
 @question
 def schema_version() -> Steps[int]:
     """The number of the newest migration that was applied; 0 for a database without one."""
@@ -109,3 +125,20 @@ def apply_next(dialect: dict[str, str], now: int) -> Steps[int]:
         )
         return migration.number
     return version
+
+
+@question
+def list_applied() -> Steps[list[Applied]]:
+    """The migrations that were applied, oldest first."""
+    rows = yield SQL("select version, name, applied_at from schema_version where org = ? order by version", (INSTANCE,))
+    return [Applied._make(row) for row in rows]
+
+
+@question
+def rehearse(dialect: dict[str, str], now: int) -> Steps[NoReturn]:
+    """Apply every missing migration in one transaction of which nothing stays. Raises `RehearsedError` at the end."""
+    version = yield from prepare(dialect)
+    applied = yield from list_applied()
+    while version < NEWEST:
+        version = yield from apply_next(dialect, now)
+    raise RehearsedError(applied)
