@@ -8,6 +8,7 @@ import select
 import socket
 import time
 from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import NamedTuple, Protocol
 
 from gatepost.bench.machine import HOST
@@ -32,19 +33,26 @@ class Work(Protocol):
 
 
 class Sample(NamedTuple):
-    """What was seen: the time each right answer took, in seconds, the wrong answers, and how long was looked."""
+    """What was seen: the time each right answer took, in seconds, the wrong answers, and how long was looked.
+
+    `answered` counts the right answers before and after that time too.
+    """
 
     latencies: list[float]
     errors: int
     seconds: float
-
-    def __add__(self, other: "Sample") -> "Sample":  # type: ignore[override]  # a sample adds to a sample alone
-        return Sample(self.latencies + other.latencies, self.errors + other.errors, self.seconds + other.seconds)
+    answered: int
 
     @property
     def rate(self) -> float:
         """Requests per second."""
         return len(self.latencies) / self.seconds
+
+    @classmethod
+    def joined(cls, samples: "Iterable[Sample]") -> "Sample":
+        """All of them as one."""
+        latencies, errors, seconds, answered = zip(*samples, strict=True)
+        return cls(list(chain.from_iterable(latencies)), sum(errors), sum(seconds), sum(answered))
 
     def quantile_ms(self, share: float) -> float:
         """The time that this share of the answers stayed under, in milliseconds."""
@@ -88,7 +96,7 @@ def _drive(port: int, work: Work, opened: list[_Connection], seconds: float, war
     watched = {each.socket.fileno(): each for each in opened}
     poll = _poller(list(watched))
     latencies: list[float] = []
-    errors = 0
+    answered = errors = 0
     starts_at = clock() + warm_up
     ends_at = starts_at + seconds
     for each in opened:
@@ -111,13 +119,15 @@ def _drive(port: int, work: Work, opened: list[_Connection], seconds: float, war
             each.buffer = b""
             if not (found[0] == b"200" and work.accept(each.number, found[1])):
                 errors += 1
-            elif starts_at <= now < ends_at:
-                latencies.append(now - each.sent_at)
+            else:
+                answered += 1
+                if starts_at <= now < ends_at:
+                    latencies.append(now - each.sent_at)
             if now < ends_at:
                 _send(each, work)
             else:
                 in_flight -= 1
-    return Sample(latencies, errors, seconds)
+    return Sample(latencies, errors, seconds, answered)
 
 
 def _send(connection: _Connection, work: Work) -> None:

@@ -1,8 +1,7 @@
-"""The machine that a measurement runs on: its cores, a disk that is one, free ports, the memory of a process."""
+"""The machine that a measurement runs on: its cores, a disk that is one, what a process costs."""
 
 import contextlib
 import os
-import socket
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 IN_MEMORY = ("tmpfs", "ramfs")
+MOUNTED = Path("/proc/self/mounts")
 HOST = "127.0.0.1"
 
 
@@ -55,6 +55,15 @@ def resident_mb(pid: int) -> float | None:
     return next((int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmRSS:")), None)
 
 
+def cpu_seconds(pid: int) -> float | None:
+    """The processor time that a process has used so far; None where the system does not tell."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def place_for_data() -> Path:
     """A directory for temporary data, on a disk if there is one: in memory a durable write would cost nothing."""
     places = [Path(tempfile.gettempdir()), Path("/var/tmp"), Path.home(), Path.cwd()]  # noqa: S108  # a place to look at, not a file
@@ -62,20 +71,12 @@ def place_for_data() -> Path:
     return next((place for place in usable if not is_in_memory(place)), usable[0])
 
 
-def is_in_memory(place: Path) -> bool:
-    """Whether files here live in memory alone, as far as the system tells."""
+def is_in_memory(place: Path, mounted: Path = MOUNTED) -> bool:
+    """Whether files here live in memory alone, as far as the system's list of what is mounted tells."""
     try:
-        lines = Path("/proc/self/mounts").read_text().splitlines()
+        lines = mounted.read_text().splitlines()
     except OSError:
         return False
     mounts = {Path(line.split()[1]): line.split()[2] for line in lines}
     where = place.resolve()
     return next((mounts[each] for each in (where, *where.parents) if each in mounts), "") in IN_MEMORY
-
-
-def free_port() -> int:
-    """A port that is free now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-    return port

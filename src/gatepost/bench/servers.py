@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gatepost.bench.load import Answer, ask_once
-from gatepost.bench.machine import HOST, free_port, on_core
+from gatepost.bench.machine import HOST, on_core
 from gatepost.errors import GatepostError
 
 START_SECONDS = 60
@@ -19,6 +20,9 @@ STOP_SECONDS = 20
 
 UNREACHED = {f"GATEPOST_LIMITS__{name}": "1000000000" for name in ("KEY_RATE", "APP_RATE", "ADDRESS_RATE")}
 """Rate limits that nobody reaches: each request still pays for being counted."""
+
+_PORT = re.compile(rf" on {re.escape(HOST)}:(\d+)\n")
+"""What the server says when it listens."""
 
 _HEALTH = b"GET /healthz HTTP/1.1\r\nhost: bench\r\nconnection: close\r\n\r\n"
 
@@ -34,9 +38,8 @@ class Running(NamedTuple):
 @contextlib.contextmanager
 def gatepost_server(directory: Path, core: int | None) -> Iterator[Running]:
     """`gatepost serve` on a data directory, with no setting but those of the bench."""
-    port = free_port()
     command = [sys.executable, "-m", "gatepost.cli.main", "serve", "--data", str(directory)]
-    command += ["--host", HOST, "--port", str(port), "--issuer", f"http://{HOST}:{port}"]
+    command += ["--host", HOST, "--port", "0", "--issuer", f"http://{HOST}"]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GATEPOST_")}
     log = directory / "server.log"
     before = time.perf_counter()
@@ -44,17 +47,18 @@ def gatepost_server(directory: Path, core: int | None) -> Iterator[Running]:
         # In a directory without a gatepost.toml.
         process = subprocess.Popen(command, cwd=directory, env=kept | UNREACHED, stdout=output, stderr=output)  # noqa: S603  # our own command
     with _stopped_after(process):
-        _wait_for(process, port, log)
+        port = _wait_for(process, log)
         yield Running(process.pid, port, time.perf_counter() - before)
 
 
 @contextlib.contextmanager
-def bare_server(answers: dict[str, Answer], core: int | None) -> Iterator[int]:
-    """The bare server with these answers by path; its port."""
+def bare_server(answers: dict[str, Answer], core: int | None) -> Iterator[Running]:
+    """The bare server with these answers by path."""
     document = {
         path: {"status": each.status, "headers": _headers(each), "body": each.body.decode()}
         for path, each in answers.items()
     }
+    before = time.perf_counter()
     with on_core(core):
         process = subprocess.Popen(
             [sys.executable, "-m", "gatepost.bench.bare"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -62,10 +66,11 @@ def bare_server(answers: dict[str, Answer], core: int | None) -> Iterator[int]:
     with _stopped_after(process):
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(json.dumps(document).encode())
-        process.stdin.close()
-        yield int(process.stdout.readline())
-        process.stdout.close()
+        with process.stdin:
+            process.stdin.write(json.dumps(document).encode())
+        with process.stdout:
+            port = int(process.stdout.readline())
+            yield Running(process.pid, port, time.perf_counter() - before)
 
 
 def _headers(answer: Answer) -> list[tuple[str, str]]:
@@ -73,15 +78,14 @@ def _headers(answer: Answer) -> list[tuple[str, str]]:
     return [(name, value) for name, value in answer.headers if name != "date"]
 
 
-def _wait_for(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
-    """Return at the first 200 of /healthz. Raises `server_error` with what the server said when there is none."""
+def _wait_for(process: "subprocess.Popen[bytes]", log: Path) -> int:
+    """The server's port, at the first 200 of /healthz. Raises `server_error` with what it said when there is none."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        try:
-            if ask_once(port, _HEALTH).status == 200:
-                return
-        except GatepostError:
-            time.sleep(0.002)
+        told = _PORT.search(log.read_text())
+        if told and ask_once(int(told[1]), _HEALTH).status == 200:
+            return int(told[1])
+        time.sleep(0.001)
     raise GatepostError(
         "server_error", f"The server did not start: {log.read_text().strip()[-2000:] or 'no word of it'}"
     )

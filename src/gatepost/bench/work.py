@@ -20,6 +20,7 @@ ACCESS_TOKENS = 1024
 VERIFIED = 4096
 """Different requests to /verify at most."""
 
+_GOOD = b'{"success":true,'
 _MEMBER = b'"refresh_token":"'
 
 
@@ -37,8 +38,25 @@ class Repeated:
         return body.startswith(self._begins)
 
 
+class Fixed:
+    """One request again and again; the only right answer is this body."""
+
+    def __init__(self, request: bytes, body: bytes) -> None:
+        self._request = request
+        self._body = body
+
+    def request(self, connection: int) -> bytes:
+        return self._request
+
+    def accept(self, connection: int, body: bytes) -> bool:
+        return body == self._body
+
+
 class Refreshing:
-    """Each connection refreshes grants of its own, at random, with the token that it was answered last."""
+    """Each connection refreshes grants of its own, at random, with the token that it was answered last.
+
+    A right answer brings a token that is not the one presented; whether it is the right one, the next refresh tells.
+    """
 
     def __init__(self, tokens: list[str], connections: int) -> None:
         self._owned = [
@@ -58,9 +76,11 @@ class Refreshing:
     def accept(self, connection: int, body: bytes) -> bool:
         start = body.find(_MEMBER) + len(_MEMBER)
         end = body.find(b'"', start)
-        if end - start != self._length:
+        following = self._head + body[start:end] + b'"}'
+        owned, asked = self._owned[connection], self._asked[connection]
+        if end - start != self._length or following == owned[asked]:
             return False
-        self._owned[connection][self._asked[connection]] = self._head + body[start:end] + b'"}'
+        owned[asked] = following
         return True
 
 
@@ -87,7 +107,7 @@ class Workload:
             return self._refreshing
         if name == "verify":
             tenants = random.sample(self._data.tenants, min(len(self._data.tenants), VERIFIED))
-            return Repeated([_verification(tenant) for tenant in tenants], b'{"success":true,')
+            return Repeated([_verification(tenant) for tenant in tenants], _GOOD)
         if name == "introspect":
             return Repeated([_introspection(each, port) for each in self._introspected], b'{"active":true,')
         return Repeated([_request("GET", "/jwks.json")], b'{"keys":[{')
@@ -101,8 +121,8 @@ def _verification(tenant: Tenant) -> bytes:
 def _introspection(connected: Connected, port: int) -> bytes:
     """The request for an access token of this grant. Its refresh token stays as good as before: it is not used up."""
     answer = ask_once(port, _post("/refresh", orjson.dumps({"refresh_token": connected.refresh_token})))
-    if answer.status != 200:
-        raise GatepostError("server_error", f"A refresh was refused with {answer.status}: {answer.body.decode()}")
+    if answer.status != 200 or not answer.body.startswith(_GOOD):
+        raise GatepostError("server_error", f"A refresh was answered with {answer.status}: {answer.body.decode()}")
     form = b"token=" + quote(orjson.loads(answer.body)["access_token"]).encode()
     return _post("/introspect", form, media_type="application/x-www-form-urlencoded", bearer=connected.tenant.api_key)
 

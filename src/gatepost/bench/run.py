@@ -1,0 +1,189 @@
+"""A run of the bench: databases prepared, servers started, every operation measured in rounds.
+
+In each round every server has its turn on the same core, the bare one last; so whatever else this machine is doing hurts
+all of them alike, and a ratio is worth more than the rates it is made of.
+"""
+
+import statistics
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+from gatepost.bench.data import prepare
+from gatepost.bench.load import Answer, Sample, Work, ask_once, drive
+from gatepost.bench.machine import Cores, choose_cores, cpu_seconds, is_in_memory, on_core, resident_mb
+from gatepost.bench.servers import Running, bare_server, gatepost_server
+from gatepost.bench.work import PATHS, Fixed, Workload
+from gatepost.errors import GatepostError
+
+STARTS = 3
+"""How often a server is started; the median tells how long it takes."""
+
+WARM_UP = 0.2
+"""The share of a turn that only warms up, at most half a second."""
+
+
+class Database(NamedTuple):
+    """What is in a database before the load comes."""
+
+    name: str
+    grants: int
+    orgs: int
+
+
+class Plan(NamedTuple):
+    """What to measure. `seconds` are for each operation on each server, in `rounds` turns."""
+
+    databases: tuple[Database, ...]
+    operations: tuple[str, ...]
+    connections: int
+    seconds: float
+    rounds: int
+
+
+class Figures(NamedTuple):
+    """One operation. `cpu_us` is the processor time of one request, with the warm-up's; None where nobody tells."""
+
+    operation: str
+    rate: float
+    p50_ms: float
+    p99_ms: float
+    errors: int
+    cpu_us: float | None
+    bare_rate: float
+    ratio: float
+    """To the bare server: the median of the rounds' ratios."""
+    to_first: float
+    """To the same operation on the plan's first database, in the same way."""
+
+
+class Measured(NamedTuple):
+    """A database, and the server on it."""
+
+    database: Database
+    start_seconds: float
+    resident_mb: float | None
+    figures: list[Figures]
+
+
+class Report(NamedTuple):
+    """What came out, and what makes it worth less than it looks."""
+
+    plan: Plan
+    measured: list[Measured]
+    warnings: list[str]
+
+    @property
+    def errors(self) -> int:
+        return sum(figures.errors for each in self.measured for figures in each.figures)
+
+
+class _Server(NamedTuple):
+    running: Running
+    start_seconds: float
+    work: Callable[[str], Work]
+
+
+class _Turn(NamedTuple):
+    sample: Sample
+    cpu_seconds: float | None
+
+
+def run_bench(plan: Plan, place: Path) -> Report:
+    """Measure. The data lies in a directory of its own in `place`, and is gone afterwards."""
+    cores = choose_cores()
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gatepost-bench-", dir=place)))
+        servers = [_start(stack, directory / each.name, each, plan, cores) for each in plan.databases]
+        answers = {name: _first_answer(servers[0], name) for name in plan.operations}
+        bare = stack.enter_context(
+            bare_server({PATHS[name]: answer for name, (_, answer) in answers.items()}, cores.server)
+        )
+        servers.append(_Server(bare, bare.started_in, lambda name: Fixed(answers[name][0], answers[name][1].body)))
+        stack.enter_context(on_core(cores.load))
+        turns = {name: _take_turns(servers, name, plan) for name in plan.operations}
+        measured = [
+            Measured(
+                database,
+                server.start_seconds,
+                resident_mb(server.running.pid),
+                [_figures(name, index, turns[name]) for name in plan.operations],
+            )
+            for index, (database, server) in enumerate(zip(plan.databases, servers, strict=False))
+        ]
+    return Report(plan, measured, _warnings(cores, place))
+
+
+def _start(stack: ExitStack, directory: Path, database: Database, plan: Plan, cores: Cores) -> _Server:
+    data = prepare(directory, database.orgs, database.grants)
+    workload = Workload(data, plan.connections)
+    starts = []
+    for _ in range(STARTS - 1):
+        with gatepost_server(directory, cores.server) as once:
+            starts.append(once.started_in)
+    running = stack.enter_context(gatepost_server(directory, cores.server))
+    starts.append(running.started_in)
+    return _Server(running, statistics.median(starts), lambda name: workload.of(name, running.port))
+
+
+def _first_answer(server: _Server, name: str) -> tuple[bytes, Answer]:
+    """A request and what it is answered with: what the bare server will be asked and answer. Raises `server_error`."""
+    work = server.work(name)
+    request = work.request(0)
+    answer = ask_once(server.running.port, request)
+    if answer.status != 200 or not work.accept(0, answer.body):
+        raise GatepostError("server_error", f"{PATHS[name]} answered {answer.status}: {answer.body.decode()}")
+    return request, answer
+
+
+def _take_turns(servers: list[_Server], name: str, plan: Plan) -> list[list[_Turn]]:
+    """The turns of each server, in the order of the rounds."""
+    works = [server.work(name) for server in servers]
+    rounds = [
+        [_take_turn(server.running, work, plan) for server, work in zip(servers, works, strict=True)]
+        for _ in range(plan.rounds)
+    ]
+    return [list(turns) for turns in zip(*rounds, strict=True)]
+
+
+def _take_turn(server: Running, work: Work, plan: Plan) -> _Turn:
+    seconds = plan.seconds / plan.rounds
+    before = cpu_seconds(server.pid)
+    sample = drive(server.port, work, plan.connections, seconds, min(WARM_UP * seconds, 0.5))
+    after = cpu_seconds(server.pid)
+    return _Turn(sample, None if before is None or after is None else after - before)
+
+
+def _figures(name: str, index: int, turns: list[list[_Turn]]) -> Figures:
+    """What the turns of one server say, beside those of the first and those of the bare one, which is the last."""
+    own, first, bare = ([turn.sample for turn in turns[at]] for at in (index, 0, -1))
+    whole = Sample.joined(own)
+    cpu = [turn.cpu_seconds for turn in turns[index] if turn.cpu_seconds is not None]
+    return Figures(
+        name,
+        statistics.median(sample.rate for sample in own),
+        whole.quantile_ms(0.5),
+        whole.quantile_ms(0.99),
+        whole.errors + sum(sample.errors for sample in bare),
+        1e6 * sum(cpu) / whole.answered if cpu and whole.answered else None,
+        statistics.median(sample.rate for sample in bare),
+        _median_ratio(own, bare),
+        _median_ratio(own, first),
+    )
+
+
+def _median_ratio(samples: list[Sample], others: list[Sample]) -> float:
+    return statistics.median(
+        sample.rate / other.rate if other.rate else 0.0 for sample, other in zip(samples, others, strict=True)
+    )
+
+
+def _warnings(cores: Cores, place: Path) -> list[str]:
+    warnings = []
+    if is_in_memory(place):
+        warnings.append(f"{place} is in memory, where a durable write costs nothing: name a disk with --data DIR")
+    if cores.are_shared:
+        warnings.append("the server and the load share their cores, so the rates are lower than this machine's")
+    return warnings

@@ -1,0 +1,69 @@
+"""Rates of the hot operations on this machine, beside a bare server measured in the same run.
+
+`gatepost serve` runs on one core and the load comes from another. A bare uvicorn that answers the same bytes takes its
+turns on the server's core: what it does not reach, no Python server does. Every answer is checked; one that is wrong
+makes the exit code 1. The data is made for the run, on a disk, and removed afterwards.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from gatepost.bench.machine import place_for_data
+from gatepost.bench.report import render_document, render_report
+from gatepost.bench.run import Database, Plan, run_bench
+from gatepost.bench.work import PATHS
+from gatepost.cli.options import Parser, wants_json
+from gatepost.cli.output import say
+from gatepost.errors import GatepostError
+
+GROWN_GRANTS = 1_000_000
+GROWN_ORGS = 10_000
+
+
+def add_arguments(parser: Parser) -> None:
+    parser.add_argument("--seconds", type=float, default=6, metavar="S", help="for each operation on each server (6)")
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="turns that the servers take by (3)")
+    parser.add_argument("--connections", type=int, default=64, metavar="N", help="connections kept busy (64)")
+    parser.add_argument("--grants", type=int, default=1000, metavar="N", help="grants in the database before (1000)")
+    parser.add_argument("--orgs", type=int, default=1, metavar="N", help="organizations in it (1)")
+    parser.add_argument("--only", metavar="NAMES", help=f"operations, with commas between: {','.join(PATHS)}")
+    parser.add_argument(
+        "--growth",
+        action="store_true",
+        help=f"also with {GROWN_GRANTS:,} grants, and with {GROWN_ORGS:,} organizations, beside the first database",
+    )
+    parser.set_defaults(verb=_bench)
+
+
+def _bench(options: argparse.Namespace) -> int:
+    plan = _plan(options)
+    place = Path(options.data) if hasattr(options, "data") else place_for_data()
+    place.mkdir(parents=True, exist_ok=True)
+    report = run_bench(plan, place)
+    for warning in report.warnings:
+        say(f"warning: {warning}")
+    if wants_json(options):
+        print(json.dumps(render_document(report)))
+    else:
+        print(render_report(report, chart=sys.stdout.isatty()))
+    return 1 if report.errors else 0
+
+
+def _plan(options: argparse.Namespace) -> Plan:
+    """What to measure. Raises `invalid_request` for an unknown operation or a count that is none."""
+    operations = tuple(options.only.split(",")) if options.only else tuple(PATHS)
+    for name in operations:
+        if name not in PATHS:
+            raise GatepostError("invalid_request", f"There is no operation {name}.", fix=f"--only {','.join(PATHS)}")
+    for name in ("seconds", "rounds", "connections", "grants", "orgs"):
+        if getattr(options, name) <= 0:
+            raise GatepostError("invalid_request", f"--{name} must be more than 0.")
+    databases = [Database("first", options.grants, options.orgs)]
+    if options.growth:
+        databases += [
+            Database("grants", GROWN_GRANTS, options.orgs),
+            Database("organizations", max(GROWN_ORGS, options.grants), GROWN_ORGS),
+        ]
+    return Plan(tuple(databases), operations, options.connections, options.seconds, options.rounds)

@@ -1,0 +1,1 @@
+"""The bench: what it reads, what it counts, what it reports."""
