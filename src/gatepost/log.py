@@ -1,13 +1,15 @@
 """Structured logs: one JSON object a line, on standard error, from a queue that never makes a request wait.
 
 Only the fields named here are logged beside the message, so a secret cannot slip in with a record. When nobody reads the
-log fast enough, lines are dropped and counted; events are in the database and are not.
+log fast enough, or it cannot be written, lines are dropped and counted; events are in the database and are not.
 """
 
+import contextlib
 import logging
-import logging.handlers
+import os
 import queue
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,6 +17,9 @@ from datetime import UTC, datetime
 import orjson
 
 FIELDS = ("event_id", "code", "detail", "path", "address", "count")
+
+FLUSH_SECONDS = 2
+"""How long the end waits for a log that nobody reads."""
 
 _QUEUED = 10_000
 
@@ -38,37 +43,72 @@ class JsonFormatter(logging.Formatter):
         return orjson.dumps(entry, default=str).decode()
 
 
-class _Queue(logging.handlers.QueueHandler):
-    """Formats in the caller's thread and leaves the writing to another; full means drop and count."""
+class Sink(logging.Handler):
+    """Formats in the caller's thread and leaves the writing to one of its own. A full queue or log: drop and count."""
 
-    dropped = 0
+    def __init__(self, file: int) -> None:
+        super().__init__()
+        self.setFormatter(JsonFormatter())
+        self._file = file
+        self._lines: queue.Queue[str | None] = queue.Queue(_QUEUED)
+        # Each of these is written by one side only: by who logs, by the writer, by the writer.
+        self._refused = self._unwritten = self._told = 0
+        # What ends the line before, if only a part of that could be written.
+        self._start = ""
+        # A daemon: a log that blocks for ever must not keep the process alive.
+        self._writer = threading.Thread(target=self._write_all, name="gatepost-log", daemon=True)
+        self._writer.start()
 
-    def prepare(self, record: logging.LogRecord) -> str:
-        return self.format(record)
-
-    def enqueue(self, record: logging.LogRecord) -> None:
+    def emit(self, record: logging.LogRecord) -> None:
         try:
-            self.queue.put_nowait(record)
-        except queue.Full:
-            self.dropped += 1
+            self._lines.put_nowait(self.format(record))
+        except Exception:  # The queue is full, or the record cannot be written: no reason to fail a request.
+            self._refused += 1
 
+    def close(self) -> None:
+        """Write what is queued, for as long as that gets on."""
+        with contextlib.suppress(queue.Full):
+            self._lines.put(None, timeout=FLUSH_SECONDS)
+            self._writer.join(FLUSH_SECONDS)
+        super().close()
 
-class _Writer(logging.handlers.QueueListener):
-    def handle(self, record: object) -> None:
-        sys.stderr.write(f"{record}\n")
+    def _write_all(self) -> None:
+        while (line := self._lines.get()) is not None:
+            try:
+                self._tell_dropped()
+                self._write(line)
+            except OSError:
+                self._unwritten += 1
+
+    def _tell_dropped(self) -> None:
+        dropped = self._refused + self._unwritten - self._told
+        if dropped:
+            notice = logging.makeLogRecord(
+                {"name": "gatepost.log", "levelname": "WARNING", "msg": "Lines were dropped", "count": dropped}
+            )
+            self._write(self.format(notice))
+            self._told += dropped
+
+    def _write(self, line: str) -> None:
+        # Past Python's own buffer: its lock, held by a write that blocks, would abort the interpreter at exit.
+        unwritten = f"{self._start}{line}\n".encode()
+        while unwritten:
+            unwritten = unwritten[os.write(self._file, unwritten) :]
+            self._start = "\n" if unwritten else ""
 
 
 def start_logging(level: str) -> Callable[[], None]:
     """Send everything logged from `level` up to standard error as JSON. Answers the function that flushes and stops it."""
-    lines: queue.Queue[object] = queue.Queue(_QUEUED)
-    handler = _Queue(lines)
-    handler.setFormatter(JsonFormatter())
+    sink = Sink(sys.stderr.fileno())
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = [sink]
     root.setLevel(level.upper())
     for noisy in ("uvicorn", "uvicorn.error", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     logging.getLogger("uvicorn.access").disabled = True
-    writer = _Writer(lines)
-    writer.start()
-    return writer.stop
+
+    def stop() -> None:
+        root.removeHandler(sink)
+        sink.close()
+
+    return stop
