@@ -89,6 +89,12 @@ class ServerSettings:
     workers: int = _setting("1", parse_number, "processes", "Server processes. SQLite serves one.")
     tls_cert: str = _setting("", str, "path", "A certificate chain in PEM, to serve TLS without a proxy.")
     tls_key: str = _setting("", str, "path", "The key of that certificate.")
+    stop_delay: int = _setting(
+        "0s",
+        parse_duration,
+        "duration",
+        "How long /readyz says no before a stopping server stops listening; at most 5m.",
+    )
     trusted_proxies: tuple[Network, ...] = _setting(
         "", parse_networks, "networks", "The proxies whose X-Forwarded-For counts; nobody else's does."
     )
@@ -233,6 +239,7 @@ def _bounded(settings: Settings) -> Settings:
         ("tokens.grant_ttl", tokens.grant_ttl, 1, 36_500 * 86_400),
         ("tokens.grant_idle_ttl", tokens.grant_idle_ttl, 1, 36_500 * 86_400),
         ("server.port", settings.server.port, 0, 65_535),
+        ("server.stop_delay", settings.server.stop_delay, 0, 300),
         ("server.workers", settings.server.workers, 1, 1024),
     ):
         if not least <= value <= most:
@@ -248,7 +255,7 @@ def _parse(setting: Known, text: str, place: str) -> Any:
     except ValueError as fault:
         shown = "" if setting.parse is _secret else f" = {text!r}"
         raise GatepostError(
-            "invalid_request" if place.startswith("--") else "invalid_configuration",
+            "invalid_configuration",
             f"{setting.name}{shown} from {place} is not valid: {fault}.",
             fix=f"set {setting.name} to {setting.unit}, for example {setting.default or 'see docs/settings.md'}",
         ) from None

@@ -28,6 +28,8 @@ class Route(NamedTuple):
     methods: Mapping[str, Handler]
     refuse: Refuse
     limited: bool = True
+    ends_first: bool = False
+    """Whether it is refused once the server stops, while the others still answer."""
 
 
 class App:
@@ -40,6 +42,7 @@ class App:
         self._nowhere = nowhere
         self._by_address = by_address
         self._trusted = trusted
+        self.is_stopping = False
 
     async def answer(self, request: Request) -> Reply:
         """The reply to a request; always one, whatever happens."""
@@ -68,6 +71,8 @@ class App:
                 raise OAuthError(
                     "too_many_requests", f"Too many requests. Try again in {wait} seconds.", retry_after=wait
                 )
+        if route.ends_first and self.is_stopping:
+            raise GatepostError("temporarily_unavailable", "This server is stopping. Ask another one.")
         if request.repeated:
             raise OAuthError("invalid_request", f"The header {request.repeated.decode()} was sent twice.")
         if b"content-encoding" in request.headers:

@@ -8,6 +8,7 @@ its coroutine itself: most are done at the first step, the others go on when the
 
 import asyncio
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Coroutine
@@ -24,8 +25,17 @@ from gatepost.web.message import MAX_BODY, MAX_HEAD, Header, Reply, Request
 HEAD_SECONDS = 10
 BODY_SECONDS = 15
 KEEP_ALIVE_SECONDS = 15
+READ_SECONDS = 15
+"""How long a client may leave answers unread before it is cut off."""
 LINGER_SECONDS = 2
 """How long a refused client may still send what nobody reads, so that it gets to read the refusal."""
+ARRIVING_SECONDS = 2
+"""How long a request that is arriving when the server stops may take to be whole."""
+CROSSING_SECONDS = 0.5
+"""How long an idle connection stays when the server stops, for a request that is already on its way."""
+
+MAX_MESSAGE = MAX_HEAD + 8 * MAX_BODY
+"""Bytes of a request as it is sent: a body in chunks of one byte takes six for each."""
 
 PIPELINED = 16
 """Requests that may wait behind the one being answered before the connection stops reading."""
@@ -62,9 +72,9 @@ class Connection(asyncio.Protocol):
         self._is_deaf = False
         self._refused = 0
         self._part = ""
-        self._head_size = 0
+        self._size = 0
         self._due_at = time.monotonic() + HEAD_SECONDS
-        self._is_writable = True
+        self._read_by = 0.0
         self._is_paused = False
 
     # What asyncio tells us.
@@ -78,6 +88,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._state.connections.discard(self)
         self._is_deaf = True
+        self._is_paused = False
         self._waiting.clear()
 
     def eof_received(self) -> bool:
@@ -88,10 +99,10 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._is_deaf:
             return
-        if self._part == "head":
-            # A header without an end never reaches `on_header`; a body may begin in the same bytes as a head ends.
-            self._head_size += len(data)
-            if self._head_size > MAX_HEAD + MAX_BODY:
+        if self._part:
+            # A header or trailer without an end never reaches `on_header`: only its bytes tell.
+            self._size += len(data)
+            if self._size > MAX_MESSAGE:
                 self._refuse(431)
                 return
         try:
@@ -102,10 +113,10 @@ class Connection(asyncio.Protocol):
             self._refuse(self._refused or 400)
 
     def pause_writing(self) -> None:
-        self._is_writable = False
+        self._read_by = time.monotonic() + READ_SECONDS
 
     def resume_writing(self) -> None:
-        self._is_writable = True
+        self._read_by = 0.0
         self._answer_next()
 
     # What the parser tells us. An exception here ends the parsing of this connection.
@@ -116,7 +127,7 @@ class Connection(asyncio.Protocol):
         self._repeated = b""
         self._body: list[bytes] = []
         self._body_size = 0
-        self._head_size = 0
+        self._size = 0
         self._part = "head"
         self._due_at = time.monotonic() + HEAD_SECONDS
 
@@ -149,13 +160,14 @@ class Connection(asyncio.Protocol):
             self._stop(413)
 
     def on_message_complete(self) -> None:
+        if self._is_deaf:
+            return
         self._part = ""
         self._due_at = 0.0
         keep_alive = self._parser.should_keep_alive() and not self._parser.should_upgrade()
         self._waiting.append((self._request(), keep_alive))
-        if self._answering is None:
-            self._answer_next()
-        elif len(self._waiting) == PIPELINED:
+        self._answer_next()
+        if len(self._waiting) >= PIPELINED and not self._is_paused:
             self._is_paused = True
             self._transport.pause_reading()
 
@@ -179,7 +191,7 @@ class Connection(asyncio.Protocol):
 
     def _answer_next(self) -> None:
         """Start on the next request, unless one is being answered or the client does not read."""
-        while self._waiting and self._answering is None and self._is_writable:
+        while self._waiting and self._answering is None and not self._read_by:
             request, self._keep_alive = self._waiting.popleft()
             self._is_head = request.method == "HEAD"
             self._answering = self._app.answer(request)
@@ -209,7 +221,8 @@ class Connection(asyncio.Protocol):
         self._answering = None
         if self._transport.is_closing():
             return
-        is_last = self._is_last or not self._keep_alive or bool(self._refused)
+        # Requests that arrived whole before the end are answered too.
+        is_last = not self._keep_alive or (not self._waiting and (self._is_last or bool(self._refused)))
         own = (*reply.extra, *self._state.default_headers)
         self._transport.write(
             b"".join(
@@ -223,7 +236,7 @@ class Connection(asyncio.Protocol):
                 )
             )
         )
-        if self._refused:
+        if is_last and self._refused and self._keep_alive:
             self._refuse(self._refused)
         elif is_last:
             self._close()
@@ -233,7 +246,7 @@ class Connection(asyncio.Protocol):
     def _refuse(self, status: int) -> None:
         """Answer what never became a request, after those that did; then stop listening."""
         self._refused = status
-        if self._answering is not None or self._is_deaf or self._transport.is_closing():
+        if self._answering is not None or self._waiting or self._is_deaf or self._transport.is_closing():
             return
         body = orjson.dumps(_REFUSALS[status])
         self._transport.write(
@@ -258,18 +271,28 @@ class Connection(asyncio.Protocol):
 
     def check_deadline(self, now: float) -> None:
         """Close a connection that dawdles: with a word in the middle of a request, without one between two."""
-        if self._answering is not None or not self._due_at or now < self._due_at:
+        if self._read_by and now >= self._read_by:
+            self._transport.abort()
+        elif self._answering is not None or not self._due_at or now < self._due_at:
             return
-        if self._part and not self._is_deaf:
+        elif self._part and not self._is_deaf:
             self._refuse(408)
+        elif self._transport.is_closing() or self._transport.get_write_buffer_size():
+            # Closing waits until the client has read everything. This one had its time.
+            self._transport.abort()
         else:
             self._transport.close()
 
     def shutdown(self) -> None:
-        """Answer what is being answered, then close."""
+        """Answer what has arrived and what is arriving, and what crosses this on its way; then close."""
         self._is_last = True
         if self._answering is None:
-            self._transport.close()
+            patience = ARRIVING_SECONDS if self._part else CROSSING_SECONDS
+            self._due_at = min(self._due_at or math.inf, time.monotonic() + patience)
+
+    def abort(self) -> None:
+        """Close at once, whatever is under way."""
+        self._transport.abort()
 
 
 @lru_cache(maxsize=64)

@@ -1,24 +1,41 @@
-"""The server under the application: uvicorn listens, takes signals and drains; each connection is one of ours."""
+"""The server under the application: uvicorn listens and takes signals; each connection is one of ours.
 
+# How it stops
+
+The first SIGTERM or SIGINT turns `/readyz` red and, after the delay that is set, closes the listening socket. A connection
+that is being answered gets its answers, one whose request is arriving may finish it, and an idle one stays a moment longer:
+its client may be sending the next request just now, and gets an answer that says it is the last. What is left after the drain
+time is cut off; a second signal does not wait for it. The store is closed after that, and the exit code is 0.
+"""
+
+import asyncio
+import contextlib
 import gc
+import resource
 import socket
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from types import FrameType
 
 import uvicorn
 
+from gatepost.web.app import App
 from gatepost.web.connection import Connection
 
 DRAIN_SECONDS = 10
 
+_DRAIN_TICK = 0.02
+
 
 class Server(uvicorn.Server):
-    """uvicorn's server: tells when it listens, closes connections that dawdle, closes the store when all is answered."""
+    """uvicorn's server: tells when it listens, closes connections that dawdle, and stops as the head of this file says."""
 
-    def __init__(self, config: uvicorn.Config, on_listening: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, app: App, on_listening: Callable[[], None], stop_delay: float) -> None:
         super().__init__(config)
+        self._app = app
         self._on_listening = on_listening
+        self._stop_delay = stop_delay
+        self._stop_at = 0.0
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -29,20 +46,48 @@ class Server(uvicorn.Server):
             gc.set_threshold(50_000, 50, 50)
             self._on_listening()
 
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Note a signal. uvicorn's own way would raise it again at the end: killed, instead of stopped."""
+        self.force_exit = self.should_exit
+        self._stop_at = 0.0 if self.should_exit else time.monotonic() + self._stop_delay
+        self.should_exit = True
+        self._app.is_stopping = True
+
     async def on_tick(self, counter: int) -> bool:
         if counter % 10 == 0:
             self._close_dawdlers()
-        return await super().on_tick(counter)
+        return await super().on_tick(counter) and time.monotonic() >= self._stop_at
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop listening, let each connection finish what it began, and cut off what takes too long."""
+        for listener in (*self.servers, *(sockets or ())):
+            listener.close()
+        for connection in self._connections():
+            connection.shutdown()
+        cut_at = time.monotonic() + DRAIN_SECONDS
+        while self.server_state.connections and not self.force_exit and time.monotonic() < cut_at:
+            await asyncio.sleep(_DRAIN_TICK)
+            self._close_dawdlers()
+        for connection in self._connections():
+            connection.abort()
+
+    def _connections(self) -> Iterator[Connection]:
+        return (each for each in list(self.server_state.connections) if isinstance(each, Connection))
 
     def _close_dawdlers(self) -> None:
         now = time.monotonic()
-        for connection in list(self.server_state.connections):
-            if isinstance(connection, Connection):
-                connection.check_deadline(now)
+        for connection in self._connections():
+            connection.check_deadline(now)
 
 
 def serve(
-    app: Any, listener: socket.socket, on_listening: Callable[[], None], *, tls_cert: str = "", tls_key: str = ""
+    app: App,
+    listener: socket.socket,
+    on_listening: Callable[[], None],
+    *,
+    tls_cert: str = "",
+    tls_key: str = "",
+    stop_delay: float = 0,
 ) -> None:
     """Serve on a listening socket until SIGTERM or SIGINT; then answer what is in flight, and return."""
     config = uvicorn.Config(
@@ -54,8 +99,15 @@ def serve(
         log_config=None,
         proxy_headers=False,
         server_header=False,
-        timeout_graceful_shutdown=DRAIN_SECONDS,
         ssl_certfile=tls_cert or None,
         ssl_keyfile=tls_key or None,
     )
-    Server(config, on_listening).run(sockets=[listener])
+    _allow_many_connections()
+    Server(config, app, on_listening, stop_delay).run(sockets=[listener])
+
+
+def _allow_many_connections() -> None:
+    """As many open files as the system lets this process have: the usual soft limit is below what slow clients can hold."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
