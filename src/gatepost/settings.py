@@ -255,7 +255,7 @@ def _parse(setting: Known, text: str, place: str) -> Any:
     except ValueError as fault:
         shown = "" if setting.parse is _secret else f" = {text!r}"
         raise GatepostError(
-            "invalid_configuration",
+            "invalid_request" if place.startswith("--") else "invalid_configuration",
             f"{setting.name}{shown} from {place} is not valid: {fault}.",
             fix=f"set {setting.name} to {setting.unit}, for example {setting.default or 'see docs/settings.md'}",
         ) from None

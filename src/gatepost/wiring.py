@@ -23,6 +23,8 @@ from gatepost.web.limits import Buckets, Unlimited
 
 BURST_SECONDS = 10
 
+KEY_FILE = "instance.key"
+
 
 def database_path(settings: Settings) -> Path:
     """The database file that the settings name. Raises `invalid_configuration`."""
@@ -38,23 +40,27 @@ def database_path(settings: Settings) -> Path:
     )
 
 
-def open_keyring(settings: Settings) -> Keyring:
-    """The instance key: from the settings, else from the data directory. Made, 0600, when the directory is new."""
-    text = settings.instance.key.reveal() if settings.instance.key else _key_text(settings.data_dir / "instance.key")
+def open_keyring(settings: Settings, *, make: bool) -> Keyring:
+    """The instance key: from the settings, else from the data directory, where `make` makes a missing one, 0600.
+
+    Raises `invalid_configuration`.
+    """
+    path = settings.data_dir / KEY_FILE
+    text = settings.instance.key.reveal() if settings.instance.key else _key_text(path, make)
     try:
         return Keyring.parse(text)
     except ValueError as fault:
         raise GatepostError(
             "invalid_configuration",
-            f"The instance key cannot be read: {fault}",
-            fix="restore instance.key from a backup",
+            f"The instance key cannot be read: {str(fault).rstrip('.')}.",
+            fix=f"restore {KEY_FILE} from a backup",
         ) from None
 
 
-def _key_text(path: Path) -> str:
+def _key_text(path: Path, make: bool) -> str:
+    make_directory(path.parent)
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not path.exists():
+        if make and not path.exists():
             # Written whole under another name first: two processes at once end with one key, a crash with none.
             draft = path.with_name(f".{path.name}.{os.getpid()}")
             draft.touch(0o600)
@@ -63,12 +69,32 @@ def _key_text(path: Path) -> str:
                 os.link(draft, path)
             draft.unlink()
         return path.read_text()
-    except OSError as fault:
+    except FileNotFoundError:
         raise GatepostError(
             "invalid_configuration",
-            f"{path} cannot be used: {fault.strerror}.",
-            fix="check the directory's owner and mode",
+            f"The database has no instance key: {path} is missing. A new one would not open what the old one sealed.",
+            fix=f"restore {KEY_FILE} from a backup, or give it as GATEPOST_INSTANCE__KEY_FILE",
         ) from None
+    except (OSError, UnicodeDecodeError) as fault:
+        raise unusable(path, fault) from None
+
+
+def make_directory(path: Path) -> None:
+    """Make a directory that only its owner may look into; one that exists stays as it is.
+
+    Raises `not_allowed`, `invalid_configuration`.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as fault:
+        raise unusable(path, fault) from None
+
+
+def unusable(path: Path, fault: OSError | UnicodeDecodeError) -> GatepostError:
+    """The refusal for a path that the operating system or its content keeps from being used."""
+    code = "not_allowed" if isinstance(fault, PermissionError) else "invalid_configuration"
+    why = fault.strerror if isinstance(fault, OSError) else "it is not text"
+    return GatepostError(code, f"{path} cannot be used: {why}.", fix="check the path, its owner and its mode")
 
 
 def open_store(settings: Settings, *, migrate: bool) -> SqliteStore:
@@ -78,7 +104,11 @@ def open_store(settings: Settings, *, migrate: bool) -> SqliteStore:
     belongs to a newer Gatepost. Raises `invalid_configuration`.
     """
     path = database_path(settings)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_directory(path.parent)
+    try:
+        path.touch(0o600)
+    except OSError as fault:
+        raise unusable(path, fault) from None
     version = upgrade(path, int(time.time()), migrate=migrate)
     if version != NEWEST:
         why = "older than this version's; run `gatepost migrate`" if version < NEWEST else "of a newer Gatepost"
@@ -96,8 +126,13 @@ def open_bare_store(settings: Settings) -> tuple[Store, dict[str, str]]:
 
 
 def open_instance(settings: Settings, issuer: str, *, migrate: bool = False) -> Instance:
-    """Everything the verbs stand on. Close its store when done."""
-    store, keyring = open_store(settings, migrate=migrate), open_keyring(settings)
+    """Everything the verbs stand on. Close its store when done.
+
+    The key comes first, so that a database is never found without its key, not even by a process that starts at the same
+    moment. Raises `invalid_configuration`, `not_allowed`, `temporarily_unavailable`.
+    """
+    keyring = open_keyring(settings, make=not database_path(settings).exists())
+    store = open_store(settings, migrate=migrate)
     return Instance(store, keyring, SigningRing(store, keyring), Policy(store), issuer, settings.tokens)
 
 

@@ -51,6 +51,11 @@ class Gatepost:
         return document
 
 
+def spelled(value: object) -> str | None:
+    """The name of a parametrized test: its command as it is typed."""
+    return " ".join(value) if isinstance(value, list) else None
+
+
 @pytest.fixture
 def gatepost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Gatepost:
     """The command in an empty directory, with nothing set."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.conftest import Gatepost
+from cli.conftest import Gatepost, spelled
 from gatepost import __version__
 from gatepost.cli.main import FIRST_FIVE, NOUNS
 
@@ -54,7 +54,7 @@ def test_the_version_is_told(gatepost: Gatepost) -> None:
         (["user", "create", "a@b.c", "--org", "B", "--role", "boss"], "choose from owner, admin, developer"),
         (["org", "list", "--dat", "x"], "no option --dat"),
     ],
-    ids=" ".join,
+    ids=spelled,
 )
 def test_what_is_not_there_is_refused_with_what_was_meant(gatepost: Gatepost, arguments: list[str], said: str) -> None:
     ran = gatepost(*arguments)
@@ -169,7 +169,8 @@ def test_output_that_cannot_be_written_is_a_failure(tmp_path: Path) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run([*COMMAND, "--help"], stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
     assert done.returncode == 1
-    assert done.stderr == "error: No space left on device\n"
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_any_terminal_encoding_will_do(tmp_path: Path) -> None:

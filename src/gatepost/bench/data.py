@@ -73,7 +73,7 @@ class Data(NamedTuple):
 def prepare(directory: Path, orgs: int, grants: int) -> Data:
     """Fill a new data directory. The grants are spread evenly over the organizations."""
     settings = Settings(data=str(directory))
-    keyring = open_keyring(settings)
+    keyring = open_keyring(settings, make=True)
     open_store(settings, migrate=True).close()
     cursor = connect(database_path(settings)).cursor()
     try:

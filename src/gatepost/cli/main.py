@@ -72,8 +72,10 @@ def run(arguments: list[str]) -> int:
         return int(stop.code or 0)
     except GatepostError as error:
         return _refused(error, as_json)
-    except OSError:
+    except BrokenPipeError:
         raise
+    except OSError as fault:
+        return _refused(GatepostError("server_error", f"The operating system refused: {fault}."), as_json)
     except Exception as fault:
         import traceback
 

@@ -4,12 +4,13 @@ import argparse
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import TypeVar
 
 from gatepost.cli.options import settings_of
+from gatepost.cli.output import say
 from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance
+from gatepost.flows.signing import check_instance_key, make_keys_once
 from gatepost.settings import Settings
 from gatepost.store.events import Act
 from gatepost.wiring import database_path, open_instance
@@ -30,7 +31,8 @@ def run_verb(
     settings = settings_of(options)
     if must_exist:
         check_exists(settings)
-    return asyncio.run(_run(settings, verb))
+    is_new = not database_path(settings).exists()
+    return asyncio.run(_run(settings, verb, is_new))
 
 
 def check_exists(settings: Settings) -> None:
@@ -43,23 +45,25 @@ def check_exists(settings: Settings) -> None:
         )
 
 
-async def _run(settings: Settings, verb: Callable[[Instance, Act], Awaitable[T]]) -> T:
+async def _run(settings: Settings, verb: Callable[[Instance, Act], Awaitable[T]], is_new: bool) -> T:
     instance = open_instance(settings, issuer_of(settings))
     try:
-        return await verb(instance, Act(instance.clock(), ACTOR))
+        act = Act(instance.clock(), ACTOR)
+        if is_new:
+            say(f"Made a new instance, with its database and its key, in {settings.data_dir}.")
+            await make_keys_once(instance.store, instance.keyring, act)
+        await check_instance_key(instance.store, instance.keyring)
+        return await verb(instance, act)
     finally:
         instance.store.close()
 
 
 def issuer_of(settings: Settings) -> str:
     """The issuer by setting, else the one that `gatepost dev` last used in this data directory, else none."""
-    return settings.issuer or read_dev_file(settings.data_dir).get("issuer", "")
-
-
-def read_dev_file(data_dir: Path) -> dict[str, str]:
-    """What `gatepost dev` keeps of its demo; empty without one."""
+    if settings.issuer:
+        return settings.issuer
     try:
-        content: dict[str, str] = json.loads((data_dir / DEV_FILE).read_text())
-    except (OSError, ValueError):
-        return {}
-    return content
+        issuer = json.loads((settings.data_dir / DEV_FILE).read_text())["issuer"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return ""
+    return issuer if isinstance(issuer, str) else ""

@@ -3,17 +3,22 @@
 import argparse
 import asyncio
 import json
-from urllib.parse import urlsplit
+import re
 
 from gatepost.cli.options import Parser, settings_of, wants_json
 from gatepost.cli.output import say
 from gatepost.cli.running import ACTOR
-from gatepost.cli.serving import LOOPBACK, bind, run_server
+from gatepost.cli.serving import LOOPBACK, bind, check_tls, run_server, sole_server
 from gatepost.errors import GatepostError
-from gatepost.flows.signing import make_keys_once
+from gatepost.flows.instance import Instance
+from gatepost.flows.signing import check_instance_key, make_keys_once
 from gatepost.settings import Settings
 from gatepost.store.events import Act
-from gatepost.wiring import open_instance
+from gatepost.wiring import database_path, open_instance
+
+_ISSUER = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5}))?(/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?"
+)
 
 
 def add_arguments(parser: Parser) -> None:
@@ -35,47 +40,52 @@ def server_flags(options: argparse.Namespace) -> dict[str, str | None]:
 def _serve(options: argparse.Namespace) -> int:
     settings = settings_of(options, {"issuer": options.issuer, **server_flags(options)})
     check_safe(settings)
-    listener = bind(settings.server.host, settings.server.port)
-    instance = open_instance(settings, settings.issuer)
-    asyncio.run(make_keys_once(instance.store, instance.keyring, Act(instance.clock(), ACTOR)))
+    with bind(settings.server.host, settings.server.port) as listener, sole_server(database_path(settings)):
+        instance = open_instance(settings, settings.issuer)
+        asyncio.run(_prepare(instance))
 
-    def tell() -> None:
-        if wants_json(options):
-            print(json.dumps({"ready": True, "issuer": settings.issuer}), flush=True)
-        else:
-            say(f"Gatepost answers as {settings.issuer} on {settings.server.host}:{listener.getsockname()[1]}")
+        def tell() -> None:
+            if wants_json(options):
+                print(json.dumps({"ready": True, "issuer": settings.issuer}), flush=True)
+            else:
+                host, port = settings.server.host, listener.getsockname()[1]
+                say(f"Gatepost answers as {settings.issuer} on {host}:{port}. Ctrl-C stops it.")
 
-    return run_server(settings, instance, listener, tell)
+        return run_server(settings, instance, listener, tell)
+
+
+async def _prepare(instance: Instance) -> None:
+    await check_instance_key(instance.store, instance.keyring)
+    await make_keys_once(instance.store, instance.keyring, Act(instance.clock(), ACTOR))
 
 
 def check_safe(settings: Settings) -> None:
     """Raises `invalid_configuration` for what must not face the world, naming the setting and the mend."""
-    issuer = urlsplit(settings.issuer)
-    if not settings.issuer:
-        raise _unsafe("issuer is not set; tokens would not say who made them", "--issuer https://auth.example.com")
-    if (
-        issuer.scheme not in ("http", "https")
-        or not issuer.hostname
-        or issuer.query
-        or issuer.fragment
-        or issuer.username
-    ):
-        raise _unsafe(f"issuer {settings.issuer} is not a plain https URL", "--issuer https://auth.example.com")
-    if issuer.scheme == "http" and issuer.hostname not in LOOPBACK:
-        raise _unsafe(
-            f"issuer {settings.issuer} is http: tokens would travel in clear text",
-            f"--issuer https://{issuer.netloc}, or `gatepost dev` for local work",
-        )
-    if settings.issuer.endswith("/"):
-        raise _unsafe(
-            f"issuer {settings.issuer} ends with a slash; clients compare it byte for byte", "leave the slash out"
-        )
-    if bool(settings.server.tls_cert) != bool(settings.server.tls_key):
-        raise _unsafe("server.tls_cert and server.tls_key need each other", "give both, or neither behind a proxy")
+    check_issuer(settings.issuer)
+    check_tls(settings)
     if settings.server.workers > 1:
         raise _unsafe(
             f"server.workers is {settings.server.workers}, but SQLite serves one process; it is fast enough for most",
             "--workers 1",
+        )
+
+
+def check_issuer(text: str) -> None:
+    """Raises `invalid_configuration` for what cannot name this server: it must be https, or http on a loopback host."""
+    example = "--issuer https://auth.example.com"
+    if not text:
+        raise _unsafe("issuer is not set; tokens would not say who made them", example)
+    if text.endswith("/"):
+        raise _unsafe(f"issuer {text} ends with a slash; clients compare it byte for byte", "leave the slash out")
+    match = _ISSUER.fullmatch(text)
+    if not match or int(match["port"] or 0) > 65_535:
+        raise _unsafe(
+            f"issuer {text} is not a plain https URL: a host, perhaps a port or a path, nothing else", example
+        )
+    if match["scheme"] == "http" and match["host"] not in LOOPBACK:
+        raise _unsafe(
+            f"issuer {text} is http: tokens would travel in clear text",
+            f"--issuer https{text.removeprefix('http')}, or `gatepost dev` for local work",
         )
 
 

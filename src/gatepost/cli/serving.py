@@ -1,21 +1,33 @@
 """What `dev` and `serve` share: the socket bound first, then the instance, then the server on it."""
 
+import contextlib
+import errno
+import fcntl
+import os
 import socket
+import ssl
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance
 from gatepost.log import start_logging
 from gatepost.settings import Settings
 from gatepost.web.server import serve
-from gatepost.wiring import build_app
+from gatepost.wiring import build_app, make_directory, unusable
 
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
+LOCK_SUFFIX = ".lock"
+LOOPBACK = ("127.0.0.1", "::1", "[::1]", "localhost")
+"""The hosts that only this machine reaches, in an address and in a URL."""
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises `conflict` when the port is taken, `not_allowed` when it may not be used."""
+    """A listening socket.
+
+    Raises `conflict` when the port is taken, `not_allowed` when it may not be used, `invalid_configuration` when the
+    address is none of this machine's.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -29,12 +41,60 @@ def bind(host: str, port: int) -> socket.socket:
         ) from None
     except OSError as fault:
         listener.close()
+        if fault.errno == errno.EADDRINUSE:
+            raise GatepostError(
+                "conflict", f"Port {port} is taken on {host}.", fix="stop what uses it, or choose another with --port"
+            ) from None
         raise GatepostError(
-            "conflict",
-            f"{host}:{port} cannot be used: {fault.strerror}.",
-            fix="stop what uses it, or choose another --port",
+            "invalid_configuration",
+            f"{host} is no address to listen on: {fault.strerror}.",
+            fix="--host 127.0.0.1, or 0.0.0.0 for every address of this machine",
         ) from None
     return listener
+
+
+@contextlib.contextmanager
+def sole_server(database: Path) -> Iterator[None]:
+    """Keep other servers away from this database, for as long as this one runs. Raises `conflict`."""
+    make_directory(database.parent)
+    path = database.with_name(database.name + LOCK_SUFFIX)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    except OSError as fault:
+        raise unusable(path, fault) from None
+    with os.fdopen(descriptor) as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise GatepostError(
+                "conflict",
+                f"Another server uses {database}; SQLite serves one.",
+                fix="stop it first, or name another place with --data DIR",
+            ) from None
+        yield
+
+
+def check_tls(settings: Settings) -> None:
+    """Raises `invalid_configuration` unless certificate and key are a pair that can be used, or there are none."""
+    cert, key = settings.server.tls_cert, settings.server.tls_key
+    if bool(cert) != bool(key):
+        raise GatepostError(
+            "invalid_configuration",
+            "server.tls_cert and server.tls_key need each other.",
+            fix="give both, or neither behind a proxy",
+        )
+    if not cert:
+        return
+    try:
+        # An encrypted key must fail here rather than ask for its passphrase.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password="")
+    except OSError as fault:
+        why = "they are no pair in PEM" if isinstance(fault, ssl.SSLError) else fault.strerror
+        raise GatepostError(
+            "invalid_configuration",
+            f"The certificate {cert} and the key {key} cannot be used: {why}.",
+            fix="give a certificate chain in PEM and the unencrypted key that belongs to it",
+        ) from None
 
 
 def run_server(

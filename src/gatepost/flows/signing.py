@@ -75,14 +75,24 @@ class SigningRing:
         self._look_at = time.monotonic() + LOOK_AGAIN_SECONDS
 
     def _open(self, record: SigningKeyRecord) -> SigningKey:
-        der = self._keyring.unseal(_WRAP, record.wrapped, record.kid.encode())
-        if der is None:
-            raise GatepostError(
-                "invalid_configuration",
-                "The instance key does not open this database's signing keys: it is another instance's, or a version is missing.",
-                fix="use the instance key that belongs to this database, from its data directory or backup",
-            )
-        return SigningKey.load(der)
+        return SigningKey.load(_unwrapped(self._keyring, record))
+
+
+async def check_instance_key(store: Store, keyring: Keyring) -> None:
+    """Raises `invalid_configuration` when the instance key does not open this database."""
+    for record in await store.read(list_signing_keys()):
+        _unwrapped(keyring, record)
+
+
+def _unwrapped(keyring: Keyring, record: SigningKeyRecord) -> bytes:
+    der = keyring.unseal(_WRAP, record.wrapped, record.kid.encode())
+    if der is None:
+        raise GatepostError(
+            "invalid_configuration",
+            "The instance key does not open this database's signing keys: it is another instance's, or a version is missing.",
+            fix="use the instance key that belongs to this database, from its data directory or backup",
+        )
+    return der
 
 
 async def make_keys_once(store: Store, keyring: Keyring, act: Act) -> None:
