@@ -5,12 +5,10 @@ import string
 from typing import NamedTuple
 
 from gatepost.errors import OAuthError
-from gatepost.flows.apps import new_client_id
+from gatepost.flows.apps import NewApp, checked_app, new_client_id
 from gatepost.flows.callers import Caller, check_in_org, check_power
 from gatepost.flows.instance import Instance, fresh_epoch
-from gatepost.oauth.client_metadata import check_client_id, check_name
 from gatepost.oauth.redirects import check_redirect_uri
-from gatepost.records import App
 from gatepost.store.apps import Taken, find_app, save_pair
 from gatepost.store.events import Act
 from gatepost.store.orgs import give_auth_token
@@ -55,15 +53,10 @@ async def save_client(
     """
     check_power(caller, "apps:write")
     org = check_in_org(caller)
-    client_id = new_client_id() if client_id is None else check_client_id(client_id)
-    check_redirect_uri(redirect_uri)
-    name = check_name(name) if name else client_id
     act = Act(instance.clock(), caller.actor, address)
-    app = App(
-        *(org, client_id, name, "web", "oauth21", None, "", "", None, None, None, None, None, None),
-        created_at=act.at,
-        org_disabled_at=None,
-    )
+    client_id = client_id or new_client_id()
+    app = checked_app(org, NewApp(name or client_id, client_id=client_id), act.at)
+    check_redirect_uri(redirect_uri)
     saved = await instance.store.ask(save_pair(app, redirect_uri, fresh_epoch(), act))
     if isinstance(saved, Taken):
         raise OAuthError("conflict", "This client_id belongs to another organization. Choose another, or send none.")
