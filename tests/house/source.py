@@ -58,10 +58,20 @@ def _parsed(path: Path, root: Path) -> Module:
     return Module(name, path, text, ast.parse(text))
 
 
-def imports(module: Module) -> Iterator[Import]:
+@cache
+def nodes(module: Module) -> tuple[ast.AST, ...]:
+    """All that its tree is made of."""
+    return tuple(ast.walk(module.tree))
+
+
+@cache
+def imports(module: Module) -> tuple[Import, ...]:
     """What a module imports, wherever in it: at its head, in a function, for the type checker alone."""
-    known = {each.name for each in modules()}
-    for node in ast.walk(module.tree):
+    return tuple(_imports(module, {each.name for each in modules()}))
+
+
+def _imports(module: Module, known: set[str]) -> Iterator[Import]:
+    for node in nodes(module):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield _import(node.lineno, alias.name)
@@ -81,7 +91,7 @@ def _import(lineno: int, name: str) -> Import:
 
 def definitions(module: Module) -> Iterator[Defined]:
     """Every function, method and class in a module."""
-    return (node for node in ast.walk(module.tree) if isinstance(node, Defined))
+    return (node for node in nodes(module) if isinstance(node, Defined))
 
 
 def assert_none(faults: Iterable[str]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from gatepost.errors import CATALOGUE
 
-from .source import Module, assert_same, modules
+from .source import Module, assert_same, modules, nodes
 
 RAISED = {"GatepostError", "OAuthError"}
 
@@ -15,7 +15,7 @@ def test_the_catalogue_lists_what_is_raised_and_nothing_else() -> None:
 
 
 def _codes(module: Module) -> Iterator[str]:
-    for node in ast.walk(module.tree):
+    for node in nodes(module):
         if isinstance(node, ast.Call) and node.args and _is_refusal(node.func):
             code = node.args[0]
             if isinstance(code, ast.Constant) and isinstance(code.value, str):

@@ -4,7 +4,7 @@ import ast
 import sys
 from graphlib import TopologicalSorter
 
-from .source import Module, assert_none, assert_same, imports, modules, place
+from .source import Module, assert_none, assert_same, imports, modules, nodes, place
 
 FLOORS = (
     ("__init__", "errors"),
@@ -102,5 +102,5 @@ def _imported_at_start(module: Module) -> set[str]:
 
 
 def _names(module: Module) -> set[str]:
-    names = {node.id for node in ast.walk(module.tree) if isinstance(node, ast.Name)}
-    return names | {node.attr for node in ast.walk(module.tree) if isinstance(node, ast.Attribute)}
+    names = {node.id for node in nodes(module) if isinstance(node, ast.Name)}
+    return names | {node.attr for node in nodes(module) if isinstance(node, ast.Attribute)}

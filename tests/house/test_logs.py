@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from gatepost.log import FIELDS
 
-from .source import Module, assert_none, assert_same, modules, place
+from .source import Module, assert_none, assert_same, modules, nodes, place
 
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
 
@@ -19,7 +19,7 @@ def test_every_field_is_logged_somewhere() -> None:
 
 
 def _calls(module: Module) -> Iterator[ast.Call]:
-    for node in ast.walk(module.tree):
+    for node in nodes(module):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             of = node.func.value
             if isinstance(of, ast.Name) and of.id in ("log", "logging") and node.func.attr in LEVELS | {"log"}:

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 
-from .source import Defined, Module, assert_same, modules
+from .source import Defined, Module, assert_same, modules, nodes
 from .test_budget import WAIVERS
 
 
@@ -26,7 +26,7 @@ def _defined(module: Module) -> Iterator[str]:
 
 
 def _used(module: Module) -> Iterator[str]:
-    for node in ast.walk(module.tree):
+    for node in nodes(module):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             yield node.id
         elif isinstance(node, ast.Attribute):
