@@ -15,7 +15,7 @@ def whole_file(path: Path, *, replace: bool) -> Iterator[BinaryIO]:
     """A file that is at `path`, mode 0600, once the block has ended; if it raises, nothing is there that was not before.
 
     Raises `conflict` when there is a file already and it is not to be replaced, `not_found` without its directory,
-    `not_allowed` where nothing may be written.
+    `not_allowed` where nothing may be written, `temporarily_unavailable` when the disk is full or fails.
     """
     if not replace and path.exists():
         raise _exists(path)
@@ -28,14 +28,18 @@ def whole_file(path: Path, *, replace: bool) -> Iterator[BinaryIO]:
         raise GatepostError("not_allowed", f"{path} cannot be written: {fault.strerror}.") from None
     draft = Path(name)
     try:
-        with os.fdopen(number, "wb") as file:
+        with os.fdopen(number, "w+b") as file:
             yield file
             file.flush()
             os.fsync(number)
         _place(draft, path, replace)
+        sync_directory(path.parent)
+    except OSError as fault:
+        raise GatepostError(
+            "temporarily_unavailable", f"{path} could not be written: {fault.strerror}.", fix="make room, and try again"
+        ) from None
     finally:
         draft.unlink(missing_ok=True)
-    sync_directory(path.parent)
 
 
 def sync_directory(path: Path) -> None:

@@ -12,6 +12,7 @@ from gatepost.endpoints.tokens import Tokens
 from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance
 from gatepost.flows.policy import Policy
+from gatepost.flows.restore import Place, finish_restore
 from gatepost.flows.signing import SigningRing
 from gatepost.secrets import Keyring
 from gatepost.settings import LimitSettings, Settings
@@ -97,6 +98,11 @@ def unusable(path: Path, fault: OSError | UnicodeDecodeError) -> GatepostError:
     return GatepostError(code, f"{path} cannot be used: {why}.", fix="check the path, its owner and its mode")
 
 
+def place_of(settings: Settings) -> Place:
+    """Where the database and its instance key stand. Raises `invalid_configuration`."""
+    return Place(database_path(settings), settings.data_dir / KEY_FILE, settings.instance.key)
+
+
 def open_store(settings: Settings, *, migrate: bool) -> SqliteStore:
     """The store that the settings name, with the newest schema.
 
@@ -131,6 +137,7 @@ def open_instance(settings: Settings, issuer: str, *, migrate: bool = False) -> 
     The key comes first, so that a database is never found without its key, not even by a process that starts at the same
     moment. Raises `invalid_configuration`, `not_allowed`, `temporarily_unavailable`.
     """
+    finish_restore(place_of(settings))
     keyring = open_keyring(settings, make=not database_path(settings).exists())
     store = open_store(settings, migrate=migrate)
     return Instance(store, keyring, SigningRing(store, keyring), Policy(store), issuer, settings.tokens)

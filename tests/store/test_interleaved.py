@@ -64,7 +64,7 @@ async def test_one_of_two_wins_in_every_order(store: Store, schedule: tuple[int,
     made = await interleave(store, schedule, *[make_grant(a.org, new_grant(a, grant), act())] * 2)
     assert sorted(made) == [False, True]
 
-    assert sorted(await interleave(store, schedule, *[spend("jti", b"once", NOW + 60, NOW)] * 2)) == [False, True]
+    assert sorted(await interleave(store, schedule, *[spend("jti", b"once", NOW, NOW + 60, NOW)] * 2)) == [False, True]
 
     owners = await interleave(store, schedule, claim_name("email", "x", b"one"), claim_name("email", "x", b"two"))
     assert len(set(owners)) == 1

@@ -28,7 +28,7 @@ from gatepost.store.apps import (
 from gatepost.store.events import list_events, policy_version, record
 from gatepost.store.grants import Gone, Replayed, Retried, Rotated, find_grant, list_grants, make_grant, rotate
 from gatepost.store.keys import find_key, list_keys, make_key
-from gatepost.store.migrations import NEWEST, apply_next, prepare, schema_version
+from gatepost.store.migrations import NEWEST, RehearsedError, apply_next, list_applied, prepare, rehearse, schema_version
 from gatepost.store.orgs import claim_name, find_org, find_owner, give_auth_token, list_orgs, make_org, set_org_disabled
 from gatepost.store.people import (
     find_member,
@@ -42,6 +42,7 @@ from gatepost.store.people import (
 )
 from gatepost.store.question import INSTANCE, Store
 from gatepost.store.resources import delete_resource, is_served_by, list_resources, make_resource
+from gatepost.store.restored import note_restored, restored_at
 from gatepost.store.revocations import (
     KEPT,
     revoke_app_grants,
@@ -327,11 +328,43 @@ async def test_a_password_is_set(store: Store) -> None:
 
 
 async def test_an_id_is_spent_once_until_it_has_expired(store: Store) -> None:
-    assert await store.ask(spend("jti", b"a", NOW + 60, NOW))
-    assert not await store.ask(spend("jti", b"a", NOW + 60, NOW + 60))
-    assert await store.ask(spend("code", b"a", NOW + 60, NOW))
-    assert await store.ask(spend("jti", b"b", NOW + 99, NOW + 61))
+    assert await store.ask(spend("jti", b"a", NOW, NOW + 60, NOW))
+    assert not await store.ask(spend("jti", b"a", NOW, NOW + 60, NOW + 60))
+    assert await store.ask(spend("code", b"a", NOW, NOW + 60, NOW))
+    assert await store.ask(spend("jti", b"b", NOW, NOW + 99, NOW + 61))
     assert [row[2] for row in (await store.read(dump(INSTANCE)))["spent"] if row[1] == "jti"] == [b"b"]
+
+
+async def test_what_was_made_before_a_restore_cannot_be_spent_after_it(store: Store) -> None:
+    assert await store.read(restored_at()) == 0
+    await store.ask(note_restored(NOW - 600, act()))
+    assert await store.read(restored_at()) == NOW
+    assert not await store.ask(spend("link", b"a", NOW - 1, NOW + 60, NOW + 1))
+    assert await store.ask(spend("link", b"b", NOW, NOW + 60, NOW + 1))
+    await store.ask(note_restored(NOW - 600, act(NOW + 9)))
+    assert not await store.ask(spend("link", b"c", NOW + 8, NOW + 60, NOW + 9))
+
+
+async def test_the_time_between_a_backup_and_its_restore_is_not_idle(store: Store) -> None:
+    a = await populate(store, "acme")
+    backup, restored = NOW + 30 * DAY - 1, NOW + 60 * DAY
+    await store.ask(note_restored(backup, act(restored)))
+    kept, revoked = await store.read(list_grants(a.org))
+    assert kept.last_used_at == NOW + restored - backup
+    assert kept.last_used_at + kept.idle_ttl == restored + 1, "one second is left, as there was at the backup"
+    assert revoked.last_used_at == NOW
+
+
+async def test_a_grant_that_was_idle_too_long_before_the_backup_stays_dead(store: Store) -> None:
+    a = await populate(store, "acme")
+    await store.ask(note_restored(NOW + 30 * DAY, act(NOW + 60 * DAY)))
+    assert [grant.last_used_at for grant in await store.read(list_grants(a.org))] == [NOW, NOW]
+
+
+async def test_a_backup_from_the_future_moves_no_grant_back(store: Store) -> None:
+    a = await populate(store, "acme")
+    await store.ask(note_restored(NOW + 60, act(NOW)))
+    assert [grant.last_used_at for grant in await store.read(list_grants(a.org))] == [NOW, NOW]
 
 
 async def test_every_administrative_act_moves_the_policy_version_and_no_token_request_does(store: Store) -> None:
@@ -604,3 +637,17 @@ async def test_the_schema_grows_step_by_step(empty_database: Database) -> None:
         range(1, NEWEST + 1)
     )
     assert await store.ask(apply_next(empty_database.dialect, NOW)) == NEWEST == await store.read(schema_version())
+    applied = await store.read(list_applied())
+    assert [(each.version, each.applied_at) for each in applied] == [(number, NOW) for number in range(1, NEWEST + 1)]
+
+
+async def test_a_rehearsal_applies_everything_and_keeps_nothing(empty_database: Database) -> None:
+    store = empty_database.open()
+    with pytest.raises(RehearsedError) as over:
+        await store.ask(rehearse(empty_database.dialect, NOW))
+    assert over.value.applied == []
+    assert await store.ask(prepare(empty_database.dialect)) == 0
+    assert await store.ask(apply_next(empty_database.dialect, NOW)) == 1
+    with pytest.raises(RehearsedError) as over:
+        await store.ask(rehearse(empty_database.dialect, NOW))
+    assert [each.version for each in over.value.applied] == [1]

@@ -145,7 +145,7 @@ async def test_an_email_makes_one_person(database: Database, store: Store) -> No
 
 
 async def test_an_id_is_spent_once(database: Database) -> None:
-    outcomes = await race(database, [spend("jti", b"once", NOW + 60, NOW)] * 20)
+    outcomes = await race(database, [spend("jti", b"once", NOW, NOW + 60, NOW)] * 20)
     assert Counter(outcomes) == {True: 1, False: 19}
 
 

@@ -20,7 +20,7 @@ from .world import tables
 
 FOLDER = Path(gatepost.store.__file__).parent
 ENGINES = ("sqlite", "postgres")
-TEXTS = [path for path in sorted(FOLDER.glob("*.py")) if path.stem not in ENGINES]
+TEXTS = [path for path in sorted(FOLDER.glob("*.py")) if path.stem.partition("_")[0] not in ENGINES]
 OF_ONE_ENGINE = re.compile(
     r"autoincrement|rowid|pragma|sqlite|postgres|serial|glob |ifnull|strftime|now\(\)|::|nextval|advisory",
     re.IGNORECASE,

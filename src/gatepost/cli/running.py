@@ -10,10 +10,11 @@ from gatepost.cli.options import settings_of
 from gatepost.cli.output import say
 from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance
+from gatepost.flows.restore import finish_restore
 from gatepost.flows.signing import check_instance_key, make_keys_once
 from gatepost.settings import Settings
 from gatepost.store.events import Act
-from gatepost.wiring import database_path, open_instance
+from gatepost.wiring import database_path, open_instance, place_of
 
 T = TypeVar("T")
 
@@ -37,6 +38,7 @@ def run_verb(
 
 def check_exists(settings: Settings) -> None:
     """Raises `not_found` when there is no database where the settings say."""
+    finish_restore(place_of(settings))
     if not database_path(settings).exists():
         raise GatepostError(
             "not_found",

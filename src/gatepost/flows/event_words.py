@@ -24,6 +24,8 @@ SENTENCES = {
     "grant.made": "{actor} connected the app {app} for {user}: {grant}",
     "grant.replayed": "{actor} presented a refresh token that was used before, so {grant} was revoked",
     "grant.revoked": "{actor} revoked {grant} of the app {app}",
+    "instance.backed_up": "{actor} made a backup",
+    "instance.restored": "{actor} restored a backup",
     "key.made": "{actor} made the API key {id}",
     "key.revoked": "{actor} revoked the API key {id}",
     "org.auth_token_made": "{actor} asked for the organization's auth_token, which was made",

@@ -38,7 +38,9 @@ async def open_link(instance: Instance, text: str) -> Opened | None:
         return None
     link_id, org_id, user_id, expires_at = plain[:16], plain[16:32], plain[32:48], int.from_bytes(plain[48:], "big")
     now = instance.clock()
-    if now >= expires_at or not await instance.store.ask(spend("link", link_id, expires_at, now)):
+    if now >= expires_at:
+        return None
+    if not await instance.store.ask(spend("link", link_id, expires_at - LINK_TTL, expires_at, now)):
         return None
     org, member = await instance.store.read(find_org(org_id)), await instance.store.read(find_member(org_id, user_id))
     if org is None or member is None or org.disabled_at is not None or member.disabled_at is not None:

@@ -80,7 +80,12 @@ class SigningRing:
 
 async def check_instance_key(store: Store, keyring: Keyring) -> None:
     """Raises `invalid_configuration` when the instance key does not open this database."""
-    for record in await store.read(list_signing_keys()):
+    check_opens(keyring, await store.read(list_signing_keys()))
+
+
+def check_opens(keyring: Keyring, records: list[SigningKeyRecord]) -> None:
+    """Raises `invalid_configuration` when the instance key does not open one of these signing keys."""
+    for record in records:
         _unwrapped(keyring, record)
 
 

@@ -17,7 +17,7 @@ The first use of the successor ends the retry by itself, because the generation 
 whose policy names a number of seconds.
 
 A generation *ahead* of the row is one that we signed and then forgot: the database was restored from a backup. The grant
-catches up with it, so restoring logs nobody out.
+catches up with it, so restoring logs nobody out. What else a restore must not do stands in `restored`.
 
 # How a revocation of many is one write
 

@@ -4,6 +4,7 @@ from gatepost.records import Member, User
 from gatepost.store.events import Act, record
 from gatepost.store.orgs import claim_name
 from gatepost.store.question import INSTANCE, SQL, Steps, question
+from gatepost.store.restored import restored_at
 
 _MEMBER = """select u.id, u.email, m.role, u.disabled_at, m.created_at from memberships m
     join users u on u.org = ? and u.id = m.user_id where m.org = ?"""
@@ -87,8 +88,13 @@ def set_password(user_id: bytes, password_hash: str, act: Act) -> Steps[bool]:
 
 
 @question
-def spend(kind: str, id: bytes, expires_at: int, now: int) -> Steps[bool]:
-    """Use up an id that may be used once. False when it was used before."""
+def spend(kind: str, id: bytes, made_at: int, expires_at: int, now: int) -> Steps[bool]:
+    """Use up an id that may be used once. False when it was used before.
+
+    False too when it was made before the database was restored from a backup: then nobody knows (see `restored`).
+    """
+    if made_at < (yield from restored_at()):
+        return False
     yield SQL("delete from spent where org = ? and kind = ? and expires_at < ?", (INSTANCE, kind, now))
     rows = yield SQL(
         "insert into spent (org, kind, id, expires_at) values (?, ?, ?, ?) on conflict do nothing returning id",

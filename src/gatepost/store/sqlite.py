@@ -43,7 +43,7 @@ BATCH = 256
 BUSY_MS = 2000
 WAL_KEPT = 64 << 20
 
-_REFUSED = (
+REFUSED = (
     apsw.FullError,
     apsw.IOError,
     apsw.BusyError,
@@ -78,7 +78,7 @@ class SqliteStore:
     async def read(self, question: Question[T]) -> T:
         try:
             return run(self._reading, question)
-        except _REFUSED as fault:
+        except REFUSED as fault:
             raise StoreUnavailableError(repr(fault)) from fault
 
     async def ask(self, question: Question[T]) -> T:
@@ -120,7 +120,7 @@ class SqliteStore:
             await self._begin()
             outcomes = [run(self._writing, asked.question) for asked in batch]
             await self._in_thread(_commit, self._writing)
-        except _REFUSED as fault:
+        except REFUSED as fault:
             rollback(self._writing)
             return [StoreUnavailableError(repr(fault)) for _ in batch]
         except Exception as fault:
@@ -193,7 +193,7 @@ def connect(path: Path) -> apsw.Connection:
         connection = apsw.Connection(str(path))
         connection.set_busy_timeout(BUSY_MS)
         _configure(connection)
-    except _REFUSED as fault:
+    except REFUSED as fault:
         raise StoreUnavailableError(f"{path}: {fault!r}") from fault
     return connection
 
@@ -231,7 +231,7 @@ def upgrade(path: Path, now: int, *, migrate: bool) -> int:
         while version < wanted:
             version = transact(cursor, [migrations.apply_next(DIALECT, now)])[0]
         return version
-    except _REFUSED as fault:
+    except REFUSED as fault:
         raise StoreUnavailableError(f"{path}: {fault!r}") from fault
     finally:
         cursor.connection.close()
