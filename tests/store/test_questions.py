@@ -28,7 +28,15 @@ from gatepost.store.apps import (
 from gatepost.store.events import list_events, policy_version, record
 from gatepost.store.grants import Gone, Replayed, Retried, Rotated, find_grant, list_grants, make_grant, rotate
 from gatepost.store.keys import find_key, list_keys, make_key
-from gatepost.store.migrations import NEWEST, RehearsedError, apply_next, list_applied, prepare, rehearse, schema_version
+from gatepost.store.migrations import (
+    NEWEST,
+    RehearsedError,
+    apply_next,
+    list_applied,
+    prepare,
+    rehearse,
+    schema_version,
+)
 from gatepost.store.orgs import claim_name, find_org, find_owner, give_auth_token, list_orgs, make_org, set_org_disabled
 from gatepost.store.people import (
     find_member,
