@@ -1,14 +1,29 @@
 """The command, run in this process on a data directory of the test's own."""
 
+import asyncio
 import io
 import json
 import os
+import shutil
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import pytest
 
 from gatepost.cli.main import run
+from gatepost.errors import GatepostError
+from gatepost.flows.callers import authenticate_key
+from gatepost.flows.instance import Instance
+from gatepost.flows.token import TokenPair, refresh
+from gatepost.flows.verify import VerifyAsk, verify
+from gatepost.settings import Settings
+from gatepost.wiring import open_instance
+
+ISSUER = "https://auth.example"
+REDIRECT = "https://shop.example/callback"
+
+T = TypeVar("T")
 
 
 class Ran(NamedTuple):
@@ -50,6 +65,31 @@ class Gatepost:
         assert set(document) >= {"error", "message", "fix"}
         return document
 
+    def serve(self, verb: Callable[[Instance], Awaitable[T]]) -> T:
+        """Run a verb as a server on this data does."""
+
+        async def serve() -> T:
+            instance = open_instance(Settings(data=str(self.data)), ISSUER)
+            try:
+                return await verb(instance)
+            finally:
+                instance.store.close()
+
+        return asyncio.run(serve())
+
+    def verify(self, api_key: str, client_id: str, redirect: str = REDIRECT, **more: str) -> TokenPair:
+        """First tokens for an app, as `POST /verify` answers them. Raises GatepostError."""
+
+        async def ask(instance: Instance) -> TokenPair:
+            caller = await authenticate_key(instance, f"Bearer {api_key}")
+            return await verify(instance, caller, VerifyAsk(client_id, redirect, **more), "127.0.0.1")
+
+        return self.serve(ask)
+
+    def refresh(self, refresh_token: str) -> TokenPair:
+        """The next tokens, as `POST /refresh` answers them. Raises GatepostError."""
+        return self.serve(lambda instance: refresh(instance, refresh_token, "127.0.0.1"))
+
 
 def spelled(value: object) -> str | None:
     """The name of a parametrized test: its command as it is typed."""
@@ -66,8 +106,47 @@ def gatepost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     return Gatepost(tmp_path, monkeypatch, capsys)
 
 
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory with one organization, made once: keys take their time."""
+    data = tmp_path_factory.mktemp("template") / "data"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(data.parent)
+        assert run(["org", "create", "Acme", "--data", str(data)]) == 0
+    return data
+
+
 @pytest.fixture
-def acme(gatepost: Gatepost) -> str:
+def acme(gatepost: Gatepost, template: Path) -> str:
     """An organization named Acme; its id."""
-    org: str = gatepost.json("org", "create", "Acme")["id"]
+    shutil.copytree(template, gatepost.data)
+    org: str = gatepost.json("org", "list")[0]["id"]
     return org
+
+
+class Shop(NamedTuple):
+    """An app of Acme that is connected: everything a test asks about."""
+
+    org: str
+    api_key: str
+    key_id: str
+    client_id: str
+    tokens: TokenPair
+
+
+@pytest.fixture
+def shop(gatepost: Gatepost, acme: str) -> Shop:
+    """An app of Acme with one grant."""
+    key = gatepost.json("key", "create", "--org", acme)
+    app = gatepost.json("app", "create", "Shop", "--org", acme, "--kind", "web", "--redirect", REDIRECT)
+    tokens = gatepost.verify(key["api_key"], app["client_id"])
+    return Shop(acme, key["api_key"], key["id"], app["client_id"], tokens)
+
+
+def is_refused(work: Callable[[], object]) -> bool:
+    """Whether the server refuses this."""
+    try:
+        work()
+    except GatepostError:
+        return True
+    return False

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from gatepost.cli.options import Parser, add_verb, add_verbs, duration, wants_json
+from gatepost.cli.options import Parser, add_verb, add_verbs, expiry, wants_json
 from gatepost.cli.output import instant, show, show_list
 from gatepost.cli.running import run_verb
 from gatepost.flows.apps import FreshSecret, create_secret, drop_secret, get_app
@@ -23,15 +23,13 @@ def add_arguments(verbs: "argparse._SubParsersAction[Parser]") -> None:
     delete = add_verb(inner, "delete", _delete, "delete a secret; the others stay good")
     for verb in (add, secrets, delete):
         verb.add_argument("client_id", metavar="CLIENT_ID")
-    add.add_argument("--expires", metavar="DURATION", help="as in 90d (never)")
+    add.add_argument("--expires", metavar="WHEN", help="as in 90d, or an instant as in 2030-12-31T00:00Z (never)")
     delete.add_argument("secret", metavar="SECRET_ID")
 
 
 def _add(options: argparse.Namespace) -> int:
-    lifetime = duration(options.expires, "--expires")
-
     async def verb(instance: Instance, act: Act) -> FreshSecret:
-        expires_at = None if lifetime is None else act.at + lifetime
+        expires_at = expiry(options.expires, "--expires", act.at)
         return await create_secret(instance, await get_app(instance, options.client_id), expires_at, act)
 
     fresh = run_verb(options, verb)

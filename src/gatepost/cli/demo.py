@@ -19,7 +19,7 @@ from gatepost.flows.instance import Instance
 from gatepost.flows.links import create_link
 from gatepost.flows.organizations import create_org
 from gatepost.flows.people import create_user
-from gatepost.flows.signing import check_instance_key, make_keys_once
+from gatepost.flows.signing import make_keys_once
 from gatepost.secrets import Secret, parse_id, render_id
 from gatepost.settings import Settings
 from gatepost.store.events import Act
@@ -111,7 +111,6 @@ def _damaged(path: Path) -> GatepostError:
 async def prepare(settings: Settings, instance: Instance, kept: dict[str, Any]) -> dict[str, Any]:
     """The demo: made on the first start, remembered in dev.json, told whole on every start."""
     act = Act(instance.clock(), ACTOR)
-    await check_instance_key(instance.store, instance.keyring)
     await make_keys_once(instance.store, instance.keyring, act)
     demo = (kept or await _make_demo(instance, act)) | {"issuer": instance.issuer}
     path = settings.data_dir / DEV_FILE

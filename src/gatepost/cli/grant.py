@@ -8,7 +8,7 @@ from gatepost.cli.output import instant, show, show_list
 from gatepost.cli.running import run_verb
 from gatepost.errors import GatepostError
 from gatepost.flows.apps import get_app
-from gatepost.flows.grants import each_grant, end_grant, end_grants
+from gatepost.flows.grants import Place, each_grant, end_grant, end_grants
 from gatepost.flows.instance import Instance
 from gatepost.flows.organizations import every_org, get_org
 from gatepost.flows.people import get_user
@@ -22,7 +22,8 @@ from gatepost.store.people import list_organizations_of
 def add_arguments(parser: Parser) -> None:
     verbs = add_verbs(parser)
     grants = add_verb(verbs, "list", _list, "list grants", "gatepost grant list --org Acme")
-    revoke = add_verb(verbs, "revoke", _revoke, "end one grant, or all of an app, a person, an organization")
+    summary = "end one grant, or all of an app, a person, an organization"
+    revoke = add_verb(verbs, "revoke", _revoke, summary, "gatepost grant revoke --app CLIENT_ID --user ana@acme.dev")
     revoke.add_argument("grant", metavar="GRANT_ID", nargs="?")
     for verb in (grants, revoke):
         verb.add_argument("--org", metavar="ORG", help="the organization's id or name")
@@ -30,7 +31,7 @@ def add_arguments(parser: Parser) -> None:
         verb.add_argument("--user", metavar="USER", help="id or e-mail")
 
 
-async def _places(instance: Instance, options: argparse.Namespace) -> list[tuple[bytes, bytes | None]]:
+async def _places(instance: Instance, options: argparse.Namespace) -> list[Place]:
     """The organizations that the options name, each with the person in it that they name."""
     user = await get_user(instance, options.user, options.org) if options.user else None
     if options.org:
@@ -52,19 +53,14 @@ def _list(options: argparse.Namespace) -> int:
             async for grant in each_grant(instance, org, options.app, user_id)
         ]
 
-    show_list(wants_json(options), run_verb(options, verb), "No grants: nothing is connected.")
+    columns = ("id", "app", "subject", "scope", "last_used", "uses", "revoked")
+    show_list(wants_json(options), run_verb(options, verb), "No grants: nothing is connected.", columns)
     return 0
 
 
 def _revoke(options: argparse.Namespace) -> int:
     if options.grant:
-        run_verb(options, lambda instance, act: end_grant(instance, options.grant, act))
-        show(
-            wants_json(options),
-            {"id": options.grant, "revoked": 1},
-            f"{options.grant} is revoked, and every token of it.",
-        )
-        return 0
+        return _revoke_one(options)
     if not (options.org or options.app or options.user):
         raise GatepostError(
             "invalid_request", "Say which: a GRANT_ID, --app, --user or --org.", fix="gatepost grant list"
@@ -77,6 +73,16 @@ def _revoke(options: argparse.Namespace) -> int:
 
     count = run_verb(options, verb)
     show(wants_json(options), {"revoked": count}, f"{count} live grants were revoked, and every token of them.")
+    return 0
+
+
+def _revoke_one(options: argparse.Namespace) -> int:
+    async def verb(instance: Instance, act: Act) -> None:
+        await end_grant(instance, options.grant, await _places(instance, options), options.app, act)
+
+    run_verb(options, verb)
+    document = {"id": options.grant, "revoked": 1}
+    show(wants_json(options), document, f"{options.grant} is revoked, and every token of it.")
     return 0
 
 

@@ -3,13 +3,13 @@
 import argparse
 from typing import Any
 
-from gatepost.cli.options import Parser, add_verb, add_verbs, duration, wants_json
+from gatepost.cli.options import Parser, add_verb, add_verbs, expiry, wants_json
 from gatepost.cli.output import instant, show, show_list
 from gatepost.cli.running import run_verb
-from gatepost.errors import GatepostError
-from gatepost.flows.api_keys import FreshKey, create_key, end_key, find_key_anywhere
+from gatepost.flows.api_keys import FreshKey, create_key, end_key, every_key, find_key_anywhere
 from gatepost.flows.callers import POWERS
 from gatepost.flows.instance import Instance
+from gatepost.flows.missing import missing
 from gatepost.flows.organizations import get_org
 from gatepost.records import ApiKey
 from gatepost.secrets import render_id
@@ -28,9 +28,9 @@ def add_arguments(parser: Parser) -> None:
     whose.add_argument("--all-orgs", action="store_true", help="a key for a gateway that serves every organization")
     create.add_argument("--name", metavar="NAME", default="API key", help="what it is for")
     create.add_argument("--scope", metavar='"…"', help=f"of {' '.join(POWERS)} (all but users:act)")
-    create.add_argument("--expires", metavar="DURATION", help="as in 90d (never)")
+    create.add_argument("--expires", metavar="WHEN", help="as in 90d, or an instant as in 2030-12-31T00:00Z (never)")
     keys = add_verb(verbs, "list", _list, "list API keys", "gatepost key list --org Acme")
-    keys.add_argument("--org", metavar="ORG", help="the organization's id or name (keys of all organizations together)")
+    keys.add_argument("--org", metavar="ORG", help="the organization's id or name (all organizations)")
     revoke = add_verb(
         verbs, "revoke", _revoke, "end an API key, and the grants it made", "gatepost key revoke key_0193…"
     )
@@ -42,12 +42,10 @@ def add_arguments(parser: Parser) -> None:
 
 
 def _create(options: argparse.Namespace) -> int:
-    lifetime = duration(options.expires, "--expires")
-
     async def verb(instance: Instance, act: Act) -> FreshKey:
         org = INSTANCE if options.all_orgs else (await get_org(instance, options.org)).id
         scopes = None if options.scope is None else tuple(options.scope.split())
-        expires_at = None if lifetime is None else act.at + lifetime
+        expires_at = expiry(options.expires, "--expires", act.at)
         return await create_key(instance, org, options.name, scopes, expires_at, act)
 
     fresh = run_verb(options, verb)
@@ -63,11 +61,13 @@ def _create(options: argparse.Namespace) -> int:
 
 def _list(options: argparse.Namespace) -> int:
     async def verb(instance: Instance, _: Act) -> list[ApiKey]:
-        org = (await get_org(instance, options.org)).id if options.org else INSTANCE
-        return await instance.store.read(list_keys(org))
+        if options.org:
+            return await instance.store.read(list_keys((await get_org(instance, options.org)).id))
+        return await every_key(instance)
 
-    keys = run_verb(options, verb)
-    show_list(wants_json(options), [_render(key) for key in keys], "No API keys here: gatepost key create --org ORG")
+    rows = [_render(key) for key in run_verb(options, verb)]
+    columns = ("id", "name", "scopes", "expires_at", "revoked") if options.org else ()
+    show_list(wants_json(options), rows, "No API keys yet: gatepost key create --org ORG", columns)
     return 0
 
 
@@ -75,9 +75,7 @@ def _revoke(options: argparse.Namespace) -> int:
     async def verb(instance: Instance, act: Act) -> None:
         org = await find_key_anywhere(instance, options.key)
         if options.org and org != (await get_org(instance, options.org)).id:
-            raise GatepostError(
-                "not_found", f"{options.org} has no API key {options.key}.", fix="gatepost key list --org ORG"
-            )
+            raise missing("API key", options.key, prefix="key", fix="gatepost key list", where=f" of {options.org}")
         await end_key(instance, org, options.key, act, keep_grants=options.keep_grants)
 
     run_verb(options, verb)

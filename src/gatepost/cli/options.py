@@ -5,6 +5,7 @@ import difflib
 import os
 import sys
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -19,6 +20,9 @@ VALUED = ("--data", "--database", "--config")
 """The common options that take a value."""
 
 MAX_SECRET_LINE = 1 << 16
+
+FURTHEST = 36_525 * 86_400
+"""Seconds to the latest instant that something may expire at."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -142,3 +146,31 @@ def duration(text: str | None, option: str) -> int | None:
         return parse_duration(text)
     except ValueError as fault:
         raise GatepostError("invalid_request", f"{option} {text}: {fault}.") from None
+
+
+def expiry(text: str | None, option: str, now: int) -> int | None:
+    """The instant that an option names, as in `90d` from now or in ISO 8601 (UTC unless it says); None when not given.
+
+    Raises `invalid_request` for one that is past, or further away than anybody will know what it was for.
+    """
+    from gatepost.settings import parse_duration
+
+    if text is None:
+        return None
+    try:
+        at = now + parse_duration(text)
+    except ValueError:
+        at = _parse_instant(text, option)
+    if not now < at <= now + FURTHEST:
+        raise GatepostError("invalid_request", f"{option} {text}: it must lie ahead, by at most a hundred years.")
+    return at
+
+
+def _parse_instant(text: str, option: str) -> int:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise GatepostError(
+            "invalid_request", f"{option} {text}: it is a duration as in 90d, or an instant as in 2030-12-31T00:00Z."
+        ) from None
+    return int((instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp())

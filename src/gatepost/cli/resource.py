@@ -50,11 +50,11 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _delete(options: argparse.Namespace) -> int:
-    async def verb(instance: Instance, act: Act) -> None:
-        await drop_resource(instance, (await get_org(instance, options.org)).id, options.uri, act)
+    async def verb(instance: Instance, act: Act) -> str:
+        return await drop_resource(instance, (await get_org(instance, options.org)).id, options.uri, act)
 
-    run_verb(options, verb)
-    show(wants_json(options), {"uri": options.uri, "deleted": True}, f"Deleted {options.uri}.")
+    uri = run_verb(options, verb)
+    show(wants_json(options), {"uri": uri, "deleted": True}, f"Deleted {uri}.")
     return 0
 
 

@@ -11,7 +11,7 @@ from gatepost.cli.output import say
 from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance
 from gatepost.flows.restore import finish_restore
-from gatepost.flows.signing import check_instance_key, make_keys_once
+from gatepost.flows.signing import make_keys_once
 from gatepost.settings import Settings
 from gatepost.store.events import Act
 from gatepost.wiring import database_path, open_instance, place_of
@@ -53,8 +53,7 @@ async def _run(settings: Settings, verb: Callable[[Instance, Act], Awaitable[T]]
         act = Act(instance.clock(), ACTOR)
         if is_new:
             say(f"Made a new instance, with its database and its key, in {settings.data_dir}.")
-            await make_keys_once(instance.store, instance.keyring, act)
-        await check_instance_key(instance.store, instance.keyring)
+        await make_keys_once(instance.store, instance.keyring, act)
         return await verb(instance, act)
     finally:
         instance.store.close()

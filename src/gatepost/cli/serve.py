@@ -10,8 +10,7 @@ from gatepost.cli.output import say
 from gatepost.cli.running import ACTOR
 from gatepost.cli.serving import LOOPBACK, bind, check_tls, run_server, sole_server
 from gatepost.errors import GatepostError
-from gatepost.flows.instance import Instance
-from gatepost.flows.signing import check_instance_key, make_keys_once
+from gatepost.flows.signing import make_keys_once
 from gatepost.settings import Settings
 from gatepost.store.events import Act
 from gatepost.wiring import database_path, open_instance
@@ -42,7 +41,7 @@ def _serve(options: argparse.Namespace) -> int:
     check_safe(settings)
     with bind(settings.server.host, settings.server.port) as listener, sole_server(database_path(settings)):
         instance = open_instance(settings, settings.issuer)
-        asyncio.run(_prepare(instance))
+        asyncio.run(make_keys_once(instance.store, instance.keyring, Act(instance.clock(), ACTOR)))
 
         def tell() -> None:
             if wants_json(options):
@@ -52,11 +51,6 @@ def _serve(options: argparse.Namespace) -> int:
                 say(f"Gatepost answers as {settings.issuer} on {host}:{port}. Ctrl-C stops it.")
 
         return run_server(settings, instance, listener, tell)
-
-
-async def _prepare(instance: Instance) -> None:
-    await check_instance_key(instance.store, instance.keyring)
-    await make_keys_once(instance.store, instance.keyring, Act(instance.clock(), ACTOR))
 
 
 def check_safe(settings: Settings) -> None:

@@ -46,7 +46,7 @@ def _rotate(options: argparse.Namespace) -> int:
 def _show(options: argparse.Namespace, records: list[SigningKeyRecord]) -> None:
     max_age = settings_of(options).tokens.jwks_max_age
     rows = [_render(record, max_age) for record in records]
-    show_list(wants_json(options), rows, "No signing keys yet; the server makes them on its first start.")
+    show_list(wants_json(options), rows, "No signing keys.")
 
 
 def _render(record: SigningKeyRecord, max_age: int) -> dict[str, Any]:

@@ -8,11 +8,10 @@ from gatepost.cli.output import instant, show, show_list
 from gatepost.cli.running import run_verb
 from gatepost.flows.instance import Instance
 from gatepost.flows.organizations import get_org
-from gatepost.flows.people import ROLES, JoinedUser, create_user, get_user, reset_password, set_disabled
+from gatepost.flows.people import ROLES, JoinedUser, create_user, every_member, get_user, reset_password, set_disabled
 from gatepost.records import Member, User
 from gatepost.secrets import Secret, render_id
 from gatepost.store.events import Act
-from gatepost.store.people import list_members
 
 
 def add_arguments(parser: Parser) -> None:
@@ -22,7 +21,7 @@ def add_arguments(parser: Parser) -> None:
     )
     create.add_argument("email", metavar="EMAIL")
     create.add_argument("--org", metavar="ORG", required=True, help="the organization's id or name")
-    create.add_argument("--role", choices=ROLES, default="member", help="what they may do there (member)")
+    create.add_argument("--role", choices=ROLES, help="what they may do there (a new one: member)")
     create.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
     people = add_verb(verbs, "list", _list, "list an organization's people", "gatepost user list --org Acme")
     people.add_argument("--org", metavar="ORG", required=True, help="the organization's id or name")
@@ -49,24 +48,21 @@ def _create(options: argparse.Namespace) -> int:
         "id": render_id("usr", user.id),
         "email": user.email,
         "org": render_id("org", org),
-        "role": options.role,
+        "role": user.role,
         "is_new": user.is_new,
     }
-    known = "" if user.is_new else " They were known already and keep their password."
-    show(wants_json(options), document, f"{user.email} is {options.role} of {options.org}: {document['id']}.{known}")
+    known = "" if user.is_new else "\nThey were known already and keep their password."
+    show(wants_json(options), document, f"{user.email} is {user.role} of {options.org}: {document['id']}{known}")
     return 0
 
 
 def _list(options: argparse.Namespace) -> int:
     async def verb(instance: Instance, _: Act) -> list[Member]:
-        org = (await get_org(instance, options.org)).id
-        members: list[Member] = []
-        while page := await instance.store.read(list_members(org, members[-1].id if members else b"")):
-            members += page
-        return members
+        return await every_member(instance, (await get_org(instance, options.org)).id)
 
     rows = [_render(member) | {"role": member.role} for member in run_verb(options, verb)]
-    show_list(wants_json(options), rows, "Nobody yet: gatepost user create EMAIL --org ORG")
+    columns = ("id", "email", "role", "disabled", "created_at")
+    show_list(wants_json(options), rows, "Nobody yet: gatepost user create EMAIL --org ORG", columns)
     return 0
 
 

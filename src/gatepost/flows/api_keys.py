@@ -6,12 +6,13 @@ from typing import NamedTuple
 from gatepost.errors import GatepostError
 from gatepost.flows.callers import DEFAULT_POWERS, INSTANCE_POWERS, POWERS
 from gatepost.flows.instance import Instance, fresh_epoch
+from gatepost.flows.missing import missing
 from gatepost.flows.organizations import every_org
 from gatepost.oauth.client_metadata import check_name
 from gatepost.records import ApiKey
 from gatepost.secrets import API_KEY, Secret, new_id, parse_id, render_text
 from gatepost.store.events import Act
-from gatepost.store.keys import find_key, make_key
+from gatepost.store.keys import find_key, list_keys, make_key
 from gatepost.store.question import INSTANCE
 from gatepost.store.revocations import revoke_key
 
@@ -64,11 +65,17 @@ async def find_key_anywhere(instance: Instance, key: str) -> bytes:
         found = await instance.store.read(find_key(org, raw)) if raw else None
         if found:
             return org
-    raise GatepostError("not_found", f"There is no API key {key}.", fix="gatepost key list --org ORG")
+    raise missing("API key", key, prefix="key", fix="gatepost key list")
+
+
+async def every_key(instance: Instance) -> list[ApiKey]:
+    """The API keys of all organizations, after those that serve every one. For the operator's commands alone."""
+    orgs = (INSTANCE, *(org.id for org in await every_org(instance)))
+    return [key for org in orgs for key in await instance.store.read(list_keys(org))]
 
 
 async def end_key(instance: Instance, org: bytes, key: str, act: Act, *, keep_grants: bool) -> None:
     """Revoke a key and, unless kept, the grants it made. Raises `not_found` when there is no live one with this id."""
     raw = parse_id("key", key)
     if raw is None or not await instance.store.ask(revoke_key(org, raw, act, keep_grants=keep_grants)):
-        raise GatepostError("not_found", f"There is no live API key {key} here.", fix="gatepost key list --org ORG")
+        raise missing("live API key", key, prefix="key", fix="gatepost key list")

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance, fresh_epoch
+from gatepost.flows.missing import missing
 from gatepost.oauth.client_metadata import (
     AUTH_METHODS,
     KINDS,
@@ -132,9 +133,8 @@ async def drop_secret(instance: Instance, app: App, secret: str, act: Act) -> No
     """Delete one of an app's secrets. Raises `not_found`."""
     raw = parse_id("sec", secret)
     if raw is None or not await instance.store.ask(delete_secret(app.org, app.client_id, raw, act)):
-        raise GatepostError(
-            "not_found", f"{app.client_id} has no secret {secret}.", fix=f"gatepost app secret list {app.client_id}"
-        )
+        fix = f"gatepost app secret list {app.client_id}"
+        raise missing("secret", secret, prefix="sec", fix=fix, where=f" of {app.client_id}")
 
 
 async def get_app(instance: Instance, client_id: str) -> App:
@@ -142,7 +142,7 @@ async def get_app(instance: Instance, client_id: str) -> App:
     owner = await instance.store.read(find_owner("client_id", client_id))
     app = await instance.store.read(find_app(owner, client_id)) if owner else None
     if app is None:
-        raise GatepostError("not_found", f"There is no app {client_id}.", fix="gatepost app list")
+        raise missing("app", client_id, prefix="app", fix="gatepost app list")
     return app
 
 

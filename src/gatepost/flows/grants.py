@@ -1,17 +1,20 @@
 """Grants as an operator sees and ends them: one, or all of an app, a person, an organization."""
 
 from collections.abc import AsyncIterator
+from typing import TypeAlias
 
-from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance
-from gatepost.flows.organizations import every_org
+from gatepost.flows.missing import missing
 from gatepost.oauth.gate import why_dead
 from gatepost.records import Grant
 from gatepost.secrets import parse_id
 from gatepost.store.events import Act
-from gatepost.store.grants import list_grants
+from gatepost.store.grants import find_grant, list_grants
 from gatepost.store.question import Question
 from gatepost.store.revocations import revoke_app_grants, revoke_grant, revoke_org_grants, revoke_user_grants
+
+Place: TypeAlias = tuple[bytes, bytes | None]
+"""An organization, and the person in it that is meant; None for all."""
 
 
 async def each_grant(
@@ -25,14 +28,16 @@ async def each_grant(
         after = page[-1].id
 
 
-async def end_grant(instance: Instance, text: str, act: Act) -> None:
-    """End one grant, wherever it is. Raises `not_found` when there is no live one with this id."""
-    raw = parse_id("gnt", text)
-    for org in await every_org(instance):
-        ended = await instance.store.ask(revoke_grant(org.id, raw, act)) if raw else b""
-        if ended:
-            return
-    raise GatepostError("not_found", f"There is no live grant {text}.", fix="gatepost grant list")
+async def end_grant(instance: Instance, text: str, places: list[Place], client_id: str | None, act: Act) -> None:
+    """End one grant in one of these places, and of this app if it is named. Raises `not_found` when none such is live."""
+    raw = parse_id("gnt", text) or b""
+    for org, user_id in places:
+        grant = await instance.store.read(find_grant(org, raw))
+        if grant and client_id in (None, grant.client_id) and user_id in (None, grant.user_id):
+            ended = await instance.store.ask(revoke_grant(org, raw, act))
+            if ended:
+                return
+    raise missing("live grant", text, prefix="gnt", fix="gatepost grant list")
 
 
 async def end_grants(instance: Instance, org: bytes, client_id: str | None, user_id: bytes | None, act: Act) -> int:

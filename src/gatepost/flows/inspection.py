@@ -11,8 +11,10 @@ from gatepost.jose import decode_segment
 from gatepost.oauth.access_token import subject
 from gatepost.oauth.gate import why_dead, would_answer
 from gatepost.oauth.refresh_token import is_authentic, parse_refresh_token
-from gatepost.secrets import API_KEY, REFRESH_TOKEN, Secret, parse_id, render_id
+from gatepost.secrets import API_KEY, CLIENT_SECRET, REFRESH_TOKEN, SIGN_IN_LINK, Secret, parse_id, render_id
 from gatepost.store.grants import find_grant
+
+_NO_TOKENS = {CLIENT_SECRET: "client secret", SIGN_IN_LINK: "sign-in link"}
 
 
 class Inspected(NamedTuple):
@@ -32,6 +34,9 @@ async def inspect_token(instance: Instance, token: Secret) -> Inspected:
         return await _api_key(instance, text)
     if text.count(".") == 2:
         return await _access_token(instance, text)
+    for prefix, kind in _NO_TOKENS.items():
+        if text.startswith(prefix):
+            return Inspected(kind, {}, f"a {kind} is no token: it is never sent as one")
     return Inspected("unknown", {}, "it is neither an access token, a refresh token nor an API key of Gatepost")
 
 

@@ -4,10 +4,11 @@ from typing import NamedTuple
 
 from gatepost.flows.instance import Instance
 from gatepost.flows.organizations import every_org, get_org
+from gatepost.flows.people import canonical_email, every_member
 from gatepost.records import Member, Org
 from gatepost.secrets import SIGN_IN_LINK, Secret, new_id, parse_text, render_text
 from gatepost.store.orgs import find_org
-from gatepost.store.people import find_member, list_members, spend
+from gatepost.store.people import find_member, spend
 
 LINK_TTL = 900
 """Seconds a link is good for."""
@@ -49,11 +50,14 @@ async def open_link(instance: Instance, text: str) -> Opened | None:
 
 
 async def find_owners(instance: Instance, org: str | None, email: str | None) -> list[tuple[Org, Member]]:
-    """The active owners, of one organization or all, oldest first. Raises `not_found` for an unknown organization."""
+    """The active owners in active organizations, of one or all, oldest first. Raises `not_found` for an unknown organization."""
     orgs = [await get_org(instance, org)] if org else await every_org(instance)
     return [
         (place, member)
         for place in orgs
-        for member in await instance.store.read(list_members(place.id))
-        if member.role == "owner" and member.disabled_at is None and (email is None or member.email == email.lower())
+        if place.disabled_at is None
+        for member in await every_member(instance, place.id)
+        if member.role == "owner"
+        and member.disabled_at is None
+        and (email is None or member.email == canonical_email(email))
     ]

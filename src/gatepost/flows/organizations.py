@@ -2,6 +2,7 @@
 
 from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance, fresh_epoch
+from gatepost.flows.missing import missing
 from gatepost.oauth.client_metadata import check_name
 from gatepost.records import Org
 from gatepost.secrets import new_id, parse_id
@@ -31,7 +32,7 @@ async def get_org(instance: Instance, text: str) -> Org:
             return org
     named = [org for org in await every_org(instance) if org.name == text]
     if not named:
-        raise GatepostError("not_found", f"There is no organization {text}.", fix="gatepost org list")
+        raise missing("organization", text, prefix="org", fix="gatepost org list")
     if len(named) > 1:
         raise GatepostError(
             "conflict", f"{len(named)} organizations are named {text}.", fix="use the id, as in gatepost org list"

@@ -6,13 +6,14 @@ from typing import NamedTuple
 
 from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance, fresh_epoch
+from gatepost.flows.missing import missing
 from gatepost.flows.organizations import get_org
 from gatepost.passwords import hash_password
-from gatepost.records import User
+from gatepost.records import Member, User
 from gatepost.secrets import Secret, new_id, parse_id, render_id
 from gatepost.store.events import Act
 from gatepost.store.orgs import find_owner
-from gatepost.store.people import find_member, find_user, make_member, set_password, set_user_disabled
+from gatepost.store.people import find_member, find_user, list_members, make_member, set_password, set_user_disabled
 
 ROLES = ("owner", "admin", "developer", "auditor", "member")
 
@@ -24,41 +25,59 @@ class JoinedUser(NamedTuple):
 
     id: bytes
     email: str
+    role: str
     is_new: bool
 
 
 def check_email(email: str) -> str:
     """The e-mail in its one canonical form, lower case. Raises `invalid_request`."""
-    canonical = unicodedata.normalize("NFKC", email).strip().lower()
+    canonical = canonical_email(email)
     if len(canonical) > 254 or not _EMAIL.fullmatch(canonical):
         raise GatepostError("invalid_request", "This is not an e-mail address that Gatepost accepts.", field="email")
     return canonical
 
 
+def canonical_email(email: str) -> str:
+    """The form in which an e-mail is kept and compared."""
+    return unicodedata.normalize("NFKC", email).strip().lower()
+
+
 async def create_user(
-    instance: Instance, org: bytes, email: str, role: str, password: Secret | None, act: Act
+    instance: Instance, org: bytes, email: str, role: str | None, password: Secret | None, act: Act
 ) -> JoinedUser:
     """Make a person a member of an organization; a new e-mail makes a new person. Raises `invalid_request`.
 
-    A person who exists keeps their password.
+    A person who exists keeps their password. Without a role, a member keeps theirs, and a new one is a `member`.
     """
-    if role not in ROLES:
+    if role not in (None, *ROLES):
         raise GatepostError("invalid_request", f"role {role} is none of {', '.join(ROLES)}.", field="role")
     password_hash = hash_password(password.reveal()) if password else None
     canonical = check_email(email)
+    known = await instance.store.read(find_owner("email", canonical))
+    member = await instance.store.read(find_member(org, known)) if known else None
+    role = role or (member.role if member else "member")
     user_id, is_new = await instance.store.ask(
         make_member(org, new_id(), canonical, password_hash, role, fresh_epoch(), act)
     )
-    return JoinedUser(user_id, canonical, is_new)
+    return JoinedUser(user_id, canonical, role, is_new)
+
+
+async def every_member(instance: Instance, org: bytes) -> list[Member]:
+    """All members of an organization, oldest first."""
+    members: list[Member] = []
+    while page := await instance.store.read(list_members(org, members[-1].id if members else b"")):
+        members += page
+    return members
 
 
 async def get_user(instance: Instance, text: str, org: str | None = None) -> User:
     """The person with this id or e-mail; with `org`, only one of its members. Raises `not_found`."""
-    user_id = parse_id("usr", text) or await instance.store.read(find_owner("email", text.strip().lower()))
+    user_id = parse_id("usr", text) or await instance.store.read(find_owner("email", canonical_email(text)))
     user = await instance.store.read(find_user(user_id)) if user_id else None
     place = await get_org(instance, org) if org else None
     if user is None or (place and not await instance.store.read(find_member(place.id, user.id))):
-        raise GatepostError("not_found", f"There is no person {text} here.", fix="gatepost user list --org ORG")
+        where = f" in {place.name}" if place else ""
+        raise missing("person", text, prefix="usr", fix="gatepost user list --org ORG", where=where)
     return user
 
 

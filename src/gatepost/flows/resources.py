@@ -27,11 +27,15 @@ async def create_resource(
     return resource
 
 
-async def drop_resource(instance: Instance, org: bytes, uri: str, act: Act) -> None:
-    """Delete a resource; grants for it refuse to mint from then on. Raises `not_found`."""
+async def drop_resource(instance: Instance, org: bytes, uri: str, act: Act) -> str:
+    """Delete a resource, whose registered spelling is answered; grants for it refuse to mint from then on.
+
+    Raises `not_found`.
+    """
     found = await find_spelling(instance, org, uri)
     if found is None or not await instance.store.ask(delete_resource(org, found.uri, act)):
         raise GatepostError("not_found", f"There is no resource {uri} here.", fix="gatepost resource list --org ORG")
+    return found.uri
 
 
 async def find_spelling(instance: Instance, org: bytes, uri: str) -> Resource | None:

@@ -78,11 +78,6 @@ class SigningRing:
         return SigningKey.load(_unwrapped(self._keyring, record))
 
 
-async def check_instance_key(store: Store, keyring: Keyring) -> None:
-    """Raises `invalid_configuration` when the instance key does not open this database."""
-    check_opens(keyring, await store.read(list_signing_keys()))
-
-
 def check_opens(keyring: Keyring, records: list[SigningKeyRecord]) -> None:
     """Raises `invalid_configuration` when the instance key does not open one of these signing keys."""
     for record in records:
@@ -101,8 +96,13 @@ def _unwrapped(keyring: Keyring, record: SigningKeyRecord) -> bytes:
 
 
 async def make_keys_once(store: Store, keyring: Keyring, act: Act) -> None:
-    """Give a new instance its first two keys; one that has keys keeps them."""
-    if not await store.read(list_signing_keys()):
+    """Give a new instance its first two keys; one that has keys keeps them.
+
+    Raises `invalid_configuration` when the instance key does not open them: then nothing else would fit either.
+    """
+    records = await store.read(list_signing_keys())
+    check_opens(keyring, records)
+    if not records:
         await store.ask(make_first_keys(_wrapped(keyring), _wrapped(keyring), act))
 
 

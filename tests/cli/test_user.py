@@ -1,0 +1,111 @@
+"""People from the command line: one e-mail is one person, whatever its case."""
+
+import pytest
+
+from cli.conftest import Gatepost, Shop, is_refused
+from gatepost.secrets import parse_id
+
+ANA = ("user", "create", "ana@acme.dev", "--org", "Acme")
+
+
+@pytest.fixture
+def ana(gatepost: Gatepost, acme: str) -> str:
+    """A person in Acme; their id."""
+    user: str = gatepost.json(*ANA)["id"]
+    return user
+
+
+def test_a_person_is_made_with_a_role(gatepost: Gatepost, acme: str) -> None:
+    made = gatepost.json(*ANA, "--role", "developer", "--password-stdin", stdin="correct horse\n")
+    assert parse_id("usr", made["id"])
+    assert {name: made[name] for name in ("email", "org", "role", "is_new")} == {
+        "email": "ana@acme.dev",
+        "org": acme,
+        "role": "developer",
+        "is_new": True,
+    }
+    listed = gatepost.json("user", "list", "--org", acme)
+    assert [(each["id"], each["role"], each["disabled"]) for each in listed] == [(made["id"], "developer", False)]
+
+
+def test_a_known_email_joins_one_organization_more(gatepost: Gatepost, ana: str) -> None:
+    gatepost.json("org", "create", "Beta")
+    joined = gatepost.json("user", "create", "Ana@ACME.dev", "--org", "Beta", "--role", "auditor")
+    assert (joined["id"], joined["is_new"], joined["role"]) == (ana, False, "auditor")
+    ran = gatepost(*ANA)
+    assert ran.code == 0
+    assert "known already" in ran.out
+
+
+def test_a_member_keeps_their_role_unless_one_is_named(gatepost: Gatepost, acme: str) -> None:
+    assert gatepost.json(*ANA, "--role", "owner")["role"] == "owner"
+    assert gatepost.json(*ANA)["role"] == "owner"
+    assert gatepost.json(*ANA, "--role", "admin")["role"] == "admin"
+    assert [each["role"] for each in gatepost.json("user", "list", "--org", acme)] == ["admin"]
+
+
+@pytest.mark.parametrize("email", ["Ana@Acme.DEV", " ana@acme.dev ", "\uff41na@acme.dev"])
+def test_an_email_has_one_form(gatepost: Gatepost, ana: str, email: str) -> None:
+    again = gatepost.json("user", "create", email, "--org", "Acme")
+    assert (again["id"], again["email"], again["is_new"]) == (ana, "ana@acme.dev", False)
+    assert gatepost.json("user", "disable", email)["id"] == ana
+
+
+@pytest.mark.parametrize(
+    "email", ["", "ana", "ana@", "@acme.dev", "a b@acme.dev", "ana@acme..dev", "ana@acme.dev\nx", "a" * 65 + "@b.c"]
+)
+def test_what_is_no_email_is_refused(gatepost: Gatepost, acme: str, email: str) -> None:
+    assert gatepost.refused(2, "user", "create", email, "--org", acme)["field"] == "email"
+    assert gatepost.json("user", "list", "--org", acme) == []
+
+
+@pytest.mark.parametrize(
+    ("password", "code"),
+    [
+        ("p" * 7, 2),
+        ("p" * 8, 0),
+        ("p" * 1000, 0),
+        ("p" * 1001, 2),
+        ("", 2),
+        ("пароль-на-русском", 0),
+        ("\ud800" * 9, 2),
+    ],
+    ids=["7", "8", "1000", "1001", "empty", "cyrillic", "surrogate"],
+)
+def test_a_password_has_8_to_1000_characters(gatepost: Gatepost, acme: str, password: str, code: int) -> None:
+    ran = gatepost(*ANA, "--password-stdin", stdin=password + "\n")
+    assert ran.code == code
+    assert not password or password not in ran.out + ran.err
+    assert gatepost("user", "reset", "ana@acme.dev", stdin=password + "\n").code == (4 if code else 0)
+
+
+def test_a_password_is_never_an_argument(gatepost: Gatepost, acme: str) -> None:
+    assert "--password" not in gatepost(*ANA[:2], "--help").out.replace("--password-stdin", "")
+    assert gatepost(*ANA, "--password", "correct horse").code == 2
+
+
+def test_a_disabled_person_is_refused_until_enabled(gatepost: Gatepost, shop: Shop) -> None:
+    key = gatepost.json("key", "create", "--org", shop.org, "--scope", "users:act tokens:issue")["api_key"]
+    ana = gatepost.json(*ANA)["id"]
+    tokens = gatepost.verify(key, shop.client_id, user_id=ana)
+    assert gatepost.json("user", "disable", "ana@acme.dev")["disabled"] is True
+    assert is_refused(lambda: gatepost.refresh(tokens.refresh_token))
+    assert is_refused(lambda: gatepost.verify(key, shop.client_id, user_id=ana))
+    assert gatepost.json("user", "enable", ana)["disabled"] is False
+    gatepost.refresh(tokens.refresh_token)
+    gatepost.refresh(shop.tokens.refresh_token)
+
+
+@pytest.mark.parametrize("verb", ["disable", "enable", "reset"])
+def test_whoever_is_not_there_is_not_found(gatepost: Gatepost, ana: str, verb: str) -> None:
+    gatepost.json("org", "create", "Beta")
+    for arguments in (["bo@acme.dev"], ["usr_" + "0" * 32], ["ana@acme.dev", "--org", "Beta"], [""]):
+        document = gatepost.refused(4, "user", verb, *arguments, stdin="a new password\n")
+        assert document["fix"] == "gatepost user list --org ORG"
+    assert gatepost.json("user", "list", "--org", "Acme")[0]["disabled"] is False
+
+
+def test_the_organization_must_be_there(gatepost: Gatepost, acme: str) -> None:
+    gatepost.refused(4, "user", "create", "ana@acme.dev", "--org", "Beta")
+    gatepost.refused(4, "user", "list", "--org", "Beta")
+    gatepost.refused(2, "user", "list")
