@@ -2,8 +2,7 @@
 
 from typing import Any
 
-AUTH_METHODS = ("client_secret_basic", "client_secret_post", "none")
-"""The ways of client authentication that `/introspect` and `/revoke` know."""
+from gatepost.oauth.client_metadata import AUTH_METHODS
 
 
 def render_metadata(issuer: str, paths: set[str]) -> dict[str, Any]:
