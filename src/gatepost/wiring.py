@@ -19,7 +19,7 @@ from gatepost.settings import LimitSettings, Settings
 from gatepost.store.migrations import NEWEST
 from gatepost.store.question import Store
 from gatepost.store.sqlite import DIALECT, SqliteStore, upgrade
-from gatepost.web.app import App, Handler, Route
+from gatepost.web.app import ANY_METHOD, App, Handler, Route
 from gatepost.web.limits import Buckets, Unlimited
 
 BURST_SECONDS = 10
@@ -186,10 +186,9 @@ def build_app(settings: Settings, instance: Instance) -> App:
         "/healthz": page(documents.healthz),
         "/readyz": page(documents.readyz)._replace(ends_first=True),
     }
-    anywhere = dict.fromkeys(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"), documents.missing)
     return App(
         {path.encode(): each for path, each in routes.items()},
-        Route(anywhere, oauth_style),
+        Route({ANY_METHOD: documents.missing}, oauth_style),
         limits.by_address,
         settings.server.trusted_proxies,
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from .canary import Canary
+from .door import Door
 from .world import ISSUER, World
 
 OpenWorld = Callable[..., Awaitable[World]]
@@ -42,3 +43,11 @@ async def open_world(tmp_path: Path, canary: Canary) -> AsyncIterator[OpenWorld]
 @pytest.fixture
 async def world(open_world: OpenWorld) -> World:
     return await open_world()
+
+
+@pytest.fixture
+async def door(world: World) -> AsyncIterator[Door]:
+    """The world's application behind real sockets."""
+    opened = await Door(world.app).open()
+    yield opened
+    await opened.close()

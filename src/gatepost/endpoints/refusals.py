@@ -17,7 +17,7 @@ from gatepost.store.events import Act, record
 from gatepost.store.question import INSTANCE, Store
 from gatepost.web.app import Refuse
 from gatepost.web.limits import Buckets
-from gatepost.web.message import Header, Reply, Request, json_reply
+from gatepost.web.message import CLOSE, Header, Reply, Request, json_reply
 
 RECORDED = frozenset(
     {
@@ -130,8 +130,8 @@ def _headers(error: GatepostError) -> list[Header]:
         headers.append((b"retry-after", str(RETRY_SECONDS).encode()))
     if error.code == "method_not_allowed":
         headers.append((b"allow", str(error.extra["allow"]).encode()))
-    if error.code in ("payload_too_large", "headers_too_large", "unsupported_media_type"):
-        headers.append((b"connection", b"close"))
+    if error.code == "payload_too_large":
+        headers.append(CLOSE)
     return headers
 
 

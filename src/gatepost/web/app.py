@@ -17,13 +17,16 @@ Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
+ANY_METHOD = "*"
+
+_ELSEWHERE = b"(elsewhere)"
 _ONCE = frozenset((b"authorization", b"content-type", b"content-length", b"host"))
 
 log = logging.getLogger("gatepost.web")
 
 
 class Route(NamedTuple):
-    """What a path answers: a handler for each method, and the way its refusals are written."""
+    """What a path answers: a handler for each method, or for ANY_METHOD, and the way its refusals are written."""
 
     methods: Mapping[str, Handler]
     refuse: Refuse
@@ -46,7 +49,10 @@ class App:
 
     async def answer(self, request: Request) -> Reply:
         """The reply to a request; always one, whatever happens."""
-        route = self._routes.get(request.raw_path, self._nowhere)
+        route = self._routes.get(request.raw_path)
+        if route is None:
+            # From here on only the log reads the path, and one that is not ours may hold a secret.
+            route, request.raw_path = self._nowhere, _ELSEWHERE
         if self._trusted:
             forwarded = request.headers.get(b"x-forwarded-for", b"").decode("latin-1")
             request.address = client_address(request.peer, forwarded, self._trusted)
@@ -61,7 +67,7 @@ class App:
 
     def _admit(self, route: Route, request: Request) -> Handler:
         """The handler, if the request may reach it."""
-        handler = route.methods.get(request.method)
+        handler = route.methods.get(request.method) or route.methods.get(ANY_METHOD)
         if handler is None:
             allow = ", ".join(sorted(route.methods))
             raise OAuthError("method_not_allowed", f"This path answers {allow}.", allow=allow)
@@ -77,7 +83,7 @@ class App:
             raise OAuthError("invalid_request", f"The header {request.repeated.decode()} was sent twice.")
         if b"content-encoding" in request.headers:
             raise OAuthError("unsupported_media_type", "Send the body without Content-Encoding.")
-        if len(request.body) > MAX_BODY:
+        if request.is_cut:
             raise OAuthError("payload_too_large", f"The body is over {MAX_BODY // 1024} KiB.")
         return handler
 
@@ -92,9 +98,9 @@ class App:
         client = scope.get("client")
         raw_path = scope.get("raw_path") or scope["path"].encode()
         peer = client[0] if client else ""
-        body = await _read_body(receive)
+        body, is_cut = await _read_body(receive)
         reply = await self.answer(
-            Request(scope["method"], raw_path, scope["query_string"], headers, peer, body, repeated)
+            Request(scope["method"], raw_path, scope["query_string"], headers, peer, body, repeated, is_cut=is_cut)
         )
         length = (b"content-length", b"%d" % len(reply.body))
         start = {
@@ -115,12 +121,12 @@ def remember_header(headers: dict[bytes, bytes], name: bytes, value: bytes) -> b
     return b""
 
 
-async def _read_body(receive: Receive) -> bytes:
-    """The body, or one byte more than may be of it."""
+async def _read_body(receive: Receive) -> tuple[bytes, bool]:
+    """The body, and whether it is longer than may be; then the rest of it stays unread."""
     body = b""
     more = True
     while more and len(body) <= MAX_BODY:
         message = await receive()
         body += message.get("body", b"")
         more = message.get("more_body", False)
-    return body[: MAX_BODY + 1]
+    return body[:MAX_BODY], len(body) > MAX_BODY

@@ -11,7 +11,7 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
@@ -20,7 +20,7 @@ import httptools
 import orjson
 
 from gatepost.web.app import App, remember_header
-from gatepost.web.message import MAX_BODY, MAX_HEAD, Header, Reply, Request
+from gatepost.web.message import CLOSE, JSON, MAX_BODY, MAX_HEAD, MAX_HEADERS, Header, Reply, Request
 
 HEAD_SECONDS = 10
 BODY_SECONDS = 15
@@ -48,15 +48,11 @@ _BODILESS = (204, 304)
 _REFUSALS = {
     400: {"error": "invalid_request", "error_description": "This is not HTTP/1.1 as RFC 9112 writes it."},
     408: {"error": "invalid_request", "error_description": "The request did not arrive in time."},
-    413: {"error": "payload_too_large", "error_description": f"The body is over {MAX_BODY // 1024} KiB."},
-    431: {"error": "headers_too_large", "error_description": f"The headers are over {MAX_HEAD // 1024} KiB."},
+    431: {
+        "error": "headers_too_large",
+        "error_description": f"The headers are over {MAX_HEAD // 1024} KiB, or more than {MAX_HEADERS}.",
+    },
 }
-_REFUSAL_HEADERS: tuple[Header, ...] = (
-    (b"content-type", b"application/json"),
-    (b"cache-control", b"no-store"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-)
 
 
 class Connection(asyncio.Protocol):
@@ -100,17 +96,28 @@ class Connection(asyncio.Protocol):
         if self._is_deaf:
             return
         if self._part:
-            # A header or trailer without an end never reaches `on_header`: only its bytes tell.
+            # A header, a trailer or an extension of a chunk without an end never reaches us: only its bytes tell.
             self._size += len(data)
             if self._size > MAX_MESSAGE:
                 self._refuse(431)
                 return
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            pass  # Answered as HTTP/1.1, and closed after that.
+            self._feed(data)
         except httptools.HttpParserError:
-            self._refuse(self._refused or 400)
+            if not self._is_deaf:
+                self._refuse(self._refused or 400)
+
+    def _feed(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            # We stay with HTTP/1.1 (RFC 9110 §7.8). The parser leaves the body of such a request unread, as if it were
+            # of the other protocol; so it reads the head again, without that wish, and then the rest.
+            kept = [header for header in self._headers.items() if header[0] not in (b"connection", b"upgrade")]
+            head = b"%s %s HTTP/1.1\r\n%s\r\n" % (self._parser.get_method(), self._url, _render([*kept, CLOSE]))
+            self._parser = httptools.HttpRequestParser(self)
+            self._parser.feed_data(head)
+            self._feed(data[upgrade.args[0] :])
 
     def pause_writing(self) -> None:
         self._read_by = time.monotonic() + READ_SECONDS
@@ -127,6 +134,7 @@ class Connection(asyncio.Protocol):
         self._repeated = b""
         self._body: list[bytes] = []
         self._body_size = 0
+        self._header_count = 0
         self._size = 0
         self._part = "head"
         self._due_at = time.monotonic() + HEAD_SECONDS
@@ -137,6 +145,9 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._part != "head":
             return  # A trailer: nothing that comes behind a body changes what the head said.
+        self._header_count += 1
+        if self._header_count > MAX_HEADERS:
+            self._stop(431)
         self._repeated = remember_header(self._headers, name.lower(), value) or self._repeated
 
     def on_headers_complete(self) -> None:
@@ -145,37 +156,53 @@ class Connection(asyncio.Protocol):
         self._due_at = time.monotonic() + BODY_SECONDS
         if len(self._url) + sum(map(len, headers)) + sum(map(len, headers.values())) > MAX_HEAD:
             self._stop(431)
-        if b"host" not in headers and self._parser.get_http_version() != "1.0":
+        is_old = self._parser.get_http_version() == "1.0"
+        if (b"host" not in headers and not is_old) or self._is_for_another():
             self._stop(400)
         length = headers.get(b"content-length", b"0")
         if len(length) > len(str(MAX_BODY)) or int(length) > MAX_BODY:
-            self._stop(413)
-        if b"expect" in headers and self._answering is None:
+            self._cut()
+        if not is_old and headers.get(b"expect", b"").lower() == b"100-continue" and self._answering is None:
             self._transport.write(_CONTINUE)
 
     def on_body(self, body: bytes) -> None:
         self._body.append(body)
         self._body_size += len(body)
         if self._body_size > MAX_BODY:
-            self._stop(413)
+            self._cut()
 
     def on_message_complete(self) -> None:
-        if self._is_deaf:
+        if self._is_deaf or self._parser.should_upgrade():
             return
         self._part = ""
         self._due_at = 0.0
-        keep_alive = self._parser.should_keep_alive() and not self._parser.should_upgrade()
-        self._waiting.append((self._request(), keep_alive))
+        self._waiting.append((self._request(), self._parser.should_keep_alive()))
         self._answer_next()
         if len(self._waiting) >= PIPELINED and not self._is_paused:
             self._is_paused = True
             self._transport.pause_reading()
 
+    def _is_for_another(self) -> bool:
+        """Whether the target names another host than the Host header does. RFC 9112 §3.2.2."""
+        if self._url.startswith(b"/"):
+            return False
+        authority = self._url.partition(b"://")[2].partition(b"/")[0]
+        return authority.lower() != self._headers.get(b"host", b"").lower()
+
     def _stop(self, status: int) -> None:
         self._refused = status
         raise ValueError(_REFUSALS[status]["error"])
 
-    def _request(self) -> Request:
+    def _cut(self) -> None:
+        """Read no further: let the route refuse the body, in its own words, as the last thing on this connection."""
+        self._is_deaf = True
+        self._part = ""
+        self._due_at = 0.0
+        self._waiting.append((self._request(is_cut=True), False))
+        self._answer_next()
+        raise ValueError("the body is too large")
+
+    def _request(self, *, is_cut: bool = False) -> Request:
         url = httptools.parse_url(self._url)
         return Request(
             method=self._parser.get_method().decode("ascii"),
@@ -185,6 +212,7 @@ class Connection(asyncio.Protocol):
             peer=self._peer,
             body=b"".join(self._body),
             repeated=self._repeated,
+            is_cut=is_cut,
         )
 
     # The way of a request through the application.
@@ -222,26 +250,27 @@ class Connection(asyncio.Protocol):
         if self._transport.is_closing():
             return
         # Requests that arrived whole before the end are answered too.
-        is_last = not self._keep_alive or (not self._waiting and (self._is_last or bool(self._refused)))
-        own = (*reply.extra, *self._state.default_headers)
+        is_last = not self._keep_alive or (self._is_last and not self._waiting and not self._refused)
+        own = [*reply.extra, *self._state.default_headers]
+        if is_last and CLOSE not in own:
+            own.append(CLOSE)
         self._transport.write(
             b"".join(
                 (
                     _STATUS_LINES[reply.status],
                     render_headers(reply.headers),
-                    *(b"%s: %s\r\n" % header for header in own),
-                    b"connection: close\r\n" if is_last else b"",
+                    _render(own),
                     b"\r\n" if reply.status in _BODILESS else b"content-length: %d\r\n\r\n" % len(reply.body),
                     b"" if self._is_head else reply.body,
                 )
             )
         )
-        if is_last and self._refused and self._keep_alive:
-            self._refuse(self._refused)
-        elif is_last:
+        if is_last:
             self._close()
-        else:
-            self._due_at = self._due_at or time.monotonic() + KEEP_ALIVE_SECONDS
+        elif self._refused:
+            self._refuse(self._refused)
+        elif not self._part:
+            self._due_at = time.monotonic() + KEEP_ALIVE_SECONDS
 
     def _refuse(self, status: int) -> None:
         """Answer what never became a request, after those that did; then stop listening."""
@@ -251,7 +280,7 @@ class Connection(asyncio.Protocol):
         body = orjson.dumps(_REFUSALS[status])
         self._transport.write(
             _STATUS_LINES[status]
-            + render_headers(_REFUSAL_HEADERS)
+            + render_headers(JSON)
             + b"connection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
             + body
         )
@@ -261,11 +290,15 @@ class Connection(asyncio.Protocol):
         """Say that no more will come. Closing at once would discard what a client that still sends has not read yet."""
         self._is_deaf = True
         self._waiting.clear()
-        if self._transport.can_write_eof():
+        if not self._transport.can_write_eof():
+            self._transport.close()
+            return
+        try:
             self._transport.write_eof()
             self._due_at = time.monotonic() + LINGER_SECONDS
-        else:
-            self._transport.close()
+        except OSError:
+            # The client has left already.
+            self._transport.abort()
 
     # What the server tells us.
 
@@ -298,4 +331,8 @@ class Connection(asyncio.Protocol):
 @lru_cache(maxsize=64)
 def render_headers(headers: tuple[Header, ...]) -> bytes:
     """Header lines. The few sets of headers that replies have are rendered once each."""
+    return _render(headers)
+
+
+def _render(headers: Iterable[Header]) -> bytes:
     return b"".join(b"%s: %s\r\n" % header for header in headers)

@@ -9,6 +9,7 @@ from gatepost.errors import OAuthError
 Header = tuple[bytes, bytes]
 
 MAX_HEAD = 16 * 1024
+MAX_HEADERS = 200
 MAX_BODY = 64 * 1024
 
 _CLOSED = (
@@ -25,6 +26,7 @@ ANY_ORIGIN: tuple[Header, ...] = (
     (b"access-control-allow-origin", b"*"),
     (b"access-control-expose-headers", b"WWW-Authenticate, Retry-After, X-Event-Id"),
 )
+CLOSE: Header = (b"connection", b"close")
 EMPTY: tuple[Header, ...] = tuple(header for header in JSON if header[0] != b"content-type")
 
 
@@ -32,9 +34,10 @@ class Request:
     """One request, its body read and bounded. `caller` is set once somebody has proved who they are.
 
     `repeated` names a header that was sent twice and must not be; other repeated headers are joined with commas.
+    `is_cut` says that the body is longer than may be and not here as a whole.
     """
 
-    __slots__ = ("address", "body", "caller", "headers", "method", "peer", "query", "raw_path", "repeated")
+    __slots__ = ("address", "body", "caller", "headers", "is_cut", "method", "peer", "query", "raw_path", "repeated")
 
     def __init__(
         self,
@@ -45,6 +48,8 @@ class Request:
         peer: str,
         body: bytes,
         repeated: bytes = b"",
+        *,
+        is_cut: bool = False,
     ) -> None:
         self.method = method
         self.raw_path = raw_path
@@ -54,11 +59,12 @@ class Request:
         self.address = peer
         self.body = body
         self.repeated = repeated
+        self.is_cut = is_cut
         self.caller: Any = None
 
     @property
     def path(self) -> str:
-        """The path as it was sent, for the log."""
+        """The path, for the log: only ever one of ours."""
         return self.raw_path.decode("ascii", "backslashreplace")
 
     def header(self, name: bytes) -> str | None:
@@ -83,12 +89,18 @@ class Request:
 
 
 class Reply(NamedTuple):
-    """An answer. `headers` is one of the few sets that are used again and again; `extra` is this answer's own."""
+    """An answer. `headers` is one of the few sets that are used again and again; `extra` is this answer's own.
+
+    What it hands out may be a secret, so `repr` hides it.
+    """
 
     status: int
     headers: tuple[Header, ...]
     body: bytes
     extra: tuple[Header, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Reply({self.status}, ***)"
 
 
 def json_reply(content: object, status: int = 200, extra: tuple[Header, ...] = ()) -> Reply:
