@@ -1,6 +1,6 @@
 """The backup's file: an uncompressed tar of three members in one order, which any tar can open.
 
-    manifest.json   what is in it, of when, and the hash of the database
+    manifest.json   what is in it, of when, and hashes of all of it
     instance.key    unless it was left out
     gatepost.db     the database, whole and in one file
 
@@ -60,11 +60,12 @@ def hash_file(path: Path) -> str:
 
 def write_archive(out: BinaryIO, manifest: Manifest, key: Secret | None, database: Path) -> None:
     """Write the archive. `database` is a file that nobody changes."""
-    document = {"gatepost_backup": FORMAT, **manifest._asdict()}
+    text = key.reveal().encode() if key else b""
+    document = {"gatepost_backup": FORMAT, **manifest._asdict(), "check": _check(manifest, text)}
     with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as tar:
         _add(tar, MANIFEST, manifest, io.BytesIO(orjson.dumps(document, option=orjson.OPT_INDENT_2)))
         if key:
-            _add(tar, KEY, manifest, io.BytesIO(key.reveal().encode()))
+            _add(tar, KEY, manifest, io.BytesIO(text))
         with database.open("rb") as file:
             _add(tar, DATABASE, manifest, file)
 
@@ -79,9 +80,11 @@ def _add(tar: tarfile.TarFile, name: str, manifest: Manifest, content: Any) -> N
 
 def read_head(file: BinaryIO) -> Head:
     """Read up to the database. Raises `invalid_request` for anything but a backup of ours."""
-    manifest = _parse_manifest(_read_small(file, MANIFEST))
-    key = Secret(_read_small(file, KEY).decode("utf-8", "replace")) if manifest.has_key else None
-    return Head(manifest, key)
+    manifest, check = _parse_manifest(_read_small(file, MANIFEST))
+    text = _read_small(file, KEY) if manifest.has_key else b""
+    if check != _check(manifest, text):
+        raise _broken("its manifest or its key was changed")
+    return Head(manifest, Secret(text.decode("utf-8", "replace")) if manifest.has_key else None)
 
 
 def read_database(file: BinaryIO, manifest: Manifest, out: BinaryIO | None, on_progress: Progress) -> None:
@@ -147,10 +150,11 @@ def _padding(size: int) -> int:
     return -size % _BLOCK
 
 
-def _parse_manifest(content: bytes) -> Manifest:
+def _parse_manifest(content: bytes) -> tuple[Manifest, str]:
+    """The manifest, and the hash that it and the key must have."""
     try:
         document = orjson.loads(content)
-        version = document.pop("gatepost_backup")
+        version, check = document.pop("gatepost_backup"), document.pop("check")
     except (ValueError, TypeError, KeyError, AttributeError):
         raise _broken("its manifest cannot be read") from None
     if version != FORMAT:
@@ -161,7 +165,12 @@ def _parse_manifest(content: bytes) -> Manifest:
     kinds |= {"database_bytes": int, "database_sha256": str, "counts": dict}
     if {name: type(value) for name, value in document.items()} != kinds or not 0 <= document["made_at"] < 1 << 40:
         raise _broken("its manifest cannot be read")
-    return Manifest(**document)
+    return Manifest(**document), check
+
+
+def _check(manifest: Manifest, key: bytes) -> str:
+    """The hash of what is beside the database. It shows an accident; who makes an archive can make this too."""
+    return hashlib.sha256(orjson.dumps(manifest._asdict(), option=orjson.OPT_SORT_KEYS) + key).hexdigest()
 
 
 def _broken(why: str) -> GatepostError:

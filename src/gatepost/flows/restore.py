@@ -80,17 +80,17 @@ def restore(
         key, source = _choose_key(head, place, replace)
         place.database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         check_room(place.database.parent, head.manifest)
-        with _drafted(place) as draft, sole_use(place.database):
-            # Nobody can make anything any more, so whatever was made is older than this moment.
-            act = Act(clock(), actor)
+        with _drafted(place) as draft:
             with whole_file(draft / DATABASE, replace=False) as out:
                 read_database(file, head.manifest, out, on_progress)
-            _prepare(draft, head.manifest, key, act)
             if source == "backup" and key:
                 with whole_file(draft / KEY, replace=False) as out:
                     out.write(key.reveal().encode())
-            _make_ready(place)
-            _finish(place)
+            _prepare(draft / DATABASE, head.manifest, key, clock())
+            with sole_use(place.database):
+                # Nobody can make anything any more, so whatever was made is older than this moment.
+                _make_ready(place, head.manifest, Act(clock(), actor))
+                _finish(place)
     return Restored(head.manifest, source)
 
 
@@ -153,9 +153,8 @@ def _locked(directory: Path, how: int) -> Iterator[None]:
         os.close(number)
 
 
-def _prepare(draft: Path, manifest: Manifest, key: Secret | None, act: Act) -> None:
-    """Find the unpacked database good, bring it up to date, and tell it that it was restored; all of it on the disk."""
-    database = draft / DATABASE
+def _prepare(database: Path, manifest: Manifest, key: Secret | None, now: int) -> None:
+    """Find the unpacked database good, and bring it up to date."""
     faults = find_faults(database, deep=True)
     if faults:
         raise GatepostError("invalid_request", f"The database in the backup is damaged: {'; '.join(faults)}.")
@@ -167,18 +166,19 @@ def _prepare(draft: Path, manifest: Manifest, key: Secret | None, act: Act) -> N
         )
     if not has_our_schema(database):
         raise GatepostError("invalid_request", "The database in the backup is not one of Gatepost's.")
-    upgrade(database, act.at, migrate=True)
+    upgrade(database, now, migrate=True)
     if key:
         check_key(database, key)
-    ask(database, note_restored(manifest.made_at, act))
-    leave_wal(database)
-    with database.open("rb") as file:
+
+
+def _make_ready(place: Place, manifest: Manifest, act: Act) -> None:
+    """Tell the database that it was restored, and give its directory the name that makes it so, all of it on the disk."""
+    ask(place.draft / DATABASE, note_restored(manifest.made_at, act))
+    leave_wal(place.draft / DATABASE)
+    with (place.draft / DATABASE).open("rb") as file:
         os.fsync(file.fileno())
-
-
-def _make_ready(place: Place) -> None:
-    """The moment of the restore: before this rename the old data holds, after it the new."""
     sync_directory(place.draft)
+    # The moment of the restore: before this rename the old data holds, after it the new.
     os.rename(place.draft, place.ready)
     sync_directory(place.database.parent)
 
