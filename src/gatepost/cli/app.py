@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,8 @@ def add_arguments(parser: Parser) -> None:
         _add_policy(verb)
     for name, run, summary in (
         ("show", _show, "show one app"),
-        ("disable", _disable, "refuse everything of an app, at once, until it is enabled"),
-        ("enable", _enable, "answer a disabled app again"),
+        ("disable", partial(_set_disabled, True), "refuse everything of an app, at once, until it is enabled"),
+        ("enable", partial(_set_disabled, False), "answer a disabled app again"),
         ("delete", _delete, "delete an app; its grants end with it, for good"),
     ):
         add_verb(verbs, name, run, summary, f"gatepost app {name} CLIENT_ID")
@@ -171,15 +172,7 @@ def _edit(options: argparse.Namespace) -> int:
     return 0
 
 
-def _disable(options: argparse.Namespace) -> int:
-    return _set_disabled(options, True)
-
-
-def _enable(options: argparse.Namespace) -> int:
-    return _set_disabled(options, False)
-
-
-def _set_disabled(options: argparse.Namespace, disabled: bool) -> int:
+def _set_disabled(disabled: bool, options: argparse.Namespace) -> int:
     async def verb(instance: Instance, act: Act) -> dict[str, Any]:
         app = await get_app(instance, options.client_id)
         await instance.store.ask(set_app_disabled(app.org, app.client_id, disabled, act))

@@ -8,8 +8,7 @@ from typing import Any
 
 from gatepost.cli.demo import open_directory, prepare
 from gatepost.cli.options import Parser, settings_of, wants_json
-from gatepost.cli.serve import server_flags
-from gatepost.cli.serving import LOOPBACK, bind, check_tls, run_server, sole_server
+from gatepost.cli.serving import LOOPBACK, add_server_options, bind, check_tls, run_server, server_flags, sole_server
 from gatepost.settings import Settings
 from gatepost.wiring import database_path, open_instance
 
@@ -17,11 +16,8 @@ _EXTRACT = r"""sed 's/.*"refresh_token":"\([^"]*\)".*/{"refresh_token":"\1"}/'""
 
 
 def add_arguments(parser: Parser) -> None:
-    parser.add_argument("--host", metavar="ADDRESS", help="address to listen on (127.0.0.1)")
-    parser.add_argument("--port", metavar="PORT", help="port to listen on (8710)")
     parser.add_argument("--fresh", action="store_true", help="start empty; only in a directory that dev made")
-    parser.add_argument("--tls-cert", metavar="FILE", help="certificate chain in PEM")
-    parser.add_argument("--tls-key", metavar="FILE", help="its key in PEM")
+    add_server_options(parser)
     parser.set_defaults(verb=_dev)
 
 

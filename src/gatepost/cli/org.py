@@ -1,6 +1,7 @@
 """Organizations: the boundary of everything that apps, keys and people can see."""
 
 import argparse
+from functools import partial
 from typing import Any
 
 from gatepost.cli.options import Parser, add_verb, add_verbs, wants_json
@@ -21,8 +22,8 @@ def add_arguments(parser: Parser) -> None:
     add_verb(verbs, "list", _list, "list organizations")
     for name, run, summary in (
         ("show", _show, "show one organization"),
-        ("disable", _disable, "refuse everything of an organization, at once, until it is enabled"),
-        ("enable", _enable, "answer a disabled organization again"),
+        ("disable", partial(_set_disabled, True), "refuse everything of an organization, at once, until it is enabled"),
+        ("enable", partial(_set_disabled, False), "answer a disabled organization again"),
     ):
         verb = add_verb(verbs, name, run, summary, f"gatepost org {name} Acme")
         verb.add_argument("org", metavar="ORG", help="its id or name")
@@ -48,15 +49,7 @@ def _show(options: argparse.Namespace) -> int:
     return 0
 
 
-def _disable(options: argparse.Namespace) -> int:
-    return _set_disabled(options, True)
-
-
-def _enable(options: argparse.Namespace) -> int:
-    return _set_disabled(options, False)
-
-
-def _set_disabled(options: argparse.Namespace, disabled: bool) -> int:
+def _set_disabled(disabled: bool, options: argparse.Namespace) -> int:
     async def verb(instance: Instance, act: Act) -> Org:
         org = await get_org(instance, options.org)
         await set_disabled(instance, org, disabled, act)

@@ -8,7 +8,7 @@ import re
 from gatepost.cli.options import Parser, settings_of, wants_json
 from gatepost.cli.output import say
 from gatepost.cli.running import ACTOR
-from gatepost.cli.serving import LOOPBACK, bind, check_tls, run_server, sole_server
+from gatepost.cli.serving import LOOPBACK, add_server_options, bind, check_tls, run_server, server_flags, sole_server
 from gatepost.errors import GatepostError
 from gatepost.flows.signing import make_keys_once
 from gatepost.settings import Settings
@@ -21,19 +21,10 @@ _ISSUER = re.compile(
 
 
 def add_arguments(parser: Parser) -> None:
-    parser.add_argument("--host", metavar="ADDRESS", help="address to listen on (127.0.0.1)")
-    parser.add_argument("--port", metavar="PORT", help="port to listen on (8710)")
     parser.add_argument("--issuer", metavar="URL", help="the public URL of this server")
     parser.add_argument("--workers", metavar="N", help="server processes (1)")
-    parser.add_argument("--tls-cert", metavar="FILE", help="certificate chain in PEM")
-    parser.add_argument("--tls-key", metavar="FILE", help="its key in PEM")
+    add_server_options(parser)
     parser.set_defaults(verb=_serve)
-
-
-def server_flags(options: argparse.Namespace) -> dict[str, str | None]:
-    """The options of a server, by the name of the setting they set."""
-    names = ("host", "port", "workers", "tls_cert", "tls_key")
-    return {f"server.{name}": getattr(options, name, None) for name in names}
 
 
 def _serve(options: argparse.Namespace) -> int:

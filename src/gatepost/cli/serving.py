@@ -1,5 +1,6 @@
 """What `dev` and `serve` share: the socket bound first, then the instance, then the server on it."""
 
+import argparse
 import contextlib
 import errno
 import fcntl
@@ -20,6 +21,20 @@ from gatepost.wiring import build_app, make_directory, unusable
 LOCK_SUFFIX = ".lock"
 LOOPBACK = ("127.0.0.1", "::1", "[::1]", "localhost")
 """The hosts that only this machine reaches, in an address and in a URL."""
+
+
+def add_server_options(parser: argparse.ArgumentParser) -> None:
+    """Where a server listens, and with which certificate."""
+    parser.add_argument("--host", metavar="ADDRESS", help="address to listen on (127.0.0.1)")
+    parser.add_argument("--port", metavar="PORT", help="port to listen on (8710)")
+    parser.add_argument("--tls-cert", metavar="FILE", help="certificate chain in PEM")
+    parser.add_argument("--tls-key", metavar="FILE", help="its key in PEM")
+
+
+def server_flags(options: argparse.Namespace) -> dict[str, str | None]:
+    """The options of a server, by the name of the setting they set."""
+    names = ("host", "port", "workers", "tls_cert", "tls_key")
+    return {f"server.{name}": getattr(options, name, None) for name in names}
 
 
 def bind(host: str, port: int) -> socket.socket:

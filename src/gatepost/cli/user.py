@@ -1,6 +1,7 @@
 """People and their roles in organizations. A person is named by id or e-mail."""
 
 import argparse
+from functools import partial
 from typing import Any
 
 from gatepost.cli.options import Parser, add_verb, add_verbs, read_secret, wants_json
@@ -26,8 +27,8 @@ def add_arguments(parser: Parser) -> None:
     people = add_verb(verbs, "list", _list, "list an organization's people", "gatepost user list --org Acme")
     people.add_argument("--org", metavar="ORG", required=True, help="the organization's id or name")
     for name, run, summary in (
-        ("disable", _disable, "refuse everything of a person, at once, until they are enabled"),
-        ("enable", _enable, "let a disabled person back in"),
+        ("disable", partial(_set_disabled, True), "refuse everything of a person, at once, until they are enabled"),
+        ("enable", partial(_set_disabled, False), "let a disabled person back in"),
         ("reset", _reset, "give a person a new password, from a prompt or standard input"),
     ):
         verb = add_verb(verbs, name, run, summary, f"gatepost user {name} ana@acme.dev")
@@ -66,15 +67,7 @@ def _list(options: argparse.Namespace) -> int:
     return 0
 
 
-def _disable(options: argparse.Namespace) -> int:
-    return _set_disabled(options, True)
-
-
-def _enable(options: argparse.Namespace) -> int:
-    return _set_disabled(options, False)
-
-
-def _set_disabled(options: argparse.Namespace, disabled: bool) -> int:
+def _set_disabled(disabled: bool, options: argparse.Namespace) -> int:
     async def verb(instance: Instance, act: Act) -> User:
         user = await get_user(instance, options.user, options.org)
         return await set_disabled(instance, user, disabled, act)
