@@ -80,9 +80,10 @@ class OAuthError(GatepostError):
 class StoreUnavailableError(GatepostError):
     """The store could not commit: the disk is full, the file is locked, or the database is gone. Nothing was changed."""
 
-    def __init__(self, detail: str) -> None:
-        super().__init__(
-            "temporarily_unavailable",
-            "Gatepost cannot write to its database right now and changed nothing. Try again in a moment.",
-            detail=detail,
-        )
+    def __init__(
+        self,
+        detail: str,
+        description: str = "Gatepost cannot write to its database right now and changed nothing. Try again in a moment.",
+        fix: str = "",
+    ) -> None:
+        super().__init__("temporarily_unavailable", description, detail=detail, fix=fix)
