@@ -156,7 +156,9 @@ class Settings:
 
     issuer: str = _setting("", str, "URL", "The public URL of this server. Required by `serve`.")
     data: str = _setting("./gatepost-data", str, "path", "The data directory: database and instance key.")
-    database: str = _setting("", str, "URL", "sqlite:///path; by default a file in the data directory.")
+    database: Secret | None = _setting(
+        "", _secret, "URL", "sqlite:///path or postgresql://user@host/name; by default a file in the data directory."
+    )
     instance: InstanceSettings = field(default_factory=InstanceSettings)
     server: ServerSettings = field(default_factory=ServerSettings)
     tokens: TokenSettings = field(default_factory=TokenSettings)

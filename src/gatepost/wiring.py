@@ -16,9 +16,9 @@ from gatepost.flows.restore import Place, finish_restore
 from gatepost.flows.signing import SigningRing
 from gatepost.secrets import Keyring
 from gatepost.settings import LimitSettings, Settings
+from gatepost.store.engines import Database, find_database
 from gatepost.store.migrations import NEWEST
 from gatepost.store.question import Store
-from gatepost.store.sqlite import DIALECT, SqliteStore, upgrade
 from gatepost.web.app import ANY_METHOD, App, Handler, Route
 from gatepost.web.limits import Buckets, Unlimited
 
@@ -27,18 +27,22 @@ BURST_SECONDS = 10
 KEY_FILE = "instance.key"
 
 
+def database_of(settings: Settings) -> Database:
+    """The database that the settings name. Raises `invalid_configuration`."""
+    given = settings.database
+    return find_database(given.reveal() if given else f"sqlite:///{settings.data_dir / 'gatepost.db'}")
+
+
 def database_path(settings: Settings) -> Path:
-    """The database file that the settings name. Raises `invalid_configuration`."""
-    url = settings.database
-    if not url:
-        return settings.data_dir / "gatepost.db"
-    if url.startswith("sqlite:///") and len(url) > len("sqlite:///"):
-        return Path(url.removeprefix("sqlite:///"))
-    raise GatepostError(
-        "invalid_configuration",
-        "The database is not one that this version drives: it must be sqlite:///path.",
-        fix="--database sqlite:////var/lib/gatepost/gatepost.db, or leave it out",
-    )
+    """The database file that the settings name. Raises `invalid_configuration` for a database on a server."""
+    database = database_of(settings)
+    if database.file is None:
+        raise GatepostError(
+            "invalid_configuration",
+            f"{database.shown} is on a server; this command is for a database that is a file.",
+            fix="use the server's own means: pg_dump and pg_restore, or its point-in-time recovery",
+        )
+    return database.file
 
 
 def open_keyring(settings: Settings, *, make: bool) -> Keyring:
@@ -103,32 +107,44 @@ def place_of(settings: Settings) -> Place:
     return Place(database_path(settings), settings.data_dir / KEY_FILE, settings.instance.key)
 
 
-def open_store(settings: Settings, *, migrate: bool) -> SqliteStore:
+def finish_restores(settings: Settings) -> None:
+    """Put a restored database in its place, if a restore was cut short before that."""
+    if database_of(settings).file:
+        finish_restore(place_of(settings))
+
+
+def open_store(settings: Settings, *, migrate: bool) -> Store:
     """The store that the settings name, with the newest schema.
 
     A database without a schema gets it. One with an older schema is migrated only if `migrate` says so; a newer one
     belongs to a newer Gatepost. Raises `invalid_configuration`.
     """
-    path = database_path(settings)
+    database = database_of(settings)
+    if database.file:
+        _make_file(database.file)
+    version = database.upgrade(int(time.time()), migrate=migrate)
+    if version != NEWEST:
+        why = "older than this version's; run `gatepost migrate`" if version < NEWEST else "of a newer Gatepost"
+        raise GatepostError(
+            "invalid_configuration",
+            f"The schema of {database.shown} is {why}.",
+            fix="gatepost migrate --dry-run shows what is missing",
+        )
+    return database.open()
+
+
+def _make_file(path: Path) -> None:
     make_directory(path.parent)
     try:
         path.touch(0o600)
     except OSError as fault:
         raise unusable(path, fault) from None
-    version = upgrade(path, int(time.time()), migrate=migrate)
-    if version != NEWEST:
-        why = "older than this version's; run `gatepost migrate`" if version < NEWEST else "of a newer Gatepost"
-        raise GatepostError(
-            "invalid_configuration",
-            f"The schema of {path} is {why}.",
-            fix="gatepost migrate --dry-run shows what is missing",
-        )
-    return SqliteStore(path)
 
 
 def open_bare_store(settings: Settings) -> tuple[Store, dict[str, str]]:
     """The store as it is, with whatever schema it has, and the dialect in which migrations are written for it."""
-    return SqliteStore(database_path(settings)), DIALECT
+    database = database_of(settings)
+    return database.open_patiently(), database.dialect
 
 
 def open_instance(settings: Settings, issuer: str, *, migrate: bool = False) -> Instance:
@@ -137,8 +153,8 @@ def open_instance(settings: Settings, issuer: str, *, migrate: bool = False) -> 
     The key comes first, so that a database is never found without its key, not even by a process that starts at the same
     moment. Raises `invalid_configuration`, `not_allowed`, `temporarily_unavailable`.
     """
-    finish_restore(place_of(settings))
-    keyring = open_keyring(settings, make=not database_path(settings).exists())
+    finish_restores(settings)
+    keyring = open_keyring(settings, make=not database_of(settings).exists())
     store = open_store(settings, migrate=migrate)
     return Instance(store, keyring, SigningRing(store, keyring), Policy(store), issuer, settings.tokens)
 

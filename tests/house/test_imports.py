@@ -24,6 +24,7 @@ OUTSIDE = {
     "cryptography": {"secrets", "jose"},
     "httptools": {"web"},
     "orjson": {"jose", "log", "web", "flows", "endpoints", "bench"},
+    "psycopg": {"store"},
     "shtab": {"cli"},
     "tqdm": {"bench", "cli"},
     "uvicorn": {"web", "bench"},

@@ -1,36 +1,75 @@
 """The engines that the contract suite runs on. A second one is one more row of ENGINES; no test changes."""
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+import postgres
+from gatepost.store import sqlite as sqlite_engine
 from gatepost.store.migrations import NEWEST, apply_next, prepare
+from gatepost.store.postgres import PostgresStore
+from gatepost.store.postgres import schema as postgres_schema
 from gatepost.store.question import Store
-from gatepost.store.sqlite import DIALECT, SqliteStore
 
 
 class Engine(NamedTuple):
-    """How to get an empty database of one's own, and how to open one more store on it."""
+    """How to get a database of one's own, without a schema or with the newest one, and how to open a store on it.
+
+    `walks` is how many walks of the model it is worth: a step costs more where a statement is a round trip.
+    """
 
     name: str
     dialect: dict[str, str]
+    locate_empty: Callable[[Path], str]
     locate: Callable[[Path], str]
     open: Callable[[str], Store]
+    walks: int
+
+
+@cache
+def databases() -> postgres.Databases:
+    return postgres.Databases(postgres.start())
+
+
+def _new_file(directory: Path) -> str:
+    return str(directory / "gatepost.db")
+
+
+def _migrated_file(directory: Path) -> str:
+    path = directory / "gatepost.db"
+    sqlite_engine.upgrade(path, 0, migrate=True)
+    return str(path)
 
 
 ENGINES = (
-    Engine("sqlite", DIALECT, lambda directory: str(directory / "gatepost.db"), lambda place: SqliteStore(Path(place))),
+    Engine(
+        "sqlite",
+        sqlite_engine.DIALECT,
+        _new_file,
+        _migrated_file,
+        lambda place: sqlite_engine.SqliteStore(Path(place)),
+        150,
+    ),
+    Engine(
+        "postgres",
+        postgres_schema.DIALECT,
+        lambda _: databases().new(),
+        lambda _: databases().migrated(),
+        PostgresStore,
+        30,
+    ),
 )
 
 
 class Database:
     """One database and the stores that a test opened on it."""
 
-    def __init__(self, engine: Engine, directory: Path) -> None:
+    def __init__(self, engine: Engine, place: str) -> None:
         self.dialect = engine.dialect
-        self.place = engine.locate(directory)
+        self.place = place
         self._open = engine.open
         self._opened: list[Store] = []
 
@@ -63,17 +102,16 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
 @pytest.fixture
 def empty_database(engine: Engine, tmp_path: Path) -> Iterator[Database]:
-    database = Database(engine, tmp_path)
+    database = Database(engine, engine.locate_empty(tmp_path))
     yield database
     database.close()
 
 
 @pytest.fixture
-async def database(empty_database: Database) -> Database:
-    store = empty_database.connect()
-    await migrate(store, empty_database.dialect)
-    store.close()
-    return empty_database
+def database(engine: Engine, tmp_path: Path) -> Iterator[Database]:
+    database = Database(engine, engine.locate(tmp_path))
+    yield database
+    database.close()
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Guards that do not lean on an engine's isolation: two questions whose statements take turns, each committed alone.
 
-No engine runs questions so loosely. What holds here holds because the statements' own conditions say who won, and not
-because a database happens to let one transaction run at a time.
+Hardly an engine runs questions so loosely. What holds here holds because the statements' own conditions say who won, and
+not because a database happens to let one transaction run at a time.
 """
 
 from collections.abc import Generator
@@ -88,8 +88,11 @@ async def test_two_first_calls_answer_one_auth_token_in_every_order(store: Store
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda schedule: "".join(map(str, schedule)))
-async def test_keys_rotate_once_in_every_order(store: Store, schedule: tuple[int, ...]) -> None:
-    await store.ask(make_first_keys(("one", b"1"), ("two", b"2"), act()))
+async def test_keys_are_made_and_rotate_once_in_every_order(store: Store, schedule: tuple[int, ...]) -> None:
+    made = await interleave(
+        store, schedule, *[make_first_keys((kid, b"1"), ("two", b"2"), act()) for kid in ("one", "other")]
+    )
+    assert sorted(made) == [False, True]
     asks = [rotate_keys("two", (kid, b"n"), NOW + 60, act()) for kid in ("three", "four")]
     assert sorted(await interleave(store, schedule, *asks)) == [False, True]
     states = sorted(key.state for key in await store.read(list_signing_keys()))

@@ -39,7 +39,7 @@ from gatepost.store.revocations import (
     revoke_user_grants,
 )
 
-from .conftest import Database, Engine, migrate
+from .conftest import Database, Engine
 from .world import NOW, act, app, key
 
 IDLE, LIFE = 300, 1000
@@ -229,12 +229,11 @@ class Life(RuleBasedStateMachine):
 
 def test_every_walk_agrees_with_the_model(engine: Engine) -> None:
     with tempfile.TemporaryDirectory() as directory, asyncio.Runner() as runner:
-        database = Database(engine, Path(directory))
+        database = Database(engine, engine.locate(Path(directory)))
         store = database.open()
-        runner.run(migrate(store, database.dialect))
         walk = type("Walk", (Life,), {"store": store, "runner": runner})
         effort = settings(
-            max_examples=150,
+            max_examples=engine.walks,
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),

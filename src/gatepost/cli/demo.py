@@ -24,7 +24,7 @@ from gatepost.secrets import Secret, parse_id, render_id
 from gatepost.settings import Settings
 from gatepost.store.events import Act
 from gatepost.store.people import find_member
-from gatepost.wiring import KEY_FILE, database_path, make_directory, unusable
+from gatepost.wiring import KEY_FILE, database_of, make_directory, unusable
 
 DEMO_REDIRECT = "http://localhost:8765/callback"
 DEMO_EMAIL = "owner@demo.test"
@@ -46,7 +46,7 @@ def open_directory(settings: Settings, *, fresh: bool) -> dict[str, Any]:
     """
     path = settings.data_dir / DEV_FILE
     if not path.exists():
-        if database_path(settings).exists():
+        if database_of(settings).exists():
             raise GatepostError(
                 "not_allowed",
                 f"{settings.data_dir} holds data that `gatepost dev` did not make; it gives no demo owner to that.",
@@ -66,15 +66,16 @@ def _empty(settings: Settings) -> None:
 
     So a start that was cut short is known by the empty file, and the next one begins anew.
     """
-    directory, database = settings.data_dir, database_path(settings)
-    if database.exists() and database.parent.resolve() != directory.resolve():
+    directory, database = settings.data_dir, database_of(settings)
+    file = database.file
+    if database.exists() and (file is None or file.parent.resolve() != directory.resolve()):
         raise GatepostError(
             "not_allowed",
-            f"The database {database} is outside the data directory; dev empties only what it made.",
+            f"The database {database.shown} is outside the data directory; dev empties only what it made.",
             fix="remove it yourself, or leave --database out",
         )
     _keep(directory / DEV_FILE, {})
-    for path in (directory / KEY_FILE, database, *(Path(f"{database}{suffix}") for suffix in ("-wal", "-shm"))):
+    for path in (directory / KEY_FILE, *(Path(f"{file}{suffix}") for suffix in ("", "-wal", "-shm") if file)):
         path.unlink(missing_ok=True)
 
 

@@ -10,7 +10,7 @@ from gatepost.cli.demo import open_directory, prepare
 from gatepost.cli.options import Parser, settings_of, wants_json
 from gatepost.cli.serving import LOOPBACK, add_server_options, bind, check_tls, run_server, server_flags, sole_server
 from gatepost.settings import Settings
-from gatepost.wiring import database_path, open_instance
+from gatepost.wiring import open_instance
 
 _EXTRACT = r"""sed 's/.*"refresh_token":"\([^"]*\)".*/{"refresh_token":"\1"}/'"""
 
@@ -24,7 +24,7 @@ def add_arguments(parser: Parser) -> None:
 def _dev(options: argparse.Namespace) -> int:
     settings = settings_of(options, server_flags(options), {"outbound.allow_loopback": "true"})
     check_tls(settings)
-    with bind(settings.server.host, settings.server.port) as listener, sole_server(database_path(settings)):
+    with bind(settings.server.host, settings.server.port) as listener, sole_server(settings):
         kept = open_directory(settings, fresh=options.fresh)
         instance = open_instance(settings, settings.issuer or _issuer(settings, listener), migrate=True)
         demo = asyncio.run(prepare(settings, instance, kept))

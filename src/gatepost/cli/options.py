@@ -63,7 +63,10 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     unset = argparse.SUPPRESS
     common.add_argument("--data", metavar="DIR", default=unset, help="data directory (./gatepost-data)")
     common.add_argument(
-        "--database", metavar="URL", default=unset, help="sqlite:///path (a file in the data directory)"
+        "--database",
+        metavar="URL",
+        default=unset,
+        help="sqlite:///path or postgresql://user@host/name (a file in the data directory)",
     )
     common.add_argument("--config", metavar="FILE", default=unset, help="settings in TOML (./gatepost.toml)")
     common.add_argument("--json", action="store_true", default=unset, help="one JSON document on standard output")

@@ -10,11 +10,10 @@ from gatepost.cli.options import settings_of
 from gatepost.cli.output import say
 from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance
-from gatepost.flows.restore import finish_restore
 from gatepost.flows.signing import make_keys_once
 from gatepost.settings import Settings
 from gatepost.store.events import Act
-from gatepost.wiring import database_path, open_instance, place_of
+from gatepost.wiring import database_of, finish_restores, open_instance
 
 T = TypeVar("T")
 
@@ -32,17 +31,18 @@ def run_verb(
     settings = settings_of(options)
     if must_exist:
         check_exists(settings)
-    is_new = not database_path(settings).exists()
+    is_new = not database_of(settings).exists()
     return asyncio.run(_run(settings, verb, is_new))
 
 
 def check_exists(settings: Settings) -> None:
     """Raises `not_found` when there is no database where the settings say."""
-    finish_restore(place_of(settings))
-    if not database_path(settings).exists():
+    finish_restores(settings)
+    database = database_of(settings)
+    if not database.exists():
         raise GatepostError(
             "not_found",
-            f"There is no database at {database_path(settings)}.",
+            f"There is no database at {database.shown}.",
             fix="start with `gatepost dev` or `gatepost org create NAME`, or name the place with --data DIR",
         )
 

@@ -13,7 +13,7 @@ from gatepost.errors import GatepostError
 from gatepost.flows.signing import make_keys_once
 from gatepost.settings import Settings
 from gatepost.store.events import Act
-from gatepost.wiring import database_path, open_instance
+from gatepost.wiring import database_of, open_instance
 
 _ISSUER = re.compile(
     r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5}))?(/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?"
@@ -30,7 +30,7 @@ def add_arguments(parser: Parser) -> None:
 def _serve(options: argparse.Namespace) -> int:
     settings = settings_of(options, {"issuer": options.issuer, **server_flags(options)})
     check_safe(settings)
-    with bind(settings.server.host, settings.server.port) as listener, sole_server(database_path(settings)):
+    with bind(settings.server.host, settings.server.port) as listener, sole_server(settings):
         instance = open_instance(settings, settings.issuer)
         asyncio.run(make_keys_once(instance.store, instance.keyring, Act(instance.clock(), ACTOR)))
 
@@ -48,7 +48,7 @@ def check_safe(settings: Settings) -> None:
     """Raises `invalid_configuration` for what must not face the world, naming the setting and the mend."""
     check_issuer(settings.issuer)
     check_tls(settings)
-    if settings.server.workers > 1:
+    if settings.server.workers > 1 and database_of(settings).file:
         raise _unsafe(
             f"server.workers is {settings.server.workers}, but SQLite serves one process; it is fast enough for most",
             "--workers 1",

@@ -9,14 +9,13 @@ import socket
 import ssl
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance
 from gatepost.log import start_logging
 from gatepost.settings import Settings
 from gatepost.web.server import serve
-from gatepost.wiring import build_app, make_directory, unusable
+from gatepost.wiring import build_app, database_of, make_directory, unusable
 
 LOCK_SUFFIX = ".lock"
 LOOPBACK = ("127.0.0.1", "::1", "[::1]", "localhost")
@@ -69,8 +68,12 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 @contextlib.contextmanager
-def sole_server(database: Path) -> Iterator[None]:
-    """Keep other servers away from this database, for as long as this one runs. Raises `conflict`."""
+def sole_server(settings: Settings) -> Iterator[None]:
+    """Keep other servers away from a database that is a file, for as long as this one runs. Raises `conflict`."""
+    database = database_of(settings).file
+    if database is None:
+        yield
+        return
     make_directory(database.parent)
     path = database.with_name(database.name + LOCK_SUFFIX)
     try:

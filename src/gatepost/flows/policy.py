@@ -22,7 +22,7 @@ class Policy:
 
     async def facts(self) -> dict[Any, Any]:
         """The facts that hold now, by whatever key they were kept under."""
-        version = await self._store.read(policy_version())
+        version = await self._store.recent(policy_version())
         if version != self._version or len(self._facts) > KEPT:
             self._version = version
             self._facts = {}

@@ -3,7 +3,8 @@
 SQL is written once, in the subset that SQLite and PostgreSQL share: `?` for parameters, `returning`, `on conflict`, no
 `rowid`, no booleans, blobs for ids, integers for instants. A question never opens a transaction: the engine runs each in
 one of its own, and may run it again from the start when the transaction failed before it committed. So a question must
-touch nothing but the rows it asks for.
+touch nothing but the rows it asks for. The statements of others may come in between its own: what decides must be the
+condition of a statement that writes, never a look before it.
 """
 
 from collections.abc import Callable, Generator
@@ -43,6 +44,11 @@ class Question(Generic[T_co]):
     def __iter__(self) -> Steps[T_co]:
         return self._steps(*self._args, **self._kwargs)
 
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """The same for two that ask the same."""
+        return self._steps, self._args, tuple(sorted(self._kwargs.items()))
+
 
 def question(steps: Callable[P, Steps[T]]) -> Callable[P, Question[T]]:
     """Make a generator function a question: calling it only notes the arguments."""
@@ -61,10 +67,14 @@ class Store(Protocol):
         """The outcome of a question that writes nothing, from what is committed now."""
         ...
 
+    async def recent(self, question: Question[T]) -> T:
+        """Like `read`, but the outcome may be up to a second old where that saves asking another machine."""
+        ...
+
     async def ask(self, question: Question[T]) -> T:
         """The outcome of a question run in one transaction, once that is durable.
 
-        Raises `StoreUnavailableError` when it could not be committed; then nothing was changed.
+        Raises `StoreUnavailableError` when it could not be committed, or when nobody can know whether it was.
         """
         ...
 

@@ -2,6 +2,7 @@
 
 from gatepost.records import SigningKeyRecord
 from gatepost.store.events import Act, record
+from gatepost.store.orgs import claim_name
 from gatepost.store.question import INSTANCE, SQL, Steps, question
 
 _COLUMNS = "kid, state, wrapped, created_at, published_at, activated_at, retired_at, remove_at"
@@ -19,6 +20,10 @@ def make_first_keys(active: tuple[str, bytes], coming: tuple[str, bytes], act: A
     """Keep the instance's first two keys, one in use and one published ahead. False when there are keys already."""
     rows = yield SQL("select 1 from signing_keys where org = ? limit 1", (INSTANCE,))
     if rows:
+        return False
+    # Of two instances that start at once the one whose key is named here goes on.
+    first = active[0].encode()
+    if (yield from claim_name("signing_keys", "first", first)) != first:
         return False
     yield SQL(
         f"insert into signing_keys (org, {_COLUMNS}) values (?, ?, 'active', ?, ?, ?, ?, null, null)",

@@ -1,0 +1,75 @@
+"""The engines there are, by the scheme of the database's URL. Each is imported only when its scheme is met."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from gatepost.errors import GatepostError
+from gatepost.store.question import Store
+
+MIGRATION_SECONDS = 86_400.0
+
+
+class Upgrade(Protocol):
+    """Brings the schema up and answers its version: a database without any gets all of it, others only if `migrate` says so."""
+
+    def __call__(self, now: int, *, migrate: bool) -> int: ...
+
+
+class Database(NamedTuple):
+    """A database by its place, and what is asked of it before it is used.
+
+    `shown` is how people see it, without a secret. `file` is the file that it is; None where a server keeps it, which then
+    serves any number of processes and has backups of its own. `dialect` are the words its migrations are written in.
+    `open_patiently` opens a store for migrations, which take as long as they take.
+    """
+
+    shown: str
+    file: Path | None
+    dialect: dict[str, str]
+    exists: Callable[[], bool]
+    upgrade: Upgrade
+    open: Callable[[], Store]
+    open_patiently: Callable[[], Store]
+
+
+def find_database(url: str) -> Database:
+    """The database behind a URL. Raises `invalid_configuration`."""
+    engine = ENGINES.get(url.partition("://")[0])
+    if engine is None:
+        raise _unknown()
+    return engine(url)
+
+
+def _sqlite(url: str) -> Database:
+    from gatepost.store.sqlite import DIALECT, SqliteStore, upgrade
+
+    place = url.removeprefix("sqlite:///")
+    if place in ("", url):
+        raise _unknown()
+    path = Path(place)
+    opened = partial(SqliteStore, path)
+    return Database(str(path), path, DIALECT, path.exists, partial(upgrade, path), opened, opened)
+
+
+def _postgres(url: str) -> Database:
+    from gatepost.store.postgres import PostgresStore
+    from gatepost.store.postgres.pool import shown
+    from gatepost.store.postgres.schema import DIALECT, exists, upgrade
+
+    patient = partial(PostgresStore, url, deadline=MIGRATION_SECONDS)
+    return Database(
+        shown(url), None, DIALECT, partial(exists, url), partial(upgrade, url), partial(PostgresStore, url), patient
+    )
+
+
+ENGINES: dict[str, Callable[[str], Database]] = {"sqlite": _sqlite, "postgresql": _postgres, "postgres": _postgres}
+
+
+def _unknown() -> GatepostError:
+    return GatepostError(
+        "invalid_configuration",
+        "The database's URL must be sqlite:///path or postgresql://user@host/name.",
+        fix="--database sqlite:////var/lib/gatepost/gatepost.db, or leave it out",
+    )

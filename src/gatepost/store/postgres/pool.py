@@ -1,0 +1,128 @@
+"""Connections to one database, opened when they are wanted, up to a bound."""
+
+import asyncio
+from collections.abc import Callable
+from itertools import zip_longest
+from typing import Any
+
+import psycopg
+from psycopg import pq
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from gatepost.errors import GatepostError, StoreUnavailableError
+from gatepost.store.postgres.link import Link
+
+CONNECT_SECONDS = 2
+
+_DEFAULTS = {
+    "application_name": "gatepost",
+    "connect_timeout": str(CONNECT_SECONDS),
+    # A peer that vanished without a word is noticed even by a connection that only listens.
+    "keepalives_idle": "10",
+    "keepalives_interval": "2",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "2000",
+}
+
+_SESSION = """set client_encoding = 'UTF8'; set default_transaction_isolation = 'read committed';
+    set statement_timeout = {deadline_ms}; set lock_timeout = 250; set idle_in_transaction_session_timeout = 3000;
+    select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'"""
+"""How long the server lets one of our statements run, wait for a row, or leave a transaction open: it frees what we left
+behind. An acknowledged write is durable, whatever the database's own default says."""
+
+
+def conninfo_of(url: str) -> bytes:
+    """How libpq is told of the database: the URL's own parameters, and ours where it says nothing.
+
+    Raises `invalid_configuration`.
+    """
+    return make_conninfo(**(_DEFAULTS | _params(url))).encode()
+
+
+def shown(url: str) -> str:
+    """The database's URL as people see it: where, and which, and nothing else. Raises `invalid_configuration`."""
+    params = _params(url)
+    hosts = params.get("host", "").split(",")
+    ports = params.get("port", "").split(",")
+    places = ",".join(
+        f"{host}:{port}" if port else host for host, port in zip_longest(hosts, ports, fillvalue=ports[0])
+    )
+    return f"postgresql://{places}/{params.get('dbname', '')}"
+
+
+def _params(url: str) -> dict[str, Any]:
+    try:
+        return {name: str(value) for name, value in conninfo_to_dict(url).items()}
+    except psycopg.ProgrammingError:
+        # libpq's own words may quote the URL, and with it a password.
+        raise GatepostError(
+            "invalid_configuration",
+            "The database's URL cannot be read, or has a parameter that libpq does not know.",
+            fix="postgresql://user@host:5432/name; characters such as @ or / in a password are percent-encoded",
+        ) from None
+
+
+def connect(conninfo: bytes, deadline: float) -> pq.abc.PGconn:
+    """A connection, ready for questions of so many seconds at most; waits for it here. Raises `temporarily_unavailable`."""
+    pgconn = pq.PGconn.connect(conninfo)
+    if pgconn.status != pq.ConnStatus.OK:
+        raise StoreUnavailableError(pgconn.get_error_message())
+    pgconn.notice_handler = None
+    result = pgconn.exec_(_SESSION.format(deadline_ms=int(deadline * 1000)).encode())
+    if result.status != pq.ExecStatus.TUPLES_OK:
+        raise StoreUnavailableError(result.get_error_message())
+    return pgconn
+
+
+class Pool:
+    """Up to `size` links in one event loop. `on_ready` is called when one more is open, `on_lost` when one is gone."""
+
+    def __init__(
+        self,
+        connect: Callable[[], pq.abc.PGconn],
+        size: int,
+        on_ready: Callable[[Link], None],
+        on_lost: Callable[[Link], None] = lambda _: None,
+        on_notify: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._connect = connect
+        self._size = size
+        self._on_ready = on_ready
+        self._on_lost = on_lost
+        self._on_notify = on_notify
+        self._loop = asyncio.get_running_loop()
+        self._opening = 0
+        self._is_closed = False
+        self.links: list[Link] = []
+        self.fault = ""
+        """Why the last attempt to connect failed."""
+
+    def grow(self) -> None:
+        """Open one more, unless there are enough."""
+        if len(self.links) + self._opening < self._size and not self._is_closed:
+            self._opening += 1
+            self._loop.run_in_executor(None, self._connect).add_done_callback(self._opened)
+
+    def close(self) -> None:
+        """Let go of all of them."""
+        self._is_closed = True
+        for link in list(self.links):
+            link.lose("the store was closed")
+
+    def _opened(self, opening: "asyncio.Future[pq.abc.PGconn]") -> None:
+        self._opening -= 1
+        if opening.cancelled():
+            return
+        fault = opening.exception()
+        if fault:
+            self.fault = fault.detail if isinstance(fault, StoreUnavailableError) else repr(fault)
+        elif self._is_closed:
+            opening.result().finish()
+        else:
+            link = Link(opening.result(), self._loop, self._lost, self._on_notify)
+            self.links.append(link)
+            self._on_ready(link)
+
+    def _lost(self, link: Link) -> None:
+        self.links.remove(link)
+        self._on_lost(link)

@@ -1,0 +1,120 @@
+"""The schema on PostgreSQL: migrations run on a connection of their own, without the haste of a question."""
+
+import time
+from typing import TypeVar
+
+from psycopg import pq
+
+from gatepost.errors import StoreUnavailableError
+from gatepost.store import migrations
+from gatepost.store.postgres.faults import LostError, StatementError, fault_of
+from gatepost.store.postgres.pool import connect, conninfo_of
+from gatepost.store.postgres.recent import CHANNEL
+from gatepost.store.postgres.values import BINARY, Loading, declared, dump, numbered
+from gatepost.store.question import SQL, Question, Row, Steps, question
+
+T = TypeVar("T")
+
+DIALECT = {"bytes": "bytea", "text": 'text collate "C"', "table": ""}
+"""Text sorts by its bytes, as in SQLite, whatever the database's own collation; and a new libc cannot break an index of it."""
+
+ATTEMPTS = 10
+
+_PATIENT = SQL("set lock_timeout = 0")
+
+
+def upgrade(url: str, now: int, *, migrate: bool) -> int:
+    """Bring the schema up, each migration in a transaction of its own, and answer the version it has now.
+
+    A database without any gets all of them; one that has some gets the missing ones only if `migrate` says so. Processes
+    that do this at once wait for each other.
+    """
+    pgconn = connect(conninfo_of(url), deadline=0)
+    try:
+        _execute(pgconn, _PATIENT)
+        version = transact(pgconn, migrations.prepare(DIALECT))
+        wanted = migrations.NEWEST if migrate or version == 0 else version
+        while version < wanted:
+            version = transact(pgconn, migrations.apply_next(DIALECT, now))
+        _announce(pgconn)
+        return version
+    except LostError as fault:
+        raise StoreUnavailableError(str(fault)) from fault
+    finally:
+        pgconn.finish()
+
+
+def exists(url: str) -> bool:
+    """Whether the database has a schema of ours."""
+    pgconn = connect(conninfo_of(url), deadline=0)
+    try:
+        return _execute(pgconn, SQL("select to_regclass('schema_version') is not null")) == [(1,)]
+    finally:
+        pgconn.finish()
+
+
+@question
+def _announce_changes() -> Steps[None]:
+    """Have the database tell every process that listens when a version moved."""
+    yield SQL("lock table versions in share row exclusive mode")
+    rows = yield SQL("select 1 from pg_trigger where tgname = ? and tgrelid = to_regclass('versions')", (CHANNEL,))
+    if not rows:
+        yield SQL(
+            f"""create function {CHANNEL}() returns trigger language plpgsql
+                as $$ begin perform pg_notify('{CHANNEL}', ''); return null; end $$"""
+        )
+        yield SQL(
+            f"create trigger {CHANNEL} after insert or update on versions for each row execute function {CHANNEL}()"
+        )
+
+
+def _announce(pgconn: pq.abc.PGconn) -> None:
+    try:
+        transact(pgconn, _announce_changes())
+    except StatementError as fault:
+        # A database without triggers or notifications is polled.
+        if fault.sqlstate[:2] not in ("0A", "42"):
+            raise
+
+
+def transact(pgconn: pq.abc.PGconn, asked: Question[T]) -> T:
+    """The outcome of one question in one transaction, here and now; again if it lost against a neighbour.
+
+    Raises what the question raises, and a StatementError for what the database refuses.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        _execute(pgconn, SQL("begin"))
+        try:
+            outcome = _run(pgconn, asked)
+            _execute(pgconn, SQL("commit"))
+            return outcome
+        except BaseException as fault:
+            if pgconn.status == pq.ConnStatus.OK:
+                _execute(pgconn, SQL("rollback"))
+            if not isinstance(fault, StatementError) or not fault.passes or attempt == ATTEMPTS:
+                raise
+        time.sleep(0.05 * attempt)
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _run(pgconn: pq.abc.PGconn, asked: Question[T]) -> T:
+    steps = iter(asked)
+    try:
+        statement = next(steps)
+        while True:
+            statement = steps.send(_execute(pgconn, statement))
+    except StopIteration as stop:
+        outcome: T = stop.value
+        return outcome
+
+
+def _execute(pgconn: pq.abc.PGconn, statement: SQL) -> list[Row]:
+    params = statement.params
+    result = pgconn.exec_params(
+        numbered(statement.text), dump(params), declared(params), [BINARY] * len(params), BINARY
+    )
+    if result.status == pq.ExecStatus.TUPLES_OK:
+        return Loading().rows(result)
+    if result.status != pq.ExecStatus.COMMAND_OK:
+        raise fault_of(result)
+    return []
