@@ -1,5 +1,6 @@
 """A Gatepost server as a process of its own, and a small client that keeps its connection."""
 
+import base64
 import contextlib
 import http.client
 import json
@@ -34,9 +35,10 @@ class Answer(NamedTuple):
 class Client:
     """One connection, kept open; made again when the server has closed it. Requests are never sent twice."""
 
-    def __init__(self, port: int, *, api_key: str = "", timeout: float = 30) -> None:
+    def __init__(self, port: int, *, api_key: str = "", basic: str = "", timeout: float = 30) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
-        self._caller = {"authorization": f"Bearer {api_key}"} if api_key else {}
+        credentials = f"Basic {base64.b64encode(basic.encode()).decode()}" if basic else f"Bearer {api_key}"
+        self._caller = {"authorization": credentials} if api_key or basic else {}
 
     def __enter__(self) -> "Client":
         return self

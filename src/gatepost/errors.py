@@ -80,14 +80,13 @@ class OAuthError(GatepostError):
 class StoreUnavailableError(GatepostError):
     """The store could not commit: the disk is full, the file is locked, or the database is gone.
 
-    Nothing was changed, unless `is_unknown`: the connection went while the commit was on its way.
+    Nothing was changed, unless the description says otherwise.
     """
 
-    def __init__(self, detail: str, *, is_unknown: bool = False) -> None:
-        lost = "lost its database in the middle of a change, and cannot know whether it was made"
-        refused = "cannot use its database right now and changed nothing"
-        super().__init__(
-            "temporarily_unavailable",
-            f"Gatepost {lost if is_unknown else refused}. Try again in a moment.",
-            detail=detail,
-        )
+    def __init__(
+        self,
+        detail: str,
+        description: str = "Gatepost cannot write to its database right now and changed nothing. Try again in a moment.",
+        fix: str = "",
+    ) -> None:
+        super().__init__("temporarily_unavailable", description, detail=detail, fix=fix)

@@ -22,11 +22,11 @@ FLOOD = 64 << 20
 
 
 @contextlib.contextmanager
-def locked(data: Path, mode: str = "immediate") -> Iterator[None]:
-    """Hold the database's write lock, as another process does."""
+def locked(data: Path) -> Iterator[None]:
+    """Hold the database, as another process does that writes for long."""
     holder = connect(data / "gatepost.db")
     try:
-        holder.execute(f"begin {mode}")
+        holder.execute("begin exclusive")
         yield
         holder.execute("rollback")
     finally:

@@ -252,7 +252,13 @@ async def test_a_killed_process_loses_nothing_it_acknowledged(path: Path) -> Non
 
 @pytest.mark.parametrize(
     ("pragma", "value"),
-    [("journal_mode", "wal"), ("synchronous", 2), ("journal_size_limit", 64 << 20), ("busy_timeout", BUSY_MS)],
+    [
+        ("journal_mode", "wal"),
+        ("synchronous", 2),
+        ("journal_size_limit", 64 << 20),
+        ("busy_timeout", BUSY_MS),
+        ("cell_size_check", 1),
+    ],
 )
 def test_every_connection_is_durable(path: Path, pragma: str, value: object) -> None:
     assert connect(path).pragma(pragma) == value

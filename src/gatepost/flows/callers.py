@@ -1,9 +1,10 @@
 """Who calls: an organization's API key, or an app with its secret. Identity first, then possession, then liveness."""
 
+import contextlib
 import hmac
 from typing import NamedTuple
 
-from gatepost.errors import GatepostError, OAuthError
+from gatepost.errors import GatepostError, OAuthError, StoreUnavailableError
 from gatepost.flows.instance import Instance
 from gatepost.oauth.client_auth import ClientClaim
 from gatepost.records import ApiKey, App, AppSecret
@@ -116,7 +117,9 @@ async def _check_secret(instance: Instance, app: App, claim: ClientClaim) -> Non
     for secret in await instance.store.read(list_secrets(app.org, app.client_id)):
         if _matches(instance, secret, claim) and (secret.expires_at is None or now < secret.expires_at):
             if secret.last_used_at is None or secret.last_used_at < now - 3600:
-                await instance.store.ask(note_secret_used(app.org, app.client_id, secret.id, now))
+                # Good to know, but no reason to refuse a caller who only reads while the disk is full.
+                with contextlib.suppress(StoreUnavailableError):
+                    await instance.store.ask(note_secret_used(app.org, app.client_id, secret.id, now))
             return
     raise _no_app(claim, "wrong secret")
 

@@ -11,7 +11,7 @@ from gatepost.flows.instance import Instance, fresh_epoch
 from gatepost.oauth.redirects import check_redirect_uri
 from gatepost.store.apps import Taken, find_app, save_pair
 from gatepost.store.events import Act
-from gatepost.store.orgs import give_auth_token
+from gatepost.store.orgs import find_org, give_auth_token
 
 AUTH_TOKEN_LENGTH = 14
 
@@ -34,6 +34,9 @@ class SavedClient(NamedTuple):
 
 async def get_auth_token(instance: Instance, org: bytes, act: Act) -> str:
     """The organization's auth_token, made on the first call. An identifier: it opens nothing."""
+    known = await instance.store.read(find_org(org))
+    if known and known.auth_token:
+        return known.auth_token
     for _ in range(_TRIES):
         candidate = "".join(secrets.choice(_ALPHABET) for _ in range(AUTH_TOKEN_LENGTH))
         token = await instance.store.ask(give_auth_token(org, candidate, act))

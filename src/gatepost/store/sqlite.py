@@ -15,7 +15,11 @@ A question that raises must not cost its neighbours anything. When one does, the
 one by one, each in its own transaction: the neighbours commit, the culprit gets its exception.
 
 When the database itself refuses (disk full, locked for too long, an I/O fault), nothing of the batch was committed and
-everybody in it is told so. The next batch tries afresh: there is no state to repair, so recovery needs no restart.
+everybody in it is told so. The next batch tries afresh: there is no state to repair, so recovery needs no restart. A lock
+that another process holds is waited for, but nobody waits longer than `BUSY_MS` for it, however many wait before them.
+
+A damaged file is another matter: what it still yields may be anything. From the first sign of damage the engine refuses
+everything, reads too, so the server's readiness goes red; a start afresh, on a file brought back, ends it.
 """
 
 import asyncio
@@ -41,6 +45,9 @@ DIALECT = {"bytes": "blob", "text": "text", "table": " without rowid"}
 
 BATCH = 256
 BUSY_MS = 2000
+LEAST_BUSY_MS = 50
+"""What even they wait who were queued for long: the time in which a command commits."""
+
 WAL_KEPT = 64 << 20
 
 REFUSED = (
@@ -53,14 +60,19 @@ REFUSED = (
     apsw.CorruptError,
     apsw.NotADBError,
     apsw.NoMemError,
+    apsw.ProtocolError,
     apsw.PermissionsError,
     apsw.CursorClosedError,
 )
 
 
+DAMAGE = (apsw.CorruptError, apsw.NotADBError)
+
+
 class _Asked(NamedTuple):
     question: Question[Any]
     future: "asyncio.Future[Any]"
+    at: float
 
 
 class SqliteStore:
@@ -74,20 +86,23 @@ class SqliteStore:
         self._queue: list[_Asked] = []
         self._pumping: asyncio.Task[None] | None = None
         self._disk = ThreadPoolExecutor(1, "gatepost-store")
+        self._damage: apsw.Error | None = None
 
     async def read(self, question: Question[T]) -> T:
+        self._check_sound()
         try:
             return run(self._reading, question)
         except REFUSED as fault:
-            raise StoreUnavailableError(repr(fault)) from fault
+            raise self._unavailable(fault) from fault
 
     recent = read
     """As it is now: it costs microseconds."""
 
     async def ask(self, question: Question[T]) -> T:
+        self._check_sound()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._queue.append(_Asked(question, future))
+        self._queue.append(_Asked(question, future, time.monotonic()))
         if self._pumping is None:
             # It starts after the handlers that are ready now, so what they ask is in its first batch.
             self._pumping = loop.create_task(self._pump())
@@ -120,12 +135,12 @@ class SqliteStore:
     async def _commit(self, batch: list[_Asked]) -> list[Any]:
         """The outcome of each question once all are durable, or the exception in its place."""
         try:
-            await self._begin()
+            await self._begin(batch[0].at)
             outcomes = [run(self._writing, asked.question) for asked in batch]
             await self._in_thread(_commit, self._writing)
         except REFUSED as fault:
             rollback(self._writing)
-            return [StoreUnavailableError(repr(fault)) for _ in batch]
+            return [self._unavailable(fault) for _ in batch]
         except Exception as fault:
             rollback(self._writing)
             if len(batch) == 1:
@@ -133,23 +148,50 @@ class SqliteStore:
             return [(await self._commit([asked]))[0] for asked in batch]
         return outcomes
 
-    async def _begin(self) -> None:
-        """Start a transaction; wait for another process's lock in the thread, so the event loop never does."""
+    async def _begin(self, since: float) -> None:
+        """Start a transaction; wait for another process's lock in the thread, so the event loop never does.
+
+        `since` is when the first of the batch was asked: it waits `BUSY_MS` in all.
+        """
         try:
             self._writing.execute("begin immediate")
         except apsw.BusyError:
-            await self._in_thread(_begin_patiently, self._writing)
+            patience = max(LEAST_BUSY_MS, BUSY_MS - int((time.monotonic() - since) * 1000))
+            await self._in_thread(_begin_patiently, self._writing, patience)
 
-    async def _in_thread(self, work: Callable[[apsw.Cursor], None], cursor: apsw.Cursor) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._disk, work, cursor)
+    async def _in_thread(self, work: Callable[..., None], *arguments: Any) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._disk, work, *arguments)
+
+    def _check_sound(self) -> None:
+        if self._damage:
+            raise unavailable(self._damage)
+
+    def _unavailable(self, fault: apsw.Error) -> StoreUnavailableError:
+        """The refusal for a fault. Damage is remembered."""
+        if isinstance(fault, DAMAGE):
+            self._damage = fault
+        return unavailable(fault)
+
+
+def unavailable(fault: apsw.Error, path: Path | None = None) -> StoreUnavailableError:
+    """What a fault of the database means for whoever asked."""
+    where = f"{path}: " if path else ""
+    detail = f"{where}{fault!r}"
+    if isinstance(fault, DAMAGE):
+        return StoreUnavailableError(
+            detail,
+            "Gatepost's database is damaged, so nothing is answered from it.",
+            f"{where}{fault}; `gatepost restore` brings a backup back",
+        )
+    return StoreUnavailableError(detail, fix=f"{where}{fault}; see to the disk, and to the file's owner and mode")
 
 
 def _commit(cursor: apsw.Cursor) -> None:
     cursor.execute("commit")
 
 
-def _begin_patiently(cursor: apsw.Cursor) -> None:
-    cursor.connection.set_busy_timeout(BUSY_MS)
+def _begin_patiently(cursor: apsw.Cursor, patience_ms: int) -> None:
+    cursor.connection.set_busy_timeout(patience_ms)
     try:
         cursor.execute("begin immediate")
     finally:
@@ -157,8 +199,11 @@ def _begin_patiently(cursor: apsw.Cursor) -> None:
 
 
 def rollback(cursor: apsw.Cursor) -> None:
-    """Undo the transaction under way, if there still is one: a full disk or `close` may have ended it already."""
-    with contextlib.suppress(apsw.CursorClosedError):
+    """Undo the transaction under way, if there still is one: a full disk or `close` may have ended it already.
+
+    What cannot be undone now is undone before the next transaction, or by whoever opens the file next.
+    """
+    with contextlib.suppress(apsw.Error):
         if cursor.connection.in_transaction:
             cursor.execute("rollback")
 
@@ -197,7 +242,7 @@ def connect(path: Path) -> apsw.Connection:
         connection.set_busy_timeout(BUSY_MS)
         _configure(connection)
     except REFUSED as fault:
-        raise StoreUnavailableError(f"{path}: {fault!r}") from fault
+        raise unavailable(fault, path) from fault
     return connection
 
 
@@ -205,7 +250,12 @@ def _configure(connection: apsw.Connection) -> None:
     # Without this guarantee SQLite plans a join afresh for every new set of parameters: ten times the cost of the look-up.
     connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     _enter_wal(connection)
-    for pragma, value in (("synchronous", "full"), ("mmap_size", 0), ("journal_size_limit", WAL_KEPT)):
+    for pragma, value in (
+        ("synchronous", "full"),
+        ("mmap_size", 0),
+        ("journal_size_limit", WAL_KEPT),
+        ("cell_size_check", True),
+    ):
         connection.pragma(pragma, value)
 
 
@@ -235,7 +285,7 @@ def upgrade(path: Path, now: int, *, migrate: bool) -> int:
             version = transact(cursor, [migrations.apply_next(DIALECT, now)])[0]
         return version
     except REFUSED as fault:
-        raise StoreUnavailableError(f"{path}: {fault!r}") from fault
+        raise unavailable(fault, path) from fault
     finally:
         cursor.connection.close()
 

@@ -48,6 +48,10 @@ CROWDED = 16
 
 TICK = 0.1
 
+UNKNOWN = (
+    "Gatepost lost its database in the middle of a change, and cannot know whether it was made. Try again in a moment."
+)
+
 _FATE = "select pg_xact_status(cast(cast(? as text) as xid8))"
 
 
@@ -209,7 +213,7 @@ class Engine:
             if fate == "aborted":
                 self._again(asked, fault)
             else:
-                _answer(asked.future, StoreUnavailableError(str(fault), is_unknown=True))
+                _answer(asked.future, StoreUnavailableError(str(fault), UNKNOWN))
 
     async def _after_fault(self, link: Link, transaction: Transaction, batch: list[_Asked], fault: Exception) -> None:
         """Undo the transaction. Neighbours run again, each alone; the culprit gets its exception."""
