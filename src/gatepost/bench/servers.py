@@ -21,7 +21,7 @@ STOP_SECONDS = 20
 UNREACHED = {f"GATEPOST_LIMITS__{name}": "1000000000" for name in ("KEY_RATE", "APP_RATE", "ADDRESS_RATE")}
 """Rate limits that nobody reaches: each request still pays for being counted."""
 
-_PORT = re.compile(rf" on {re.escape(HOST)}:(\d+)\n")
+_PORT = re.compile(rf" on {re.escape(HOST)}:(\d+)\. ")
 """What the server says when it listens."""
 
 _HEALTH = b"GET /healthz HTTP/1.1\r\nhost: bench\r\nconnection: close\r\n\r\n"
