@@ -48,7 +48,8 @@ class Gatepost:
         self._capsys = capsys
 
     def __call__(self, *arguments: str, stdin: str = "") -> Ran:
-        self._monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
+        raw = io.BytesIO(stdin.encode(errors="surrogateescape"))
+        self._monkeypatch.setattr("sys.stdin", io.TextIOWrapper(raw, "utf-8", "surrogateescape"))
         self._capsys.readouterr()
         code = run(list(arguments))
         return Ran(code, *self._capsys.readouterr())

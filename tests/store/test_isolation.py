@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gatepost.errors import GatepostError
 from gatepost.records import Resource
 from gatepost.secrets import new_id
 from gatepost.store import apps, events, grants, keys, orgs, people, resources, revocations
@@ -42,6 +43,7 @@ PROBES: dict[str, tuple[object, Probe]] = {
     "list_apps": (OWN, lambda org, a: apps.list_apps(org)),
     "list_events": (OWN, lambda org, a: events.list_events(org, 1000)),
     "list_grants": (OWN, lambda org, a: grants.list_grants(org)),
+    "keep_apps": (FOUND_NOTHING, lambda org, a: apps.keep_apps(org, (_draft(org, a),), act())),
     "list_keys": (OWN, lambda org, a: keys.list_keys(org)),
     "list_members": (OWN, lambda org, a: people.list_members(org)),
     "list_redirect_uris": (FOUND_NOTHING, lambda org, a: apps.list_redirect_uris(org, a.client_id)),
@@ -94,6 +96,10 @@ ACROSS = {
 }
 
 
+def _draft(org: bytes, a: World) -> apps.Draft:
+    return apps.Draft(app(org, a.client_id), False, EPOCH, (OTHERS_URI,), (a.uri,), secret(new_id()))
+
+
 def _resource(a: World) -> Resource:
     return Resource(a.resource, "read", None, NOW)
 
@@ -112,7 +118,10 @@ async def test_nothing_is_found_and_nothing_changes(store: Store, name: str, ask
     before, asker, shared = [await store.read(dump(each)) for each in (a.org, org, INSTANCE)]
     expected, probe = PROBES[name]
 
-    outcome = await store.ask(probe(org, a))
+    try:
+        outcome = await store.ask(probe(org, a))
+    except GatepostError:
+        outcome = None
 
     if expected is FOUND_NOTHING:
         assert outcome in NOTHING

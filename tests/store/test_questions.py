@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
+from gatepost.errors import GatepostError
 from gatepost.records import UNTIL_USED, ApiKey, Org, Resource
 from gatepost.secrets import new_id
 from gatepost.store.apps import (
+    Draft,
     Saved,
     Taken,
     add_redirect_uri,
@@ -15,6 +17,7 @@ from gatepost.store.apps import (
     delete_secret,
     find_app,
     find_pair,
+    keep_apps,
     list_apps,
     list_redirect_uris,
     list_secrets,
@@ -207,6 +210,42 @@ async def test_an_app_is_changed(store: Store) -> None:
     assert await store.ask(replace_app(changed, act()))
     assert await store.read(find_app(a.org, a.client_id)) == changed
     assert not await store.ask(replace_app(app(a.org, "nobody"), act()))
+
+
+async def test_several_apps_are_made_and_changed_in_one_act(store: Store) -> None:
+    a = await populate(store, "acme")
+    fresh, changed = app(a.org, "fresh"), app(a.org, a.client_id)._replace(name="New")
+    one, other = secret(new_id()), secret(new_id())
+    drafts = (
+        Draft(fresh, True, EPOCH, ("https://a.example/1",), (), one),
+        Draft(changed, False, 0, ("https://a.example/2",), (a.uri,), other),
+    )
+    await store.ask(keep_apps(a.org, drafts, act()))
+    assert await store.read(find_app(a.org, "fresh")) == fresh
+    assert await store.read(find_app(a.org, a.client_id)) == changed
+    assert await store.read(list_redirect_uris(a.org, "fresh")) == ["https://a.example/1"]
+    assert await store.read(list_redirect_uris(a.org, a.client_id)) == ["https://a.example/2"]
+    assert await store.read(list_secrets(a.org, "fresh")) == [one]
+    assert other in await store.read(list_secrets(a.org, a.client_id))
+
+
+@pytest.mark.parametrize("culprit", ["exists", "another's", "not there", "no such uri"])
+async def test_one_app_that_cannot_be_kept_keeps_all_of_them_out(store: Store, culprit: str) -> None:
+    a, b = await populate(store, "acme"), await populate(store, "beta")
+    wrong = {
+        "exists": Draft(app(a.org, a.client_id), True, EPOCH),
+        "another's": Draft(app(a.org, b.client_id), True, EPOCH),
+        "not there": Draft(app(a.org, "nobody"), False, 0),
+        "no such uri": Draft(app(a.org, a.client_id), False, 0, (), ("https://a.example/never",)),
+    }[culprit]
+    changed = Draft(
+        app(a.org, a.client_id)._replace(name="New"), False, 0, ("https://a.example/2",), (), secret(new_id())
+    )
+    before = await store.read(dump(a.org))
+    with pytest.raises(GatepostError):
+        await store.ask(keep_apps(a.org, (Draft(app(a.org, "fresh"), True, EPOCH), changed, wrong), act()))
+    assert await store.read(dump(a.org)) == before
+    assert isinstance(await store.ask(make_app(app(b.org, "fresh"), (), EPOCH, act())), Saved)
 
 
 async def test_an_app_is_disabled_and_enabled(store: Store) -> None:

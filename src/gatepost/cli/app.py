@@ -9,7 +9,7 @@ from typing import Any
 
 from gatepost.cli import app_secret
 from gatepost.cli.options import Parser, add_verb, add_verbs, confirm, duration, wants_json
-from gatepost.cli.output import instant, render_fields, show, show_list
+from gatepost.cli.output import instant, printable, render_fields, render_table, say, show, show_list
 from gatepost.cli.running import run_verb
 from gatepost.errors import GatepostError
 from gatepost.flows.app_import import Imported, import_apps
@@ -81,8 +81,6 @@ def _add_policy(verb: Parser) -> None:
 def _policy(options: argparse.Namespace) -> dict[str, Any]:
     """What was given of an app's policy, by the field it sets."""
     ttls = {name: duration(getattr(options, name), f"--{name.replace('_', '-')}") for name in _TTLS}
-    if ttls["access_ttl"] is not None and not 1 <= ttls["access_ttl"] <= 86_400:
-        raise GatepostError("invalid_request", "--access-ttl is from 1s to 1d.")
     try:
         window = None if options.retry_window is None else parse_retry_window(options.retry_window)
     except ValueError as fault:
@@ -165,6 +163,10 @@ def _edit(options: argparse.Namespace) -> int:
         if options.name is not None:
             changes["name"] = options.name
         added, dropped = tuple(options.add_redirect), tuple(options.remove_redirect)
+        if not (changes or added or dropped):
+            raise GatepostError(
+                "invalid_request", "Say what to change, as in --add-redirect URL.", fix="gatepost app edit --help"
+            )
         return await _document(instance, await change_app(instance, app, changes, added, dropped, act))
 
     document = run_verb(options, verb)
@@ -196,13 +198,7 @@ def _delete(options: argparse.Namespace) -> int:
 
 
 def _import(options: argparse.Namespace) -> int:
-    try:
-        text = sys.stdin.read() if options.file == "-" else Path(options.file).read_text()
-        entries = json.loads(text)
-    except (OSError, ValueError, RecursionError) as fault:
-        raise GatepostError(
-            "invalid_request", f"{options.file} is not a JSON file that can be read: {fault}."
-        ) from None
+    entries = _parse_file(options.file)
 
     async def verb(instance: Instance, act: Act) -> tuple[list[dict[str, Any]], list[str]]:
         org = await get_org(instance, options.org)
@@ -210,9 +206,38 @@ def _import(options: argparse.Namespace) -> int:
         return [await _imported(instance, each) for each in imported], warnings
 
     apps, warnings = run_verb(options, verb)
-    sentence = "\n".join([*(f"warning: {each}" for each in warnings), f"{len(apps)} apps imported."])
-    show(wants_json(options), {"apps": apps, "warnings": warnings}, sentence)
+    for warning in warnings:
+        say(printable(f"warning: {warning}"))
+    show(wants_json(options), {"apps": apps, "warnings": warnings}, _describe_imported(apps))
     return 0
+
+
+def _describe_imported(apps: list[dict[str, Any]]) -> str:
+    if not apps:
+        return "The file names no app."
+    columns = ("client_id", "name", "kind", "is_new", "client_secret")
+    table = render_table([{name: app[name] for name in columns} for app in apps])
+    return f"{table}\n\nThis is the only time secrets are shown; we keep a hash."
+
+
+def _parse_file(name: str) -> Any:
+    """The JSON in a file, or on standard input for `-`. Raises `invalid_request`, `not_found`."""
+    try:
+        content = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        return json.loads(content.decode(), object_pairs_hook=_unique)
+    except FileNotFoundError:
+        raise GatepostError("not_found", f"There is no file {name}.", fix="gatepost app import --help") from None
+    except OSError as fault:
+        raise GatepostError("invalid_request", f"{name} cannot be read: {fault.strerror}.") from None
+    except (ValueError, RecursionError) as fault:
+        raise GatepostError("invalid_request", f"{name} is not JSON that Gatepost reads: {fault}.") from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        raise ValueError("a member is in an object twice")
+    return content
 
 
 async def _imported(instance: Instance, imported: Imported) -> dict[str, Any]:

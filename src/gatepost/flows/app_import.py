@@ -1,26 +1,23 @@
 """Apps brought from elsewhere as client metadata. RFC 7591 §2.
 
-What we do not have is dropped and named; what would be unsafe refuses the whole file, before anything is written.
+What we do not have is dropped and named; what would be unsafe refuses the whole file, before anything is written. The
+whole file is then written in one transaction.
 """
 
+import hmac
 from typing import Any, NamedTuple
 
 from gatepost.errors import GatepostError
-from gatepost.flows.apps import FreshSecret, NewApp, change_app, checked_app, create_app, create_secret, get_app
+from gatepost.flows.apps import FreshSecret, NewApp, draft_app, draft_change, fresh_secret
 from gatepost.flows.instance import Instance
-from gatepost.oauth.client_metadata import AUTH_METHODS, KINDS, PROFILES
+from gatepost.oauth.client_metadata import AUTH_METHODS, PROFILES, SUPPORTED_GRANTS
 from gatepost.records import App
 from gatepost.secrets import Secret
-from gatepost.store.apps import find_app
+from gatepost.store.apps import Draft, find_app, keep_apps, list_redirect_uris, list_secrets
 from gatepost.store.events import Act
 from gatepost.store.orgs import find_owner
 
-GRANT_TYPES = (
-    "authorization_code",
-    "refresh_token",
-    "client_credentials",
-    "urn:ietf:params:oauth:grant-type:device_code",
-)
+DEVICE_GRANT = SUPPORTED_GRANTS[-1]
 KEYS = ("jwks", "jwks_uri")
 _TEXTS = (
     "client_id",
@@ -32,7 +29,15 @@ _TEXTS = (
     "profile",
 )
 _LISTS = ("redirect_uris", "grant_types", "response_types")
-_KINDS = {"native": "native", "web": "web"}
+_FIELDS = {
+    "client_name": "name",
+    "scope": "scope",
+    "token_endpoint_auth_method": "auth_method",
+    "grant_types": "grant_types",
+}
+"""The members that an update changes, by the field of an app they are kept in."""
+
+MIN_SECRET = 8
 MAX_SECRET = 512
 
 
@@ -44,10 +49,21 @@ class Imported(NamedTuple):
     is_new: bool
 
 
-class _Plan(NamedTuple):
-    new: NewApp
-    secret: Secret | None
-    exists: bool
+class _Entry(NamedTuple):
+    """One entry of the file, read: how it is called in messages, and its members of the right shape."""
+
+    label: str
+    texts: dict[str, str]
+    lists: dict[str, tuple[str, ...]]
+
+    @property
+    def client_id(self) -> str | None:
+        return self.texts.get("client_id")
+
+    @property
+    def secret(self) -> Secret | None:
+        text = self.texts.get("client_secret")
+        return Secret(text) if text else None
 
 
 async def import_apps(
@@ -55,112 +71,140 @@ async def import_apps(
 ) -> tuple[list[Imported], list[str]]:
     """Make or update apps from a list of client metadata; answers them, and what was dropped.
 
-    Raises `invalid_request` for an unsafe or malformed entry, `conflict` for a client_id that exists (an own one may be
-    updated, another organization's never). Then nothing was imported.
+    An update changes what the file names and leaves the rest. Raises `invalid_request` for an unsafe or malformed entry,
+    `conflict` for a client_id that exists (an own one may be updated, another organization's never). Then nothing was
+    imported.
     """
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise GatepostError("invalid_request", "The file is not a JSON array of objects (RFC 7591 client metadata).")
     warnings: list[str] = []
-    plans = [await _plan(instance, org, index, entry, update, warnings, act) for index, entry in enumerate(entries)]
-    names = [plan.new.client_id for plan in plans if plan.new.client_id]
+    read = [_read(index, entry, warnings) for index, entry in enumerate(entries)]
+    names = [entry.client_id for entry in read if entry.client_id]
     if len(names) != len(set(names)):
         raise GatepostError("invalid_request", "A client_id is in the file twice.")
-    return [await _carry_out(instance, org, plan, act) for plan in plans], warnings
+    planned = [await _plan(instance, org, entry, update, warnings, act) for entry in read]
+    await instance.store.ask(keep_apps(org, tuple(draft for draft, _ in planned), act))
+    return [Imported(draft.app, fresh.text if fresh else None, draft.is_new) for draft, fresh in planned], warnings
+
+
+def _read(index: int, content: dict[str, Any], warnings: list[str]) -> _Entry:
+    label = f"app {index}" + (f" ({content['client_id']})" if isinstance(content.get("client_id"), str) else "")
+    if any(field in content for field in KEYS):
+        raise GatepostError(
+            "invalid_request", f"{label}: keys of apps are not supported yet, so importing it would weaken it."
+        )
+    texts = {field: _text(content[field], field, label) for field in _TEXTS if content.get(field) is not None}
+    lists = {field: _list(content[field], field, label) for field in _LISTS if content.get(field) is not None}
+    dropped = [field for field in content if field not in (*_TEXTS, *_LISTS)]
+    for kept, field in ((SUPPORTED_GRANTS, "grant_types"), (("code",), "response_types")):
+        dropped += [f"{field} {each}" for each in lists.get(field, ()) if each not in kept]
+    warnings += [f"{label}: {each} is not supported and was dropped" for each in dropped]
+    if "grant_types" in lists:
+        lists["grant_types"] = tuple(each for each in lists["grant_types"] if each in SUPPORTED_GRANTS)
+    method = texts.get("token_endpoint_auth_method")
+    if method and method not in AUTH_METHODS:
+        raise GatepostError("invalid_request", f"{label}: the authentication method {method} is not supported.")
+    return _Entry(label, texts, lists)
 
 
 async def _plan(
-    instance: Instance, org: bytes, index: int, entry: dict[str, Any], update: bool, warnings: list[str], act: Act
-) -> _Plan:
-    name = f"app {index}" + (f" ({entry['client_id']})" if isinstance(entry.get("client_id"), str) else "")
-    texts = {field: _text(entry, field, name) for field in _TEXTS}
-    lists = {field: _list(entry, field, name) for field in _LISTS}
-    warnings += [
-        f"{name}: {field} is not supported and was dropped" for field in entry if field not in (*_TEXTS, *_LISTS)
-    ]
-    if any(field in entry for field in KEYS):
-        raise GatepostError(
-            "invalid_request", f"{name}: keys of apps are not supported yet, so importing it would weaken it."
-        )
-    for kept, field in ((GRANT_TYPES, "grant_types"), (("code",), "response_types")):
-        warnings += [
-            f"{name}: {field} {each} is not supported and was dropped" for each in lists[field] if each not in kept
-        ]
-    method = texts["token_endpoint_auth_method"]
-    if method and method not in AUTH_METHODS:
-        raise GatepostError("invalid_request", f"{name}: the authentication method {method} is not supported.")
-    grants = tuple(each for each in lists["grant_types"] if each in GRANT_TYPES)
-    new = NewApp(
-        name=texts["client_name"] or texts["client_id"] or name,
-        kind=_kind(texts, grants, lists["redirect_uris"]),
-        client_id=texts["client_id"],
-        redirect_uris=lists["redirect_uris"],
-        scope=texts["scope"] or "",
-        profile=texts["profile"] or PROFILES[0],
-        auth_method=method,
-        grant_types=" ".join(grants),
-    )
-    _check(org, new, name, texts["client_secret"], act)
-    exists = bool(new.client_id) and await _exists(instance, org, new.client_id or "", name, update)
-    secret = texts["client_secret"]
-    return _Plan(new, Secret(secret) if secret else None, exists)
-
-
-def _check(org: bytes, new: NewApp, name: str, secret: str | None, act: Act) -> None:
+    instance: Instance, org: bytes, entry: _Entry, update: bool, warnings: list[str], act: Act
+) -> tuple[Draft, FreshSecret | None]:
+    existing = await _find_existing(instance, org, entry, update)
     try:
-        app = checked_app(org, new, act.at)
+        if existing is None:
+            draft, fresh = draft_app(instance, org, _new_app(entry), act, entry.secret)
+        else:
+            draft, fresh = await _plan_update(instance, existing, entry, warnings, act)
     except GatepostError as error:
-        raise GatepostError(error.code, f"{name}: {error.description}") from None
-    if secret and (
-        app.is_public or not secret.isascii() or not secret.isprintable() or not 16 <= len(secret) <= MAX_SECRET
-    ):
+        raise GatepostError(error.code, f"{entry.label}: {error.description}") from None
+    _check_secret(draft.app, entry)
+    return draft, fresh
+
+
+def _new_app(entry: _Entry) -> NewApp:
+    return NewApp(
+        name=entry.texts.get("client_name") or entry.client_id or entry.label,
+        kind=_kind(entry),
+        client_id=entry.client_id,
+        redirect_uris=entry.lists.get("redirect_uris", ()),
+        scope=entry.texts.get("scope", ""),
+        profile=entry.texts.get("profile", PROFILES[0]),
+        auth_method=entry.texts.get("token_endpoint_auth_method"),
+        grant_types=" ".join(entry.lists.get("grant_types", ())),
+    )
+
+
+async def _plan_update(
+    instance: Instance, app: App, entry: _Entry, warnings: list[str], act: Act
+) -> tuple[Draft, FreshSecret | None]:
+    members = {**entry.texts, **{name: " ".join(values) for name, values in entry.lists.items()}}
+    changes = {field: members[member] for member, field in _FIELDS.items() if member in members}
+    for member, kept in (("profile", app.profile), ("application_type", app.kind)):
+        if member in entry.texts and entry.texts[member] != kept:
+            warnings.append(f"{entry.label}: {member} is fixed when an app is made; it stays {kept}")
+    registered = await instance.store.read(list_redirect_uris(app.org, app.client_id))
+    wanted = entry.lists.get("redirect_uris", tuple(registered))
+    added = tuple(uri for uri in wanted if uri not in registered)
+    dropped = tuple(uri for uri in registered if uri not in wanted)
+    is_known = entry.secret is None or await _has_secret(instance, app, entry.secret)
+    fresh = None if is_known else fresh_secret(instance, None, act, entry.secret)
+    return draft_change(app, changes, added, dropped, fresh.record if fresh else None), fresh
+
+
+async def _has_secret(instance: Instance, app: App, secret: Secret) -> bool:
+    secrets = await instance.store.read(list_secrets(app.org, app.client_id))
+    return any(
+        hmac.compare_digest(instance.keyring.hash_secret(secret.reveal(), each.key_version), each.secret_hash)
+        for each in secrets
+    )
+
+
+async def _find_existing(instance: Instance, org: bytes, entry: _Entry, update: bool) -> App | None:
+    if entry.client_id is None:
+        return None
+    owner = await instance.store.read(find_owner("client_id", entry.client_id))
+    if owner not in (None, org):
+        raise GatepostError("conflict", f"{entry.label}: the client_id belongs to another organization.")
+    app = await instance.store.read(find_app(org, entry.client_id))
+    if app and not update:
+        raise GatepostError("conflict", f"{entry.label}: this app exists already.", fix="add --update to change it")
+    return app
+
+
+def _check_secret(app: App, entry: _Entry) -> None:
+    secret = entry.texts.get("client_secret")
+    if secret is None:
+        return
+    if app.is_public:
+        raise GatepostError("invalid_request", f"{entry.label}: a public app cannot keep a client_secret.")
+    if not secret.isascii() or not secret.isprintable() or not MIN_SECRET <= len(secret) <= MAX_SECRET:
         raise GatepostError(
             "invalid_request",
-            f"{name}: client_secret must be 16 to {MAX_SECRET} printable ASCII characters, and only for an app that keeps one.",
+            f"{entry.label}: client_secret must be {MIN_SECRET} to {MAX_SECRET} printable ASCII characters.",
         )
 
 
-async def _exists(instance: Instance, org: bytes, client_id: str, name: str, update: bool) -> bool:
-    owner = await instance.store.read(find_owner("client_id", client_id))
-    if owner not in (None, org):
-        raise GatepostError("conflict", f"{name}: the client_id belongs to another organization.")
-    exists = await instance.store.read(find_app(org, client_id)) is not None
-    if exists and not update:
-        raise GatepostError("conflict", f"{name}: this app exists already.", fix="add --update to change it")
-    return exists
-
-
-async def _carry_out(instance: Instance, org: bytes, plan: _Plan, act: Act) -> Imported:
-    fresh: FreshSecret | None
-    if plan.exists:
-        app = await get_app(instance, plan.new.client_id or "")
-        changes = {field: getattr(plan.new, field) for field in ("name", "scope", "auth_method", "grant_types")}
-        app = await change_app(instance, app, changes, plan.new.redirect_uris, (), act)
-        fresh = await create_secret(instance, app, None, act, text=plan.secret) if plan.secret else None
-    else:
-        app, fresh = await create_app(instance, org, plan.new, act, secret=plan.secret)
-    return Imported(app, fresh.text if fresh else None, not plan.exists)
-
-
-def _kind(texts: dict[str, str | None], grants: tuple[str, ...], redirect_uris: tuple[str, ...]) -> str:
+def _kind(entry: _Entry) -> str:
     """The kind that the metadata speaks of."""
-    if grants == ("client_credentials",):
+    grants = set(entry.lists.get("grant_types", ()))
+    is_public = entry.texts.get("token_endpoint_auth_method") == "none"
+    if grants == {"client_credentials"}:
         return "service"
-    kind = _KINDS.get(texts["application_type"] or "web", "web")
-    if texts["token_endpoint_auth_method"] == "none" and kind == "web":
-        kind = "spa"
-    assert kind in KINDS
-    return kind
+    if entry.texts.get("application_type") == "native":
+        return "native"
+    if is_public and DEVICE_GRANT in grants and "authorization_code" not in grants:
+        return "device"
+    return "spa" if is_public else "web"
 
 
-def _text(entry: dict[str, Any], field: str, name: str) -> str | None:
-    value = entry.get(field)
-    if value is not None and (not isinstance(value, str) or not value):
-        raise GatepostError("invalid_request", f"{name}: {field} must be a text that is not empty.")
+def _text(value: Any, field: str, label: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise GatepostError("invalid_request", f"{label}: {field} must be a text that is not empty.")
     return value
 
 
-def _list(entry: dict[str, Any], field: str, name: str) -> tuple[str, ...]:
-    value = entry.get(field, [])
+def _list(value: Any, field: str, label: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value) or len(value) > 100:
-        raise GatepostError("invalid_request", f"{name}: {field} must be a list of at most 100 texts.")
+        raise GatepostError("invalid_request", f"{label}: {field} must be a list of at most 100 texts.")
     return tuple(dict.fromkeys(value))

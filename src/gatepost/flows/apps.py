@@ -11,6 +11,7 @@ from gatepost.oauth.client_metadata import (
     KINDS,
     PROFILES,
     PUBLIC_KINDS,
+    SUPPORTED_GRANTS,
     check_client_id,
     check_name,
 )
@@ -18,18 +19,12 @@ from gatepost.oauth.redirects import check_redirect_uri
 from gatepost.oauth.scope import parse_scope
 from gatepost.records import App, AppSecret
 from gatepost.secrets import CLIENT_SECRET, Secret, new_id, parse_id, render_id, render_text
-from gatepost.store.apps import (
-    Taken,
-    add_redirect_uri,
-    add_secret,
-    delete_secret,
-    find_app,
-    make_app,
-    remove_redirect_uri,
-    replace_app,
-)
+from gatepost.store.apps import Draft, add_secret, delete_secret, find_app, keep_apps
 from gatepost.store.events import Act
 from gatepost.store.orgs import find_owner
+
+MAX_ACCESS_TTL = 86_400
+MAX_GRANT_TTL = 36_500 * 86_400
 
 
 class NewApp(NamedTuple):
@@ -64,14 +59,18 @@ async def create_app(
 
     Raises `invalid_request`, `invalid_scope`, and `conflict` when the client_id is taken.
     """
+    draft, fresh = draft_app(instance, org, new, act, secret)
+    await instance.store.ask(keep_apps(org, (draft,), act))
+    return draft.app, fresh
+
+
+def draft_app(
+    instance: Instance, org: bytes, new: NewApp, act: Act, secret: Secret | None
+) -> tuple[Draft, FreshSecret | None]:
+    """What would be kept of a new app, with its first secret. Raises `invalid_request`, `invalid_scope`."""
     app = checked_app(org, new, act.at)
-    outcome = await instance.store.ask(make_app(app, new.redirect_uris, fresh_epoch(), act))
-    if isinstance(outcome, Taken) or not outcome.app_is_new:
-        raise GatepostError(
-            "conflict", f"The client_id {app.client_id} is taken.", fix="choose another, or leave it out"
-        )
-    fresh = None if app.is_public else await create_secret(instance, app, None, act, text=secret)
-    return app, fresh
+    fresh = None if app.is_public else fresh_secret(instance, None, act, secret)
+    return Draft(app, True, fresh_epoch(), new.redirect_uris, (), fresh.record if fresh else None), fresh
 
 
 def new_client_id() -> str:
@@ -91,11 +90,20 @@ def checked_app(org: bytes, new: NewApp, now: int) -> App:
         )
     if new.kind in PUBLIC_KINDS and method != "none":
         raise GatepostError("invalid_request", f"A {new.kind} app cannot keep a secret.", field="auth_method")
+    if new.kind == "service" and method == "none":
+        raise GatepostError("invalid_request", "A service proves who it is with a secret.", field="auth_method")
     for uri in new.redirect_uris:
         check_redirect_uri(uri, new.kind, "redirect_uri")
+    _check_lives(new)
+    for grant_type in new.grant_types.split():
+        if grant_type not in SUPPORTED_GRANTS:
+            known = ", ".join(SUPPORTED_GRANTS)
+            raise GatepostError(
+                "invalid_request", f"The grant type {grant_type} is none of {known}.", field="grant_types"
+            )
     return App(
         org=org,
-        client_id=check_client_id(new.client_id) if new.client_id else new_client_id(),
+        client_id=check_client_id(new.client_id) if new.client_id is not None else new_client_id(),
         name=check_name(new.name),
         kind=new.kind,
         profile=new.profile,
@@ -113,19 +121,38 @@ def checked_app(org: bytes, new: NewApp, now: int) -> App:
     )
 
 
-async def create_secret(
-    instance: Instance, app: App, expires_at: int | None, act: Act, *, text: Secret | None = None
-) -> FreshSecret:
-    """Give an app one more secret: a fresh one, or `text` that it brings from elsewhere. Raises `invalid_request`."""
+def _check_lives(new: NewApp) -> None:
+    for field, most in (
+        ("access_ttl", MAX_ACCESS_TTL),
+        ("grant_idle_ttl", MAX_GRANT_TTL),
+        ("grant_ttl", MAX_GRANT_TTL),
+    ):
+        seconds = getattr(new, field)
+        if seconds is not None and not 1 <= seconds <= most:
+            raise GatepostError("invalid_request", f"{field} is from 1s to {most // 86_400}d.", field=field)
+    if new.retry_window is not None and new.retry_window > MAX_GRANT_TTL:
+        raise GatepostError(
+            "invalid_request", f"retry_window is at most {MAX_GRANT_TTL // 86_400}d.", field="retry_window"
+        )
+
+
+async def create_secret(instance: Instance, app: App, expires_at: int | None, act: Act) -> FreshSecret:
+    """Give an app one more secret. Raises `invalid_request`."""
     if app.is_public:
         raise GatepostError(
             "invalid_request", f"{app.client_id} is a public app: it cannot keep a secret and has none."
         )
+    fresh = fresh_secret(instance, expires_at, act)
+    if not await instance.store.ask(add_secret(app.org, app.client_id, fresh.record, act)):
+        raise GatepostError("not_found", f"There is no app {app.client_id} any more.", fix="gatepost app list")
+    return fresh
+
+
+def fresh_secret(instance: Instance, expires_at: int | None, act: Act, text: Secret | None = None) -> FreshSecret:
+    """A secret that is not kept yet: a new one, or `text` that an app brings from elsewhere."""
     text = text or Secret(render_text(CLIENT_SECRET, os.urandom(32)))
     secret_hash = instance.keyring.hash_secret(text.reveal())
     record = AppSecret(new_id(), secret_hash, instance.keyring.current, text.reveal()[-4:], act.at, expires_at, None)
-    if not await instance.store.ask(add_secret(app.org, app.client_id, record, act)):
-        raise GatepostError("not_found", f"There is no app {app.client_id} any more.", fix="gatepost app list")
     return FreshSecret(record, text)
 
 
@@ -154,14 +181,22 @@ async def change_app(
     drop_uris: tuple[str, ...],
     act: Act,
 ) -> App:
-    """Change an app's policy (fields of NewApp by name) and redirect URIs. Raises `invalid_request`, `invalid_scope`."""
+    """Change an app's policy (fields of NewApp by name) and redirect URIs, all of it or nothing.
+
+    Raises `invalid_request`, `invalid_scope`, and `not_found` for a redirect URI to drop that it does not have.
+    """
+    await instance.store.ask(keep_apps(app.org, (draft_change(app, changes, add_uris, drop_uris),), act))
+    return await get_app(instance, app.client_id)
+
+
+def draft_change(
+    app: App,
+    changes: dict[str, Any],
+    add_uris: tuple[str, ...],
+    drop_uris: tuple[str, ...],
+    secret: AppSecret | None = None,
+) -> Draft:
+    """What would be kept of a changed app. Raises `invalid_request`, `invalid_scope`."""
     unchanged = {field: getattr(app, field) for field in NewApp._fields if field in App._fields}
     new = NewApp(**{**unchanged, **changes, "redirect_uris": add_uris})
-    changed = checked_app(app.org, new, app.created_at)
-    await instance.store.ask(replace_app(changed, act))
-    for uri in add_uris:
-        await instance.store.ask(add_redirect_uri(app.org, app.client_id, uri, act))
-    for uri in drop_uris:
-        if not await instance.store.ask(remove_redirect_uri(app.org, app.client_id, uri, act)):
-            raise GatepostError("not_found", f"{app.client_id} has no redirect URI {uri}.")
-    return await get_app(instance, app.client_id)
+    return Draft(checked_app(app.org, new, app.created_at), False, 0, add_uris, drop_uris, secret)

@@ -15,6 +15,13 @@ KINDS = {
 PUBLIC_KINDS = ("spa", "native", "device")
 """Kinds that cannot keep a secret and have none. RFC 6749 §2.1, RFC 8252 §8.4."""
 
+SUPPORTED_GRANTS = (
+    "authorization_code",
+    "refresh_token",
+    "client_credentials",
+    "urn:ietf:params:oauth:grant-type:device_code",
+)
+
 PROFILES = ("oauth21", "oidc", "fapi2")
 AUTH_METHODS = ("client_secret_basic", "client_secret_post", "none")
 

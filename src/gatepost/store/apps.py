@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from gatepost.errors import GatepostError
 from gatepost.records import App, AppSecret
 from gatepost.secrets import render_id
 from gatepost.store.events import Act, record
@@ -45,6 +46,59 @@ def make_app(app: App, redirect_uris: tuple[str, ...], epoch: int, act: Act) -> 
     for uri in redirect_uris:
         yield from add_redirect_uri(app.org, app.client_id, uri, act)
     return Saved(True, bool(redirect_uris))
+
+
+class Draft(NamedTuple):
+    """An app as it is to be: a new one, or changed, with redirect URIs that come and go and perhaps one more secret.
+
+    `epoch` is where a new app's count of revocations starts.
+    """
+
+    app: App
+    is_new: bool
+    epoch: int
+    add_uris: tuple[str, ...] = ()
+    drop_uris: tuple[str, ...] = ()
+    secret: AppSecret | None = None
+
+
+@question
+def keep_apps(org: bytes, drafts: tuple[Draft, ...], act: Act) -> Steps[None]:
+    """Make and change apps of an organization, all of them or none.
+
+    Raises `conflict` when a new one exists or its client_id is another organization's, `not_found` when a changed one,
+    or a redirect URI that is to go, is not there; then nothing was written.
+    """
+    for draft in drafts:
+        assert draft.app.org == org
+        yield from _make(draft, act) if draft.is_new else _change(draft, act)
+        if draft.secret:
+            yield from add_secret(org, draft.app.client_id, draft.secret, act)
+
+
+@question
+def _make(draft: Draft, act: Act) -> Steps[None]:
+    outcome = yield from make_app(draft.app, draft.add_uris, draft.epoch, act)
+    if isinstance(outcome, Taken) or not outcome.app_is_new:
+        raise GatepostError(
+            "conflict", f"The client_id {draft.app.client_id} is taken.", fix="choose another, or leave it out"
+        )
+
+
+@question
+def _change(draft: Draft, act: Act) -> Steps[None]:
+    place = (draft.app.org, draft.app.client_id)
+    if not (yield from replace_app(draft.app, act)):
+        raise GatepostError("not_found", f"There is no app {draft.app.client_id} any more.", fix="gatepost app list")
+    for uri in draft.add_uris:
+        yield from add_redirect_uri(*place, uri, act)
+    for uri in draft.drop_uris:
+        if not (yield from remove_redirect_uri(*place, uri, act)):
+            raise GatepostError(
+                "not_found",
+                f"{draft.app.client_id} has no redirect URI {uri}.",
+                fix=f"gatepost app show {draft.app.client_id}",
+            )
 
 
 @question
