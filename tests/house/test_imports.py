@@ -8,7 +8,7 @@ from .source import Module, assert_none, assert_same, imports, modules, nodes, p
 
 FLOORS = (
     ("__init__", "errors"),
-    ("records", "secrets", "passwords", "jose", "log", "files"),
+    ("records", "secrets", "certificates", "passwords", "jose", "log", "files"),
     ("oauth", "store", "web", "settings"),
     ("flows",),
     ("endpoints",),
@@ -21,7 +21,7 @@ FLOORS = (
 OUTSIDE = {
     "apsw": {"store", "bench"},
     "argon2": {"passwords"},
-    "cryptography": {"secrets", "jose"},
+    "cryptography": {"secrets", "certificates", "jose"},
     "httptools": {"web"},
     "orjson": {"jose", "log", "web", "flows", "endpoints", "bench"},
     "psycopg": {"store"},

@@ -28,6 +28,7 @@ from gatepost.store.apps import (
     save_pair,
     set_app_disabled,
 )
+from gatepost.store.checkup import list_expiring, newest_instant
 from gatepost.store.events import list_events, policy_version, record
 from gatepost.store.grants import Gone, Replayed, Retried, Rotated, find_grant, list_grants, make_grant, rotate
 from gatepost.store.keys import find_key, list_keys, make_key
@@ -672,6 +673,35 @@ async def test_a_retired_key_goes_when_its_tokens_have_expired(store: Store) -> 
     await store.ask(rotate_keys("two", ("three", b"3"), NOW + 700, act()))
     await store.ask(rotate_keys("three", ("four", b"4"), NOW + 1400, act(NOW + 701)))
     assert [key.kid for key in await store.read(list_signing_keys())] == ["three", "two", "four"]
+
+
+# The checkup
+
+
+async def test_what_expires_is_found_in_every_organization_the_first_to_end_first(store: Store) -> None:
+    a, b = await populate(store, "acme"), await populate(store, "beta")
+    assert await store.read(list_expiring(NOW + 99 * DAY, 9)) == []
+    for end in (NOW + 3, NOW + 1):
+        await store.ask(make_key(key(a.org, new_id())._replace(expires_at=end), EPOCH, act()))
+    await store.ask(add_secret(b.org, b.client_id, secret(new_id())._replace(expires_at=NOW + 2), act()))
+    revoked = key(b.org, new_id())._replace(expires_at=NOW)
+    await store.ask(make_key(revoked, EPOCH, act()))
+    await store.ask(revoke_key(b.org, revoked.id, act(), keep_grants=True))
+    found = await store.read(list_expiring(NOW + 5, 9))
+    assert [each.expires_at for each in found] == [NOW + 1, NOW + 2, NOW + 3]
+    assert [each.name.partition("_")[0] for each in found] == ["key", "sec", "key"]
+    assert await store.read(list_expiring(NOW + 3, 9)) == found[:2]
+    assert await store.read(list_expiring(NOW + 5, 1)) == found[:1]
+
+
+async def test_the_newest_instant_is_of_an_event_or_of_a_use(store: Store) -> None:
+    assert await store.read(newest_instant()) == 0
+    a = await populate(store, "acme")
+    assert await store.read(newest_instant()) == NOW
+    assert isinstance(await store.ask(rotate(a.org, a.grant, 2, 60, act(NOW + 7))), Rotated)
+    assert await store.read(newest_instant()) == NOW + 7
+    await store.ask(record(a.org, "test.made", act(NOW + 9)))
+    assert await store.read(newest_instant()) == NOW + 9
 
 
 # The schema

@@ -7,6 +7,7 @@ from typing import Any
 from gatepost.cli.options import Parser, confirm, settings_of, wants_json
 from gatepost.cli.output import instant, progress, say, show
 from gatepost.cli.running import ACTOR
+from gatepost.cli.serving import sole_server
 from gatepost.flows.restore import Restored, finish_restore, holds_data, restore
 from gatepost.wiring import place_of
 
@@ -28,7 +29,7 @@ def _restore(options: argparse.Namespace) -> int:
         return 0
     if options.force and holds_data(place):
         confirm(options, f"Replace the data in {place.database.parent} with the backup, for good?")
-    with progress("Restoring") as advance:
+    with sole_server(place.database), progress("Restoring") as advance:
         outcome = restore(options.file, place, ACTOR, replace=options.force, on_progress=advance)
     show(wants_json(options), _render(outcome), _sentence(outcome))
     if outcome.key == "missing":

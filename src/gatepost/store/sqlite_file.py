@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import apsw
@@ -13,6 +14,9 @@ from gatepost.store.sqlite import BUSY_MS, DIALECT, REFUSED, run, transact
 
 PAGES = 2000
 """How many pages are copied between two reports of progress."""
+
+STEPS = 1_000_000
+"""How many steps SQLite takes between two signs of life."""
 
 SHOWN = 10
 """Faults that are named; a database with more needs no longer list."""
@@ -42,14 +46,23 @@ def copy(source: Path, target: Path, on_progress: Callable[[int, int | None], No
         copied.pragma("journal_mode", "delete")
 
 
-def find_faults(path: Path, *, deep: bool) -> list[str]:
+def find_faults(
+    path: Path, *, deep: bool, on_progress: Callable[[int, int | None], None] = lambda done, total: None
+) -> list[str]:
     """What is broken in the file, at most SHOWN of it; nothing in the file is believed, and nothing in it is run.
 
-    `deep` looks at every index entry too.
+    `deep` looks at every index entry too. Nobody knows how far it is, only that it goes on.
     """
+    turns = count(1)
+
+    def tell() -> bool:
+        on_progress(next(turns), None)
+        return False
+
     check = "integrity_check" if deep else "quick_check"
     try:
         with _opened(path, flags=apsw.SQLITE_OPEN_READONLY) as connection:
+            connection.set_progress_handler(tell, STEPS)
             found = [row[0] for row in connection.execute(f"pragma {check}({SHOWN})")]
     except StoreUnavailableError as fault:
         return [fault.detail]

@@ -1,0 +1,77 @@
+"""What is wrong with this deployment, and how to mend it. Looks, and changes nothing; exit code 1 when there is a problem."""
+
+import argparse
+import asyncio
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from gatepost.cli.options import Parser, settings_of, wants_json
+from gatepost.cli.output import printable, progress, show
+from gatepost.cli.running import DEV_FILE, check_exists
+from gatepost.cli.serve import check_issuer
+from gatepost.cli.serving import check_tls
+from gatepost.errors import GatepostError
+from gatepost.flows.deployment import Facts, ask_database, look
+from gatepost.flows.doctor import CHECKS
+from gatepost.settings import Settings
+from gatepost.wiring import open_bare_store, place_of
+
+
+def add_arguments(parser: Parser) -> None:
+    parser.add_argument("--deep", action="store_true", help="read the whole database; takes long when it is large")
+    parser.epilog = "example:\n  gatepost doctor --json | jq '.checks[] | select(.status != \"ok\")'"
+    parser.set_defaults(verb=_doctor)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    settings = settings_of(options)
+    check_exists(settings)
+    now = int(time.time())
+    known = asyncio.run(ask_database(lambda: open_bare_store(settings)[0], now))
+    with progress("Looking") as advance:
+        facts = look(
+            settings,
+            place_of(settings),
+            known,
+            now,
+            refusals=tuple(_refusals(settings)),
+            dev_file=settings.data_dir / DEV_FILE,
+            deep=options.deep,
+            on_progress=advance,
+        )
+    rows = list(_rows(facts))
+    counts = {status: sum(row["status"] == status for row in rows) for status in ("problem", "advice")}
+    document = {"problems": counts["problem"], "advice": counts["advice"], "checks": rows}
+    show(wants_json(options), document, "\n".join([*map(_line, rows), "", _verdict(**counts)]))
+    return 1 if counts["problem"] else 0
+
+
+def _refusals(settings: Settings) -> Iterator[tuple[str, str]]:
+    """What `serve` would say to the settings, but for an issuer that may come by option."""
+    try:
+        if settings.issuer:
+            check_issuer(settings.issuer)
+        check_tls(settings)
+    except GatepostError as refusal:
+        yield refusal.description, refusal.fix
+
+
+def _rows(facts: Facts) -> Iterator[dict[str, Any]]:
+    for check in CHECKS:
+        found = list(check.judge(facts))
+        for status, why, fix in found:
+            yield {"name": check.name, "status": status, "what": check.what, "why": why, "fix": fix}
+        if not found:
+            yield {"name": check.name, "status": "ok", "what": check.what, "why": None, "fix": None}
+
+
+def _line(row: dict[str, Any]) -> str:
+    text = f"{row['status']:<8} {row['name']:<13} {row['why'] or row['what']}"
+    return printable(text) + (f"\n         {'':<13} fix: {printable(row['fix'])}" if row["fix"] else "")
+
+
+def _verdict(problem: int, advice: int) -> str:
+    if not problem and not advice:
+        return "Nothing is wrong."
+    return f"{problem} problem{'s' * (problem != 1)}, {advice} piece{'s' * (advice != 1)} of advice."
