@@ -22,8 +22,9 @@ def orgs(gatepost: Gatepost, data: Path) -> list[str]:
 
 
 def contents(directory: Path) -> dict[str, bytes]:
-    """Every file below a directory."""
-    return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+    """Every file below a directory, but the lock that stays from one server to the next."""
+    files = [path for path in directory.rglob("*") if path.is_file() and path.suffix != ".lock"]
+    return {str(path.relative_to(directory)): path.read_bytes() for path in files}
 
 
 def change(path: Path, *statements: str) -> None:

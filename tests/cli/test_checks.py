@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from gatepost.flows.deployment import Facts, File, Known, filesystem_of
+from gatepost.flows.deployment import Disk, Facts, File, Known, filesystem_of
 from gatepost.flows.doctor import CHECKS, LEAST_FREE, LITTLE_FREE, MUCH_WAL, OLD_KEY
-from gatepost.flows.restore import Place
 from gatepost.records import SigningKeyRecord
 from gatepost.settings import LimitSettings, ServerSettings, Settings, parse_networks
 from gatepost.store.checkup import Expiring
@@ -27,21 +26,24 @@ def signing_key(state: str, *, published_at: int = NOW - 9 * DAY, activated_at: 
 
 KEYS = (signing_key("active", activated_at=NOW - DAY), signing_key("next"))
 
+DISK = Disk(
+    directory=File(DATA, 0o700, OWNER),
+    is_writable=True,
+    is_locking=True,
+    filesystem="ext4",
+    free=10 << 30,
+    wal=4 << 20,
+    leftover=None,
+)
+
 HEALTHY = Facts(
     settings=PUBLIC,
-    place=Place(DATA / "gatepost.db", DATA / "instance.key", None),
     now=NOW,
     known=Known(schema=NEWEST, signing_keys=KEYS, newest=NOW),
     refusals=(),
     is_dev=False,
-    directory=File(DATA, 0o700, OWNER),
     files=(File(DATA / "gatepost.db", 0o600, OWNER), File(DATA / "instance.key", 0o600, OWNER)),
-    is_writable=True,
-    is_locking=True,
-    is_cut_short=False,
-    filesystem="ext4",
-    free=10 << 30,
-    wal=4 << 20,
+    disk=DISK,
     faults=(),
     key_fault="",
     certificate_fault="",
@@ -55,6 +57,10 @@ def found(facts: Facts) -> list[tuple[str, str]]:
 
 def known(**changes: Any) -> Facts:
     return HEALTHY._replace(known=HEALTHY.known._replace(**changes))
+
+
+def disk(**changes: Any) -> Facts:
+    return HEALTHY._replace(disk=DISK._replace(**changes))
 
 
 def settings(**changes: Any) -> Facts:
@@ -76,6 +82,7 @@ def at_home(facts: Facts) -> Facts:
 
 TABLE: dict[str, tuple[Facts, list[tuple[str, str]]]] = {
     "healthy": (HEALTHY, []),
+    "on a server": (HEALTHY._replace(disk=None), []),
     "at home": (at_home(HEALTHY), []),
     "no issuer": (settings(issuer=""), [("settings", "advice")]),
     "no issuer in dev": (settings(issuer="")._replace(is_dev=True), []),
@@ -93,27 +100,27 @@ TABLE: dict[str, tuple[Facts, list[tuple[str, str]]]] = {
     "a certificate for long": (HEALTHY._replace(certificate_ends_at=NOW + 15 * DAY), []),
     "a certificate for days": (HEALTHY._replace(certificate_ends_at=NOW + 14 * DAY), [("certificate", "advice")]),
     "a certificate that ended": (HEALTHY._replace(certificate_ends_at=NOW), [("certificate", "problem")]),
-    "read-only": (HEALTHY._replace(is_writable=False), [("directory", "problem")]),
-    "a restore half done": (HEALTHY._replace(is_cut_short=True), [("restore", "advice")]),
-    "others may look in": (HEALTHY._replace(directory=File(DATA, 0o755, OWNER)), []),
-    "others may write": (HEALTHY._replace(directory=File(DATA, 0o775, OWNER)), [("files", "problem")]),
+    "read-only": (disk(is_writable=False), [("directory", "problem")]),
+    "a restore half done": (disk(leftover=DATA / "draft"), [("restore", "advice")]),
+    "others may look in": (disk(directory=File(DATA, 0o755, OWNER)), []),
+    "others may write": (disk(directory=File(DATA, 0o775, OWNER)), [("owners", "problem")]),
     "the group may read": (files(File(DATA / "instance.key", 0o640, OWNER)), [("files", "problem")]),
     "all may read": (files(File(DATA / "gatepost.db", 0o604, OWNER)), [("files", "problem")]),
-    "another's file": (files(File(DATA / "gatepost.db", 0o600, 0)), [("files", "problem")]),
+    "another's file": (files(File(DATA / "gatepost.db", 0o600, 0)), [("owners", "problem")]),
     "another's file elsewhere": (files(File(Path("/etc/tls.key"), 0o600, 0)), []),
-    "little room": (HEALTHY._replace(free=LITTLE_FREE - 1), [("disk", "advice")]),
-    "no room": (HEALTHY._replace(free=LEAST_FREE - 1), [("disk", "problem")]),
-    "in memory": (HEALTHY._replace(filesystem="tmpfs"), [("filesystem", "problem")]),
-    "in memory at home": (at_home(HEALTHY._replace(filesystem="tmpfs")), [("filesystem", "advice")]),
-    "over the network": (at_home(HEALTHY._replace(filesystem="nfs4")), [("filesystem", "problem")]),
-    "an unknown file system": (HEALTHY._replace(filesystem=""), []),
-    "no locks": (HEALTHY._replace(is_locking=False), [("locking", "problem")]),
+    "little room": (disk(free=LITTLE_FREE - 1), [("disk", "advice")]),
+    "no room": (disk(free=LEAST_FREE - 1), [("disk", "problem")]),
+    "in memory": (disk(filesystem="tmpfs"), [("filesystem", "problem")]),
+    "in memory at home": (at_home(disk(filesystem="tmpfs")), [("filesystem", "advice")]),
+    "over the network": (at_home(disk(filesystem="nfs4")), [("filesystem", "problem")]),
+    "an unknown file system": (disk(filesystem=""), []),
+    "no locks": (disk(is_locking=False), [("locking", "problem")]),
     "damage": (HEALTHY._replace(faults=("one", "two")), [("database", "problem")] * 2),
     "damage, so no schema": (
         known(schema=0, signing_keys=())._replace(faults=("one",)),
         [("database", "problem")],
     ),
-    "a long log": (HEALTHY._replace(wal=MUCH_WAL + 1), [("wal", "advice")]),
+    "a long log": (disk(wal=MUCH_WAL + 1), [("wal", "advice")]),
     "an older schema": (known(schema=NEWEST - 1, signing_keys=()), [("schema", "problem")]),
     "a newer schema": (known(schema=NEWEST + 1, signing_keys=()), [("schema", "problem")]),
     "a key that does not open it": (HEALTHY._replace(key_fault="why"), [("instance key", "problem")]),

@@ -82,8 +82,8 @@ def test_a_problem_is_told_with_its_mend(healthy: Gatepost) -> None:
     ("text", "why"),
     [
         (Keyring.fresh_text, "another instance's"),
-        (lambda: "1:short", "not the text of a key"),
-        (lambda: "", "not the text of a key"),
+        (lambda: "1:short", "cannot be read"),
+        (lambda: "", "cannot be read"),
     ],
     ids=["another", "malformed", "empty"],
 )
@@ -187,7 +187,7 @@ def test_a_restore_that_was_cut_short(healthy: Gatepost) -> None:
 
 def test_a_directory_that_others_can_write(healthy: Gatepost) -> None:
     healthy.data.chmod(0o777)
-    assert set(examined(healthy)) == {"files"}
+    assert set(examined(healthy)) == {"owners"}
 
 
 def write_certificate(directory: Path, ends: datetime) -> None:

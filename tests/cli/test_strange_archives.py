@@ -204,4 +204,4 @@ def test_the_archive_that_the_strange_ones_are_made_of_is_good(
 def test_without_an_archive_there_is_nothing_to_restore(gatepost: Gatepost, tmp_path: Path) -> None:
     gatepost.refused(4, "restore", "nowhere.tar")
     gatepost.refused(4, "restore", str(tmp_path))
-    assert not gatepost.data.exists()
+    assert contents(gatepost.data) == {}

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from gatepost.cli.options import Parser, settings_of, wants_json
@@ -12,10 +13,11 @@ from gatepost.cli.running import DEV_FILE, check_exists
 from gatepost.cli.serve import check_issuer
 from gatepost.cli.serving import check_tls
 from gatepost.errors import GatepostError
-from gatepost.flows.deployment import Facts, ask_database, look
+from gatepost.flows.deployment import Facts, Known, ask_database, look
 from gatepost.flows.doctor import CHECKS
+from gatepost.flows.signing import check_opens
 from gatepost.settings import Settings
-from gatepost.wiring import open_bare_store, place_of
+from gatepost.wiring import KEY_FILE, database_of, open_bare_store, open_keyring
 
 
 def add_arguments(parser: Parser) -> None:
@@ -29,14 +31,17 @@ def _doctor(options: argparse.Namespace) -> int:
     check_exists(settings)
     now = int(time.time())
     known = asyncio.run(ask_database(lambda: open_bare_store(settings)[0], now))
+    dev_file, database = settings.data_dir / DEV_FILE, database_of(settings).file
     with progress("Looking") as advance:
         facts = look(
             settings,
-            place_of(settings),
             known,
             now,
+            database=database,
+            files=_secret_files(settings, database),
+            is_dev=dev_file.exists(),
+            key_fault=_key_fault(settings, known),
             refusals=tuple(_refusals(settings)),
-            dev_file=settings.data_dir / DEV_FILE,
             deep=options.deep,
             on_progress=advance,
         )
@@ -45,6 +50,22 @@ def _doctor(options: argparse.Namespace) -> int:
     document = {"problems": counts["problem"], "advice": counts["advice"], "checks": rows}
     show(wants_json(options), document, "\n".join([*map(_line, rows), "", _verdict(**counts)]))
     return 1 if counts["problem"] else 0
+
+
+def _secret_files(settings: Settings, database: Path | None) -> tuple[Path, ...]:
+    """The files that nobody else may read."""
+    own = (settings.data_dir / KEY_FILE, settings.data_dir / DEV_FILE)
+    given = (Path(settings.server.tls_key),) if settings.server.tls_key else ()
+    return (*own, *given, *((database,) if database else ()))
+
+
+def _key_fault(settings: Settings, known: Known) -> str:
+    """Why the instance key is of no use; empty when it is."""
+    try:
+        check_opens(open_keyring(settings, make=False), list(known.signing_keys))
+    except GatepostError as refusal:
+        return refusal.description
+    return ""
 
 
 def _refusals(settings: Settings) -> Iterator[tuple[str, str]]:

@@ -22,14 +22,15 @@ def add_arguments(parser: Parser) -> None:
 
 
 def _restore(options: argparse.Namespace) -> int:
-    place = place_of(settings_of(options))
+    settings = settings_of(options)
+    place = place_of(settings)
     finish_restore(place)
     if options.if_empty and holds_data(place):
         show(wants_json(options), {"restored": False}, f"{place.database} holds data and was left as it is.")
         return 0
     if options.force and holds_data(place):
         confirm(options, f"Replace the data in {place.database.parent} with the backup, for good?")
-    with sole_server(place.database), progress("Restoring") as advance:
+    with sole_server(settings), progress("Restoring") as advance:
         outcome = restore(options.file, place, ACTOR, replace=options.force, on_progress=advance)
     show(wants_json(options), _render(outcome), _sentence(outcome))
     if outcome.key == "missing":

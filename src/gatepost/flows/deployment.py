@@ -11,10 +11,8 @@ from typing import NamedTuple
 
 from gatepost.certificates import ends_at
 from gatepost.errors import GatepostError
-from gatepost.flows.restore import Place
-from gatepost.flows.signing import check_opens
+from gatepost.flows.restore import draft_of
 from gatepost.records import SigningKeyRecord
-from gatepost.secrets import Keyring
 from gatepost.settings import Settings
 from gatepost.store.checkup import Expiring, list_expiring, newest_instant
 from gatepost.store.migrations import NEWEST, schema_version
@@ -49,24 +47,31 @@ class Known(NamedTuple):
     fix: str = ""
 
 
-class Facts(NamedTuple):
-    """A deployment as it was found. A fault is a text, empty where there is none."""
+class Disk(NamedTuple):
+    """Where a database that is a file stands. `leftover` is the draft of a restore that did not end."""
 
-    settings: Settings
-    place: Place
-    now: int
-    known: Known
-    refusals: tuple[tuple[str, str], ...]
-    """What `serve` would refuse of the settings, each with its mend."""
-    is_dev: bool
     directory: File
-    files: tuple[File, ...]
     is_writable: bool
     is_locking: bool
-    is_cut_short: bool
     filesystem: str
     free: int
     wal: int
+    leftover: Path | None
+
+
+class Facts(NamedTuple):
+    """A deployment as it was found. `disk` is None for a database on a server. A fault is a text, empty where there is none.
+
+    `refusals` are what `serve` would refuse of the settings, each with its mend.
+    """
+
+    settings: Settings
+    now: int
+    known: Known
+    refusals: tuple[tuple[str, str], ...]
+    is_dev: bool
+    files: tuple[File, ...]
+    disk: Disk | None
     faults: tuple[str, ...]
     key_fault: str
     certificate_fault: str
@@ -97,40 +102,49 @@ async def ask_database(open_store: Callable[[], Store], now: int) -> Known:
 
 def look(
     settings: Settings,
-    place: Place,
     known: Known,
     now: int,
     *,
+    database: Path | None,
+    files: tuple[Path, ...],
+    is_dev: bool,
+    key_fault: str,
     refusals: tuple[tuple[str, str], ...],
-    dev_file: Path,
     deep: bool,
     on_progress: Callable[[int, int | None], None],
 ) -> Facts:
-    """Everything there is to know of a deployment whose database exists. `deep` reads the whole of it."""
-    directory = place.database.parent
-    is_writable, is_locking = _try_directory(directory)
+    """Everything there is to know. `database` is the file, if it is one; `deep` reads the whole of it."""
     certificate_fault, certificate_ends_at = _certificate(settings.server.tls_cert)
-    wal = place.database.with_name(place.database.name + "-wal")
-    paths = (place.database, place.key, dev_file, Path(settings.server.tls_key))
+    faults = [known.fault] if known.fault else []
+    if database and not faults:
+        faults = find_faults(database, deep=deep, on_progress=on_progress)
     return Facts(
         settings=settings,
-        place=place,
         now=now,
         known=known,
         refusals=refusals,
-        is_dev=dev_file.exists(),
+        is_dev=is_dev,
+        files=tuple(_file(path) for path in files if path.is_file()),
+        disk=_disk(database) if database else None,
+        faults=tuple(faults),
+        key_fault=key_fault,
+        certificate_fault=certificate_fault,
+        certificate_ends_at=certificate_ends_at,
+    )
+
+
+def _disk(database: Path) -> Disk:
+    directory = database.parent
+    is_writable, is_locking = _try_directory(directory)
+    wal = database.with_name(database.name + "-wal")
+    return Disk(
         directory=_file(directory),
-        files=tuple(_file(path) for path in paths if path.is_file()),
         is_writable=is_writable,
         is_locking=is_locking,
-        is_cut_short=place.draft.exists(),
         filesystem=filesystem_of(directory.resolve(), _mounts()),
         free=shutil.disk_usage(directory).free,
         wal=wal.stat().st_size if wal.exists() else 0,
-        faults=tuple([known.fault] if known.fault else find_faults(place.database, deep=deep, on_progress=on_progress)),
-        key_fault=_key_fault(place, known.signing_keys),
-        certificate_fault=certificate_fault,
-        certificate_ends_at=certificate_ends_at,
+        leftover=draft if (draft := draft_of(database)).exists() else None,
     )
 
 
@@ -172,20 +186,6 @@ def filesystem_of(path: Path, mounts: str) -> str:
         if len(point) >= len(best) and path.is_relative_to(point):
             best, type = point, right.split()[0]
     return type
-
-
-def _key_fault(place: Place, signing_keys: tuple[SigningKeyRecord, ...]) -> str:
-    """Why the instance key is of no use; empty when it is."""
-    try:
-        text = place.given.reveal() if place.given else place.key.read_text()
-        check_opens(Keyring.parse(text), list(signing_keys))
-    except OSError as fault:
-        return f"{place.key} cannot be read: {fault.strerror}"
-    except ValueError as fault:
-        return f"it is not the text of a key: {fault}"
-    except GatepostError as fault:
-        return fault.description
-    return ""
 
 
 def _certificate(path: str) -> tuple[str, int | None]:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
-from gatepost.flows.deployment import Facts
+from gatepost.flows.deployment import Disk, Facts
 from gatepost.store.migrations import NEWEST
 
 LEAST_FREE = 100 << 20
@@ -45,6 +45,11 @@ class Check(NamedTuple):
     judge: Callable[[Facts], Findings]
 
 
+def _of_disk(judge: Callable[[Disk, Facts], Findings]) -> Callable[[Facts], Findings]:
+    """A judgement of a database that is a file; there is nothing to judge of one on a server."""
+    return lambda facts: judge(facts.disk, facts) if facts.disk else iter(())
+
+
 def _problem(why: str, fix: str) -> Finding:
     return Finding("problem", why, fix)
 
@@ -68,33 +73,37 @@ def _unless_public(facts: Facts, why: str, fix: str) -> Finding:
 
 
 def _files(facts: Facts) -> Findings:
-    if facts.directory.mode & 0o022:
-        yield _problem(
-            f"{facts.directory.path} can be written by others, who can put another database there",
-            f"chmod 700 {facts.directory.path}",
-        )
     for file in facts.files:
         if file.mode & 0o077:
             yield _problem(f"{file.path} can be read by others: its mode is {file.mode:04o}", f"chmod 600 {file.path}")
-        if file.owner != facts.directory.owner and file.path.parent == facts.directory.path:
+
+
+def _owners(disk: Disk, facts: Facts) -> Findings:
+    place = disk.directory
+    if place.mode & 0o022:
+        yield _problem(
+            f"{place.path} can be written by others, who can put another database there", f"chmod 700 {place.path}"
+        )
+    for file in facts.files:
+        if file.owner != place.owner and file.path.parent == place.path:
             yield _problem(
-                f"{file.path} belongs to user {file.owner}, its directory to user {facts.directory.owner}",
-                f"chown --reference {facts.directory.path} {file.path}",
+                f"{file.path} belongs to user {file.owner}, its directory to user {place.owner}",
+                f"chown --reference {place.path} {file.path}",
             )
 
 
-def _directory(facts: Facts) -> Findings:
-    if not facts.is_writable:
+def _directory(disk: Disk, facts: Facts) -> Findings:
+    if not disk.is_writable:
         yield _problem(
-            f"nothing can be written in {facts.directory.path}",
+            f"nothing can be written in {disk.directory.path}",
             "check the directory's owner and whether the disk is mounted read-only",
         )
 
 
-def _unfinished(facts: Facts) -> Findings:
-    if facts.is_cut_short:
+def _unfinished(disk: Disk, facts: Facts) -> Findings:
+    if disk.leftover:
         yield _advice(
-            f"a restore is under way, or was cut short and left {facts.place.draft}",
+            f"a restore is under way, or was cut short and left {disk.leftover}",
             "if none is under way, remove it, or restore again",
         )
 
@@ -152,41 +161,41 @@ def _clock(facts: Facts) -> Findings:
         )
 
 
-def _disk(facts: Facts) -> Findings:
-    if facts.free < LITTLE_FREE:
-        told = _problem if facts.free < LEAST_FREE else _advice
+def _room(disk: Disk, facts: Facts) -> Findings:
+    if disk.free < LITTLE_FREE:
+        told = _problem if disk.free < LEAST_FREE else _advice
         yield told(
-            f"{facts.free >> 20} MiB are free where {facts.directory.path} is; a full disk stops every write",
+            f"{disk.free >> 20} MiB are free where {disk.directory.path} is; a full disk stops every write",
             "make room, or move the data directory",
         )
 
 
-def _filesystem(facts: Facts) -> Findings:
-    if facts.filesystem in IN_MEMORY:
+def _filesystem(disk: Disk, facts: Facts) -> Findings:
+    if disk.filesystem in IN_MEMORY:
         yield _unless_public(
             facts,
-            f"{facts.directory.path} is in memory ({facts.filesystem}): everything is lost when the machine stops",
+            f"{disk.directory.path} is in memory ({disk.filesystem}): everything is lost when the machine stops",
             "--data on a disk",
         )
-    if facts.filesystem in OVER_NETWORK:
+    if disk.filesystem in OVER_NETWORK:
         yield _problem(
-            f"{facts.directory.path} is on a network file system ({facts.filesystem}), where SQLite's locks do not hold",
+            f"{disk.directory.path} is on a network file system ({disk.filesystem}), where SQLite's locks do not hold",
             "--data on a local disk",
         )
 
 
-def _locking(facts: Facts) -> Findings:
-    if not facts.is_locking:
+def _locking(disk: Disk, facts: Facts) -> Findings:
+    if not disk.is_locking:
         yield _problem(
-            f"locks do not hold in {facts.directory.path}: two processes could damage the database",
+            f"locks do not hold in {disk.directory.path}: two processes could damage the database",
             "--data on a local disk",
         )
 
 
-def _wal(facts: Facts) -> Findings:
-    if facts.wal > MUCH_WAL:
+def _wal(disk: Disk, facts: Facts) -> Findings:
+    if disk.wal > MUCH_WAL:
         yield _advice(
-            f"the write-ahead log has {facts.wal >> 20} MiB: something has been reading the database for long",
+            f"the write-ahead log has {disk.wal >> 20} MiB: something has been reading the database for long",
             "look for a backup or a program that holds gatepost.db open, and end it",
         )
 
@@ -254,14 +263,15 @@ CHECKS = (
     Check("limits", "rate limits are on", _limits),
     Check("proxies", "X-Forwarded-For counts from your proxies alone", _proxies),
     Check("certificate", "the TLS certificate is in force, if there is one", _certificate),
-    Check("directory", "the data directory can be written", _directory),
-    Check("restore", "no restore is half done", _unfinished),
+    Check("directory", "the data directory can be written", _of_disk(_directory)),
+    Check("restore", "no restore is half done", _of_disk(_unfinished)),
     Check("files", "nobody else can read the data", _files),
-    Check("disk", "there is room on the disk", _disk),
-    Check("filesystem", "the data is on a local disk", _filesystem),
-    Check("locking", "file locks hold", _locking),
+    Check("owners", "nobody else can replace the data, and one user owns all of it", _of_disk(_owners)),
+    Check("disk", "there is room on the disk", _of_disk(_room)),
+    Check("filesystem", "the data is on a local disk", _of_disk(_filesystem)),
+    Check("locking", "file locks hold", _of_disk(_locking)),
     Check("database", "the database is whole", _integrity),
-    Check("wal", "the write-ahead log is kept short", _wal),
+    Check("wal", "the write-ahead log is kept short", _of_disk(_wal)),
     Check("schema", "the schema is this version's", _schema),
     Check("instance key", "the instance key opens the database", _instance_key),
     Check("signing keys", "one key signs, the next is published", _signing_keys),

@@ -37,7 +37,7 @@ class Place(NamedTuple):
 
     @property
     def draft(self) -> Path:
-        return self.database.with_name(self.database.name + ".restoring")
+        return draft_of(self.database)
 
     @property
     def ready(self) -> Path:
@@ -49,6 +49,11 @@ class Restored(NamedTuple):
 
     manifest: Manifest
     key: str
+
+
+def draft_of(database: Path) -> Path:
+    """The directory in which a restore is made ready."""
+    return database.with_name(database.name + ".restoring")
 
 
 def holds_data(place: Place) -> bool:
