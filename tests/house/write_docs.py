@@ -106,6 +106,7 @@ def _is_verb(action: argparse.Action) -> bool:
 DOCUMENTS: dict[str, Callable[[], str]] = {
     "docs/settings.md": render_settings,
     "docs/errors.md": render_errors,
+    "docs/commands.md": render_commands,
 }
 
 
