@@ -33,6 +33,12 @@ def locked(data: Path) -> Iterator[None]:
         holder.close()
 
 
+def is_sound(data: Path) -> bool:
+    """What SQLite's own check says of the database, looked at beside the server."""
+    with contextlib.closing(connect(data / "gatepost.db")) as connection:
+        return connection.execute("pragma integrity_check").fetchall() == [("ok",)]
+
+
 def wait_until(holds: Callable[[], bool], patience: float = PATIENCE) -> None:
     """Return as soon as the condition holds."""
     deadline = time.monotonic() + patience

@@ -12,10 +12,10 @@ from typing import TypeAlias
 
 import pytest
 
-from gatepost.store.sqlite import BUSY_MS, connect
+from gatepost.store.sqlite import BUSY_MS
 from servers import Client, Server, running
 
-from .faults import PATIENCE, locked, no_file_longer_than, wait_until
+from .faults import PATIENCE, is_sound, locked, no_file_longer_than, wait_until
 
 RECOVERY = 5
 DISK = 8 << 20
@@ -91,7 +91,7 @@ def test_a_full_disk_refuses_writes_only_and_recovers(place: tuple[Path, FullDis
         wait_until(lambda: caller.post("/verify", server.pair).status == 200, RECOVERY)
         for token in (before["refresh_token"], *acknowledged):
             assert caller.post("/refresh", {"refresh_token": token}).status == 200
-        assert is_sound(server)
+        assert is_sound(server.data)
 
 
 def check_reads(server: Server, caller: Client, access_token: str) -> None:
@@ -104,11 +104,6 @@ def check_reads(server: Server, caller: Client, access_token: str) -> None:
     app = server.ready["app"]
     with Client(server.port, basic=f"{app['client_id']}:{app['client_secret']}") as gateway:
         assert gateway.post_form("/introspect", token=access_token).json()["active"] is True
-
-
-def is_sound(server: Server) -> bool:
-    with contextlib.closing(connect(server.data / "gatepost.db")) as connection:
-        return connection.execute("pragma integrity_check").fetchall() == [("ok",)]
 
 
 def test_a_locked_database_refuses_writes_in_time_and_reads_go_on(server: Server) -> None:
