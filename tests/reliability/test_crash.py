@@ -3,7 +3,9 @@
 `--crash-cycles` says how often; each kill comes at another moment, the same ones in every run.
 """
 
+import contextlib
 import random
+import signal
 import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +15,7 @@ import pytest
 
 from servers import Server, reserved_port, running
 
-from .faults import is_sound
+from .faults import PATIENCE, is_sound
 from .history import History
 
 CLIENTS = 3
@@ -53,3 +55,18 @@ def test_killed_under_load_it_loses_nothing_that_it_acknowledged(tmp_path: Path,
     assert statistics.median(started_in) < FIRST_ANSWER
     for acknowledged in ("live", "revoked", "saved"):
         assert all(getattr(history, acknowledged) for history in histories), "there was something to lose"
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.2, 0.3, 0.4])
+def test_killed_in_its_first_start_it_starts_afterwards(tmp_path: Path, seconds: float) -> None:
+    """However far the start had come: a timer kills it at moments all over it."""
+    data = tmp_path / "data"
+
+    def set_timer() -> None:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+    with contextlib.suppress(AssertionError), running("dev", data, prepare=set_timer) as server:
+        server.process.wait(PATIENCE)
+    with running("dev", data) as server, server.caller() as caller:
+        assert caller.post("/verify", server.pair).status == 200
+        assert is_sound(data)
