@@ -51,7 +51,7 @@ def render_commands() -> str:
     add_common(common)
     parts = ["## Common options", "They stand before or after the verb.", *_options(common, ())]
     shared = tuple(action.dest for action in common._actions)
-    for noun, parser in _verbs(whole_parser()):
+    for noun, parser in verbs_of(whole_parser()):
         parts += [
             f"## gatepost {noun}",
             parser.description or NOUNS[noun],
@@ -62,7 +62,7 @@ def render_commands() -> str:
 
 def _render(command: str, parser: argparse.ArgumentParser, shared: tuple[str, ...]) -> Iterator[str]:
     """A command's options and example, or its verbs each with theirs."""
-    verbs = list(_verbs(parser))
+    verbs = list(verbs_of(parser))
     if not verbs:
         yield from _options(parser, shared)
         if parser.epilog:
@@ -74,7 +74,8 @@ def _render(command: str, parser: argparse.ArgumentParser, shared: tuple[str, ..
         yield from _render(f"{command} {name}", verb, shared)
 
 
-def _verbs(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+def verbs_of(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """The verbs of a command, each with its parser; none for one that has no verbs."""
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             yield from action.choices.items()
