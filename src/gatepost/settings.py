@@ -8,7 +8,7 @@ import difflib
 import ipaddress
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -18,6 +18,8 @@ from gatepost.records import UNTIL_USED
 from gatepost.secrets import Secret
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_CENTURY = 36_500 * 86_400
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -62,8 +64,10 @@ def parse_level(text: str) -> str:
     return text
 
 
-def _setting(default: str, parse: Callable[[str], Any], unit: str, meaning: str) -> Any:
-    about = {"default": default, "parse": parse, "unit": unit, "meaning": meaning}
+def _setting(
+    default: str, parse: Callable[[str], Any], unit: str, meaning: str, *, bounds: tuple[int, int] | None = None
+) -> Any:
+    about = {"default": default, "parse": parse, "unit": unit, "meaning": meaning, "bounds": bounds}
     return field(default=parse(default), metadata=about)
 
 
@@ -85,8 +89,8 @@ class ServerSettings:
     """Where the server listens, and whom it believes about where requests come from."""
 
     host: str = _setting("127.0.0.1", str, "address", "The address to listen on.")
-    port: int = _setting("8710", parse_number, "port", "The port to listen on.")
-    workers: int = _setting("1", parse_number, "processes", "Server processes. SQLite serves one.")
+    port: int = _setting("8710", parse_number, "port", "The port to listen on.", bounds=(0, 65_535))
+    workers: int = _setting("1", parse_number, "processes", "Server processes. SQLite serves one.", bounds=(1, 1024))
     tls_cert: str = _setting("", str, "path", "A certificate chain in PEM, to serve TLS without a proxy.")
     tls_key: str = _setting("", str, "path", "The key of that certificate.")
     stop_delay: int = _setting(
@@ -94,6 +98,7 @@ class ServerSettings:
         parse_duration,
         "duration",
         "How long /readyz says no before a stopping server stops listening; at most 5m.",
+        bounds=(0, 300),
     )
     trusted_proxies: tuple[Network, ...] = _setting(
         "", parse_networks, "networks", "The proxies whose X-Forwarded-For counts; nobody else's does."
@@ -104,9 +109,15 @@ class ServerSettings:
 class TokenSettings:
     """How long tokens and grants live, for apps that say nothing of their own."""
 
-    access_ttl: int = _setting("10m", parse_duration, "duration", "How long an access token lives; at most 1d.")
-    grant_idle_ttl: int = _setting("30d", parse_duration, "duration", "How long a grant lives without being used.")
-    grant_ttl: int = _setting("90d", parse_duration, "duration", "How long a grant lives at most.")
+    access_ttl: int = _setting(
+        "10m", parse_duration, "duration", "How long an access token lives; at most 1d.", bounds=(1, 86_400)
+    )
+    grant_idle_ttl: int = _setting(
+        "30d", parse_duration, "duration", "How long a grant lives without being used.", bounds=(1, _CENTURY)
+    )
+    grant_ttl: int = _setting(
+        "90d", parse_duration, "duration", "How long a grant lives at most.", bounds=(1, _CENTURY)
+    )
     retry_window: int | None = _setting(
         "by_kind",
         parse_retry_window,
@@ -114,7 +125,9 @@ class TokenSettings:
         "How long the previous refresh token still answers with the current one: a duration, `until_used`, or `by_kind`"
         " (60s for public apps, until_used for the others).",
     )
-    jwks_max_age: int = _setting("5m", parse_duration, "duration", "How long verifiers may keep the JWKS; at most 1h.")
+    jwks_max_age: int = _setting(
+        "5m", parse_duration, "duration", "How long verifiers may keep the JWKS; at most 1h.", bounds=(0, 3600)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +193,7 @@ class Known(NamedTuple):
     parse: Callable[[str], Any]
     unit: str
     meaning: str
+    bounds: tuple[int, int] | None
 
     @property
     def name(self) -> str:
@@ -200,26 +214,32 @@ def known_settings() -> Iterator[Known]:
             yield from (Known(outer.name, inner.name, **inner.metadata) for inner in fields(section))
 
 
+class _Given(NamedTuple):
+    """A value that somebody gave a setting, and where: a file and line, a variable, an option."""
+
+    text: str
+    place: str
+
+
 def load_settings(
     flags: Mapping[str, str | None], environ: Mapping[str, str], config: Path | None, defaults: Mapping[str, str]
 ) -> Settings:
     """Settings from every source. `flags` and `defaults` are by dotted name; `config` None looks for ./gatepost.toml.
 
-    Raises `invalid_configuration`, naming the source, the value's place and the mend.
+    Raises `invalid_configuration`, or for a flag `invalid_request`, naming the value, its place and the mend.
     """
     known = {setting.name: setting for setting in known_settings()}
-    texts = dict(defaults)
-    places = dict.fromkeys(defaults, "default")
-    for place, source in (_from_file(config), ("environment", _from_environ(environ, known))):
-        for name, text in source.items():
-            if name not in known:
-                raise _unknown(name, place, known)
-            texts[name], places[name] = text, f"{place} ({known[name].env})" if place == "environment" else place
-    given = {name: text for name, text in flags.items() if text is not None}
-    texts |= given
-    places |= {name: f"--{name.split('.')[-1].replace('_', '-')}" for name in given}
-    values = {name: _parse(known[name], text, places[name]) for name, text in texts.items()}
-    return _bounded(_build(values))
+    given = {
+        **{name: _Given(text, "default") for name, text in defaults.items()},
+        **_from_file(config, known),
+        **_from_environ(environ, known),
+        **{name: _Given(text, _option(name)) for name, text in flags.items() if text is not None},
+    }
+    return _build({name: _parse(known[name], each) for name, each in given.items()})
+
+
+def _option(name: str) -> str:
+    return f"--{name.split('.')[-1].replace('_', '-')}"
 
 
 def _build(values: Mapping[str, Any]) -> Settings:
@@ -233,89 +253,141 @@ def _build(values: Mapping[str, Any]) -> Settings:
     return Settings(**sections)
 
 
-def _bounded(settings: Settings) -> Settings:
-    tokens = settings.tokens
-    for name, value, least, most in (
-        ("tokens.access_ttl", tokens.access_ttl, 1, 86_400),
-        ("tokens.jwks_max_age", tokens.jwks_max_age, 0, 3600),
-        ("tokens.grant_ttl", tokens.grant_ttl, 1, 36_500 * 86_400),
-        ("tokens.grant_idle_ttl", tokens.grant_idle_ttl, 1, 36_500 * 86_400),
-        ("server.port", settings.server.port, 0, 65_535),
-        ("server.stop_delay", settings.server.stop_delay, 0, 300),
-        ("server.workers", settings.server.workers, 1, 1024),
-    ):
-        if not least <= value <= most:
-            raise GatepostError(
-                "invalid_configuration", f"{name} is {value}; it must be from {least} to {most}.", fix=f"change {name}"
-            )
-    return settings
-
-
-def _parse(setting: Known, text: str, place: str) -> Any:
+def _parse(setting: Known, given: _Given) -> Any:
     try:
-        return setting.parse(text)
+        value = setting.parse(given.text)
+        if setting.bounds and value is not None and not setting.bounds[0] <= value <= setting.bounds[1]:
+            raise ValueError(f"it must be from {setting.bounds[0]} to {setting.bounds[1]}")
     except ValueError as fault:
-        shown = "" if setting.parse is _secret else f" = {text!r}"
+        shown = "" if setting.parse is _secret else f" = {given.text!r}"
         raise GatepostError(
-            "invalid_request" if place.startswith("--") else "invalid_configuration",
-            f"{setting.name}{shown} from {place} is not valid: {fault}.",
-            fix=f"set {setting.name} to {setting.unit}, for example {setting.default or 'see docs/settings.md'}",
+            "invalid_request" if given.place.startswith("--") else "invalid_configuration",
+            f"{setting.name}{shown} from {given.place} is not valid: {fault}.",
+            fix=_example(setting, given.place),
         ) from None
+    return value
 
 
-def _from_file(config: Path | None) -> tuple[str, dict[str, str]]:
+def _example(setting: Known, place: str) -> str:
+    if not setting.default:
+        return f"docs/settings.md says what {setting.name} may be"
+    if place.startswith("--"):
+        return f"for example {place} {setting.default}"
+    if place == setting.env:
+        return f"for example {place}={setting.default}"
+    value = setting.default if setting.parse in (parse_boolean, parse_number) else f'"{setting.default}"'
+    return f"for example {setting.key} = {value}" + (f" under [{setting.section}]" if setting.section else "")
+
+
+def _from_file(config: Path | None, known: Mapping[str, Known]) -> dict[str, _Given]:
     path = config or Path("gatepost.toml")
     try:
-        document = tomllib.loads(path.read_text())
+        text = path.read_text("utf-8")
+        document = tomllib.loads(text)
     except FileNotFoundError:
-        if config:
-            raise GatepostError(
-                "invalid_configuration", f"There is no file {path}.", fix="mend the path behind --config"
-            ) from None
-        return str(path), {}
+        if config is None:
+            return {}
+        raise GatepostError(
+            "invalid_configuration", f"There is no file {path}.", fix="mend the path behind --config"
+        ) from None
     except OSError as fault:
         raise GatepostError(
             "invalid_configuration", f"{path} cannot be read: {fault.strerror}.", fix="check the path and its mode"
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
         raise GatepostError("invalid_configuration", f"{path} is not TOML: {fault}.", fix=f"mend {path}") from None
-    texts: dict[str, str] = {}
+    given: dict[str, _Given] = {}
+    for name, value in _flat(document):
+        place = f"{path}{_line_of(text, name)}"
+        if name not in known:
+            raise _unknown(name, {each: each for each in known}, f"in {place}", f"remove it from {path}")
+        given[name] = _Given(_text(known[name], value, place), place)
+    return given
+
+
+def _flat(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The values of a document by their dotted names; sections do not nest."""
     for name, value in document.items():
-        inner = {f"{name}.{key}": each for key, each in value.items()} if isinstance(value, dict) else {name: value}
-        texts |= {key: _text(each) for key, each in inner.items()}
-    return str(path), texts
+        if isinstance(value, dict):
+            yield from ((f"{name}.{key}", inner) for key, inner in value.items())
+        else:
+            yield name, value
 
 
-def _text(value: object) -> str:
-    if isinstance(value, bool):
+def _line_of(text: str, name: str) -> str:
+    """Where in a TOML text a name gets its value, as in `:12`; empty when it is not written the usual way."""
+    section, _, key = name.rpartition(".")
+    current = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        header = re.match(r"\s*\[([^\[\]]*)\]", line)
+        if header:
+            current = header[1].strip()
+        elif current == section and re.match(rf"\s*{re.escape(key)}\s*=", line):
+            return f":{number}"
+    return ""
+
+
+_TOML_TYPES: dict[Callable[[str], Any], type] = {
+    parse_boolean: bool,
+    parse_number: int,
+    parse_duration: int,
+    parse_retry_window: int,
+    parse_networks: list,
+}
+"""What may stand in the file beside a text in quotes."""
+
+_TOML_NAMES = {bool: "true or false", int: "a whole number", float: "a fraction", list: "an array", dict: "a table"}
+
+
+def _text(setting: Known, value: object, place: str) -> str:
+    """A value of the file as the other sources write it."""
+    wanted = _TOML_TYPES.get(setting.parse)
+    if isinstance(value, str):
+        return value
+    if type(value) is wanted and wanted is not list:
         return str(value).lower()
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _from_environ(environ: Mapping[str, str], known: Mapping[str, Known]) -> dict[str, str]:
-    texts = {}
-    for variable, value in environ.items():
-        if not variable.startswith("GATEPOST_"):
-            continue
-        name = variable.removeprefix("GATEPOST_").lower().replace("__", ".")
-        plain = name.removesuffix("_file")
-        if name not in known and plain in known and known[plain].parse is _secret:
-            try:
-                value, name = Path(value).read_text().strip(), plain
-            except (OSError, UnicodeDecodeError) as fault:
-                why = fault.strerror if isinstance(fault, OSError) else "it is not text"
-                raise GatepostError(
-                    "invalid_configuration",
-                    f"{variable} names a file that cannot be read: {why}.",
-                    fix="mend the path",
-                ) from None
-        texts[name] = value
-    return texts
-
-
-def _unknown(name: str, place: str, known: Iterable[str]) -> GatepostError:
-    near = difflib.get_close_matches(name, list(known), 1, 0.5)
-    hint = f"Did you mean {near[0]}?" if near else "docs/settings.md lists what there is."
-    return GatepostError(
-        "invalid_configuration", f"There is no setting {name} (from {place}). {hint}", fix=f"remove {name}"
+    if isinstance(value, list) and wanted is list and all(isinstance(each, str) for each in value):
+        return ",".join(value)
+    allowed = "a text in quotes" + ("" if wanted is None else f" or {_TOML_NAMES[wanted]}")
+    raise GatepostError(
+        "invalid_configuration",
+        f"{setting.name} in {place} is {_TOML_NAMES.get(type(value), 'a date or time')}, where {allowed} belongs.",
+        fix=_example(setting, place),
     )
+
+
+def _from_environ(environ: Mapping[str, str], known: Mapping[str, Known]) -> dict[str, _Given]:
+    by_variable = {setting.env: setting for setting in known.values()}
+    secret_files = {f"{variable}_FILE": each for variable, each in by_variable.items() if each.parse is _secret}
+    given: dict[str, _Given] = {}
+    for variable in filter(lambda name: name.startswith("GATEPOST_"), environ):
+        setting = by_variable.get(variable) or secret_files.get(variable)
+        if setting is None:
+            names = {name: f"{name} ({each.name})" for name, each in {**by_variable, **secret_files}.items()}
+            raise _unknown(variable, names, "in the environment", f"unset {variable}")
+        if setting.name in given:
+            raise GatepostError(
+                "invalid_configuration",
+                f"{setting.name} is in the environment twice, as itself and as a file.",
+                fix=f"unset {setting.env} or {setting.env}_FILE",
+            )
+        text = _read_secret(variable, environ[variable]) if variable in secret_files else environ[variable]
+        given[setting.name] = _Given(text, variable)
+    return given
+
+
+def _read_secret(variable: str, path: str) -> str:
+    try:
+        return Path(path).read_text("utf-8").strip()
+    except (OSError, ValueError) as fault:
+        why = fault.strerror if isinstance(fault, OSError) else "it is not text"
+        raise GatepostError(
+            "invalid_configuration", f"{variable} names a file that cannot be read: {why}.", fix="mend the path"
+        ) from None
+
+
+def _unknown(name: str, known: Mapping[str, str], place: str, fix: str) -> GatepostError:
+    """The refusal of a name; `known` says how each known one is shown."""
+    near = difflib.get_close_matches(name, list(known), 1, 0.5)
+    hint = f"Did you mean {known[near[0]]}?" if near else "docs/settings.md lists what there is."
+    return GatepostError("invalid_configuration", f"There is no setting {name}, as {place}. {hint}", fix=fix)

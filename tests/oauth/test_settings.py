@@ -135,7 +135,7 @@ def test_other_programs_variables_are_left_alone() -> None:
 @pytest.mark.parametrize(
     ("environ", "said"),
     [
-        ({"GATEPOST_SERVER__PORT": "many"}, "server.port = 'many' from environment (GATEPOST_SERVER__PORT)"),
+        ({"GATEPOST_SERVER__PORT": "many"}, "server.port = 'many' from GATEPOST_SERVER__PORT"),
         ({"GATEPOST_SERVER__PORT": "-1"}, "whole number"),
         ({"GATEPOST_SERVER__PORT": "65536"}, "0 to 65535"),
         ({"GATEPOST_SERVER__WORKERS": "0"}, "1 to 1024"),
@@ -156,6 +156,71 @@ def test_a_bad_value_is_refused_with_its_place(environ: dict[str, str], said: st
     error = refusal(environ=environ)
     assert said in error.description
     assert error.fix
+
+
+@pytest.mark.parametrize(
+    ("toml", "said"),
+    [
+        ("issuer = 5", "issuer in gatepost.toml:1 is a whole number, where a text in quotes belongs"),
+        ("issuer = true", "issuer in gatepost.toml:1 is true or false"),
+        ("issuer = ['a']", "is an array"),
+        ("issuer = 2020-01-01", "is a date or time"),
+        ("database = 5", "database in gatepost.toml:1"),
+        ("[server]\n# port = 1\n  host = ['::1']", "server.host in gatepost.toml:3 is an array"),
+        ("[log]\nport = 1\n[server]\nport = true", "There is no setting log.port, as in gatepost.toml:2"),
+        (
+            "[server]\nport = true",
+            "server.port in gatepost.toml:2 is true or false, where a text in quotes or a whole number",
+        ),
+        ("[server]\nport = 1.5", "is a fraction"),
+        ("[server.port]\nx = 1", "server.port in gatepost.toml is a table"),
+        ("server = {port = {}}", "server.port in gatepost.toml is a table"),
+        ("[server]\ntrusted_proxies = [1]", "is an array"),
+        ("[server]\ntrusted_proxies = [['::1']]", "is an array"),
+        ("[server]\ntrusted_proxies = 1", "where a text in quotes or an array belongs"),
+        ("[tokens]\naccess_ttl = ['10m']", "tokens.access_ttl in gatepost.toml:2 is an array"),
+        ("[tokens]\naccess_ttl = 'soon'", "tokens.access_ttl = 'soon' from gatepost.toml:2 is not valid"),
+        ("[tokens]\naccess_ttl = 86401", "from gatepost.toml:2 is not valid: it must be from 1 to 86400"),
+        ("[limits]\nenabled = 1", "limits.enabled in gatepost.toml:2 is a whole number"),
+        ("server.port = 'x'", "server.port = 'x' from gatepost.toml is not valid"),
+    ],
+)
+def test_a_value_of_another_type_is_refused_with_its_line(toml: str, said: str) -> None:
+    error = refusal(toml=toml)
+    assert said in error.description
+    assert error.fix
+
+
+@pytest.mark.parametrize(
+    ("place", "fix"),
+    [
+        ({"flags": {"tokens.access_ttl": "x"}}, "for example --access-ttl 10m"),
+        ({"environ": {"GATEPOST_TOKENS__ACCESS_TTL": "x"}}, "for example GATEPOST_TOKENS__ACCESS_TTL=10m"),
+        ({"toml": "[tokens]\naccess_ttl = 'x'"}, 'for example access_ttl = "10m" under [tokens]'),
+        ({"toml": "[server]\nport = 'x'"}, "for example port = 8710 under [server]"),
+        ({"toml": "issuer = 5"}, "docs/settings.md says what issuer may be"),
+    ],
+)
+def test_the_mend_is_written_as_its_place_wants_it(place: dict[str, Any], fix: str) -> None:
+    with pytest.raises(GatepostError) as refused:
+        load(**place)
+    assert refused.value.fix == fix
+
+
+def test_an_option_that_is_wrong_is_a_usage_error() -> None:
+    for flags in ({"server.port": "many"}, {"server.port": "70000"}, {"server.workers": "0"}):
+        with pytest.raises(GatepostError) as refused:
+            load(flags=dict(flags))
+        assert (refused.value.code, refused.value.exit) == ("invalid_request", 2)
+
+
+def test_a_secret_is_given_once() -> None:
+    Path("key").write_text("1:x")
+    both = {"GATEPOST_INSTANCE__KEY": f"1:{CANARY}", "GATEPOST_INSTANCE__KEY_FILE": "key"}
+    for environ in (both, dict(reversed(both.items()))):
+        error = refusal(environ=environ)
+        assert "twice" in error.description
+        assert CANARY not in error.description + error.fix
 
 
 @pytest.mark.parametrize("toml", ["[server", "port = ", "port = 1\nport = 2", "\x00", "[server]\nport = 1\n[server]\n"])
