@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from gatepost.cli.options import Parser, add_verb, add_verbs, wants_json
+from gatepost.cli.options import Parser, add_verb, add_verbs, parse_instant, wants_json
 from gatepost.cli.output import printable, progress, say, show
 from gatepost.cli.running import run_verb
 from gatepost.errors import GatepostError
@@ -96,15 +96,7 @@ def _instant(text: str | None, option: str, now: int) -> int | None:
         return None
     with contextlib.suppress(ValueError):
         return now - parse_duration(text)
-    try:
-        parsed = datetime.fromisoformat(text)
-    except ValueError:
-        raise GatepostError(
-            "invalid_request",
-            f"{option} {text} is neither an instant nor a duration.",
-            fix=f"{option} 2026-01-31T12:00:00Z, or {option} 24h",
-        ) from None
-    return int((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp())
+    return parse_instant(text, option)
 
 
 def _list(options: argparse.Namespace) -> int:

@@ -163,17 +163,20 @@ def expiry(text: str | None, option: str, now: int) -> int | None:
     try:
         at = now + parse_duration(text)
     except ValueError:
-        at = _parse_instant(text, option)
+        at = parse_instant(text, option)
     if not now < at <= now + FURTHEST:
         raise GatepostError("invalid_request", f"{option} {text}: it must lie ahead, by at most a hundred years.")
     return at
 
 
-def _parse_instant(text: str, option: str) -> int:
+def parse_instant(text: str, option: str) -> int:
+    """Epoch seconds of an ISO 8601 instant, UTC unless it says otherwise. Raises `invalid_request`."""
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:
         raise GatepostError(
-            "invalid_request", f"{option} {text}: it is a duration as in 90d, or an instant as in 2030-12-31T00:00Z."
+            "invalid_request",
+            f"{option} {text} is neither an instant nor a duration.",
+            fix=f"{option} 2030-12-31T00:00Z, or {option} 24h",
         ) from None
     return int((instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp())
