@@ -22,6 +22,7 @@ from gatepost.flows.organizations import create_org
 from gatepost.flows.people import create_user
 from gatepost.flows.resources import create_resource
 from gatepost.flows.signing import make_keys_once
+from gatepost.jose import decode_segment
 from gatepost.records import Event
 from gatepost.secrets import render_id
 from gatepost.settings import load_settings
@@ -256,6 +257,12 @@ def authorization(by: Tenant | Client | str) -> str:
 def basic(user: str, password: str) -> str:
     """An Authorization header of HTTP Basic, its two parts as they are given."""
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    """What an access token says."""
+    claims: dict[str, Any] = orjson.loads(decode_segment(token.split(".")[1].encode()))
+    return claims
 
 
 def check_answer(response: httpx.Response) -> None:

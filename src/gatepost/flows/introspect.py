@@ -50,9 +50,11 @@ async def introspect(instance: Instance, verified: VerifiedTokens, caller: Calle
     if org is None or grant_id is None:
         return INACTIVE
     grant = await instance.store.read(find_grant(org, grant_id))
-    if why_dead(grant, now) or not await _concerns(instance, caller, org, claims["client_id"], claims["aud"]):
+    if grant is None or why_dead(grant, now):
         return INACTIVE
-    return describe_access_token(claims)
+    if not await _concerns(instance, caller, org, claims["client_id"], claims["aud"]):
+        return INACTIVE
+    return describe_access_token(claims, grant.app_scope)
 
 
 async def _introspect_refresh_token(instance: Instance, caller: Caller, token: str) -> dict[str, Any]:

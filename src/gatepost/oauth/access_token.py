@@ -31,9 +31,9 @@ def subject(grant: Grant) -> str:
     return render_id("usr", grant.user_id) if grant.user_id else render_id("org", grant.org)
 
 
-def describe_access_token(claims: dict[str, Any]) -> dict[str, Any]:
-    """The introspection answer for a live access token."""
-    return {"active": True, "token_type": "Bearer", **claims}
+def describe_access_token(claims: dict[str, Any], ceiling: str) -> dict[str, Any]:
+    """The introspection answer for a live access token, its scope held under the app's ceiling of today."""
+    return {"active": True, "token_type": "Bearer", **claims, "scope": lowered(claims["scope"], ceiling)}
 
 
 def describe_refresh_token(grant: Grant, issuer: str) -> dict[str, Any]:
