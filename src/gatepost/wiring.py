@@ -21,6 +21,7 @@ from gatepost.store.migrations import NEWEST
 from gatepost.store.question import Store
 from gatepost.web.app import ANY_METHOD, App, Handler, Route
 from gatepost.web.limits import Buckets, Unlimited
+from gatepost.web.message import ANY_ORIGIN
 
 BURST_SECONDS = 10
 
@@ -193,7 +194,9 @@ def build_app(settings: Settings, instance: Instance) -> App:
         "/api/auth/verify": seed_route(POST=seed.verify),
         "/api/auth/refresh": seed_route(POST=seed.refresh),
         "/introspect": route(POST=tokens.introspect),
-        "/revoke": route(POST=tokens.revoke, OPTIONS=documents.preflight),
+        "/revoke": Route(
+            {"POST": tokens.revoke, "OPTIONS": documents.preflight}, refusals.style(render_oauth, ANY_ORIGIN)
+        ),
         "/jwks.json": public(documents.jwks),
         "/.well-known/oauth-authorization-server": public(documents.metadata),
         "/.well-known/openid-configuration": public(documents.metadata),

@@ -69,15 +69,15 @@ class Refusals:
         self._left_out: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def style(self, render: Render) -> Refuse:
-        """The function that answers refusals with this rendering."""
+    def style(self, render: Render, always: tuple[Header, ...] = ()) -> Refuse:
+        """The function that answers refusals with this rendering, and with headers that all of them have."""
 
         async def refuse(request: Request, error: GatepostError) -> Reply:
             event = error.event or new_id()
             if not error.event:
                 await self._remember(request, error, event)
             event_id = render_id("evt", event)
-            headers = [(b"x-event-id", event_id.encode()), *_headers(error)]
+            headers = [(b"x-event-id", event_id.encode()), *always, *_headers(error)]
             return json_reply(render(error, event_id), error.status, tuple(headers))
 
         return refuse

@@ -6,6 +6,7 @@ from gatepost.flows.instance import Instance
 from gatepost.flows.introspect import VerifiedTokens, introspect
 from gatepost.flows.revoke import revoke
 from gatepost.oauth.client_auth import parse_client_claim
+from gatepost.oauth.client_metadata import MAX_CLIENT_ID
 from gatepost.oauth.form import parse_form
 from gatepost.web.limits import Buckets, bucket_of
 from gatepost.web.message import ANY_ORIGIN, Reply, Request, empty_reply, json_reply
@@ -60,7 +61,8 @@ class Tokens:
     ) -> Caller:
         """The app; too many wrong secrets from one address are answered before the next one is looked at."""
         claim = parse_client_claim(authorization, form)
-        bucket = (claim.client_id, bucket_of(request.address))
+        # Cut to the longest there can be: nobody fills the memory with names that were never anyone's.
+        bucket = (claim.client_id[:MAX_CLIENT_ID], bucket_of(request.address))
         wait = self._wrong_secrets.is_empty(bucket)
         if wait:
             raise OAuthError(

@@ -18,9 +18,10 @@ async def revoke(instance: Instance, verified: VerifiedTokens, caller: Caller, t
     if caller.key:
         check_power(caller, "grants:revoke")
     grant = await _find_grant(instance, verified, token)
-    if grant is None or caller.org not in (grant.org, INSTANCE):
+    if grant is None:
         return
-    if caller.app is not None and caller.app.client_id != grant.client_id:
+    if caller.org not in (grant.org, INSTANCE) or (caller.app and caller.app.client_id != grant.client_id):
+        # Who holds an authentic token learns nothing new; 200 would say that it is dead.
         raise OAuthError("invalid_grant", "This token belongs to another app; nothing was revoked.")
     act = Act(instance.clock(), caller.actor, address)
     await instance.store.ask(revoke_grant(grant.org, grant.id, act))

@@ -25,7 +25,9 @@ SUPPORTED_GRANTS = (
 PROFILES = ("oauth21", "oidc", "fapi2")
 AUTH_METHODS = ("client_secret_basic", "client_secret_post", "none")
 
-_CLIENT_ID = re.compile(r"[A-Za-z0-9._~-]{1,200}")
+MAX_CLIENT_ID = 200
+
+_CLIENT_ID = re.compile(rf"[A-Za-z0-9._~-]{{1,{MAX_CLIENT_ID}}}")
 _HIDDEN = frozenset(("Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"))
 
 
@@ -33,7 +35,9 @@ def check_client_id(client_id: str) -> str:
     """A client_id that no client mangles: unreserved characters only. Raises `invalid_request`."""
     if not _CLIENT_ID.fullmatch(client_id):
         raise OAuthError(
-            "invalid_request", "A client_id is 1 to 200 characters of A-Z a-z 0-9 . _ ~ and -.", field="client_id"
+            "invalid_request",
+            f"A client_id is 1 to {MAX_CLIENT_ID} characters of A-Z a-z 0-9 . _ ~ and -.",
+            field="client_id",
         )
     return client_id
 
