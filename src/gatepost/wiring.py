@@ -4,6 +4,7 @@ import contextlib
 import os
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from gatepost.endpoints.documents import Documents
 from gatepost.endpoints.refusals import Refusals, render_oauth, render_seed
@@ -162,38 +163,43 @@ def open_instance(settings: Settings, issuer: str, *, migrate: bool = False) -> 
 
 def build_app(settings: Settings, instance: Instance) -> App:
     """The application of one process."""
-    store = instance.store
     limits = Limits(settings.limits)
-    seed = Seed(instance, limits.by_key)
-    tokens = Tokens(instance, limits.by_key, limits.by_app, limits.wrong_secrets)
-    refusals = Refusals(store, instance.clock)
+    refusals = Refusals(instance.store, instance.clock)
     documents = Documents(instance, {"/introspect", "/revoke", "/jwks.json"})
-    seed_style, oauth_style = refusals.style(render_seed), refusals.style(render_oauth)
+    tokens = Tokens(instance, limits.by_key, limits.by_app, limits.wrong_secrets)
+    routes = _seed_routes(Seed(instance, limits.by_key), documents, refusals)
+    routes |= _standard_routes(tokens, documents, refusals)
+    return App(
+        {path.encode(): route for path, route in _everywhere(routes, urlsplit(instance.issuer).path).items()},
+        Route({ANY_METHOD: documents.missing}, refusals.style(render_oauth)),
+        limits.by_address,
+        settings.server.trusted_proxies,
+    )
 
-    def seed_route(*, limited: bool = True, **methods: Handler) -> Route:
-        return Route(methods, seed_style, limited)
 
-    def route(*, limited: bool = True, **methods: Handler) -> Route:
-        return Route(methods, oauth_style, limited)
-
-    def page(handler: Handler) -> Route:
-        return route(limited=False, GET=handler, HEAD=handler)
-
-    def public(handler: Handler) -> Route:
-        return route(limited=False, GET=handler, HEAD=handler, OPTIONS=documents.preflight)
-
-    root = seed_route(GET=documents.landing, HEAD=documents.landing, POST=seed.save)
+def _seed_routes(seed: Seed, documents: Documents, refusals: Refusals) -> dict[str, Route]:
+    refuse = refusals.style(render_seed)
+    root = Route({"GET": documents.landing, "HEAD": documents.landing, "POST": seed.save}, refuse)
     routes = {
         "/": root,
-        "/auth_token": seed_route(GET=seed.auth_token),
-        "/verify": seed_route(POST=seed.verify),
-        "/refresh": seed_route(POST=seed.refresh),
-        "/api/auth": root,
-        "/api/auth/": root,
-        "/api/auth/auth_token": seed_route(GET=seed.auth_token),
-        "/api/auth/verify": seed_route(POST=seed.verify),
-        "/api/auth/refresh": seed_route(POST=seed.refresh),
-        "/introspect": route(POST=tokens.introspect),
+        "/auth_token": Route({"GET": seed.auth_token}, refuse),
+        "/verify": Route({"POST": seed.verify}, refuse),
+        "/refresh": Route({"POST": seed.refresh}, refuse),
+    }
+    return routes | {f"/api/auth{path}": route for path, route in routes.items()} | {"/api/auth": root}
+
+
+def _standard_routes(tokens: Tokens, documents: Documents, refusals: Refusals) -> dict[str, Route]:
+    refuse = refusals.style(render_oauth)
+
+    def page(handler: Handler) -> Route:
+        return Route({"GET": handler, "HEAD": handler}, refuse, limited=False)
+
+    def public(handler: Handler) -> Route:
+        return Route({"GET": handler, "HEAD": handler, "OPTIONS": documents.preflight}, refuse, limited=False)
+
+    return {
+        "/introspect": Route({"POST": tokens.introspect}, refuse),
         "/revoke": Route(
             {"POST": tokens.revoke, "OPTIONS": documents.preflight}, refusals.style(render_oauth, ANY_ORIGIN)
         ),
@@ -205,12 +211,18 @@ def build_app(settings: Settings, instance: Instance) -> App:
         "/healthz": page(documents.healthz),
         "/readyz": page(documents.readyz)._replace(ends_first=True),
     }
-    return App(
-        {path.encode(): each for path, each in routes.items()},
-        Route({ANY_METHOD: documents.missing}, oauth_style),
-        limits.by_address,
-        settings.server.trusted_proxies,
-    )
+
+
+def _everywhere(routes: dict[str, Route], prefix: str) -> dict[str, Route]:
+    """The routes, and for an issuer with a path the same below it: a proxy may leave the path on or take it off.
+
+    Clients look for metadata behind the well-known part too, as RFC 8414 §3.1 has it.
+    """
+    if not prefix:
+        return routes
+    below = {prefix + path: route for path, route in routes.items()} | {prefix: routes["/"]}
+    behind = {path + prefix: route for path, route in routes.items() if path.startswith("/.well-known/")}
+    return routes | below | behind
 
 
 class Limits:

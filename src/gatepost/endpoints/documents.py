@@ -1,7 +1,9 @@
 """What anyone may read: the metadata, the JWKS, the health of the server, and the page at its root."""
 
 import hashlib
+import html
 from importlib import resources
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -51,7 +53,13 @@ class Document:
         self._unchanged = Reply(304, headers, b"")
 
     def reply(self, request: Request) -> Reply:
-        return self._unchanged if request.headers.get(b"if-none-match") == self._etag else self._whole
+        known = request.headers.get(b"if-none-match")
+        return self._unchanged if known is not None and self._is_among(known) else self._whole
+
+    def _is_among(self, known: bytes) -> bool:
+        """Whether a client has this document. Proxies that compress mark the tags they pass on as weak. RFC 9110 §13.1.2."""
+        tags = (tag.strip().removeprefix(b"W/") for tag in known.split(b","))
+        return any(tag in (b"*", self._etag) for tag in tags)
 
 
 class Documents:
@@ -63,8 +71,9 @@ class Documents:
         self._jwks_of: tuple[dict[str, str], ...] | None = None
         self._jwks = Document(b"", 0)
         files = resources.files("gatepost.endpoints") / "files"
-        self._landing = (files / "landing.html").read_text().replace("{issuer}", instance.issuer).encode()
-        self._missing = (files / "missing.html").read_bytes()
+        self._landing, self._missing = (
+            _render((files / name).read_text(), instance.issuer) for name in ("landing.html", "missing.html")
+        )
         style, icon = ((files / name).read_bytes() for name in ("gatepost.css", "gatepost.svg"))
         self._style = Document(style, METADATA_MAX_AGE, (), b"text/css; charset=utf-8")
         self._icon = Document(icon, METADATA_MAX_AGE, (), b"image/svg+xml")
@@ -116,3 +125,9 @@ class Documents:
         if request.wants_page:
             return Reply(404, _PAGE_HEADERS, self._missing)
         raise OAuthError("not_found", "There is nothing at this path.")
+
+
+def _render(page: str, issuer: str) -> bytes:
+    """A page with the issuer's name, and its links below the issuer's path."""
+    base = urlsplit(issuer).path.rstrip("/")
+    return page.replace("{issuer}", html.escape(issuer)).replace("{base}", html.escape(base)).encode()

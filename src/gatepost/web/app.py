@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from gatepost.errors import GatepostError, OAuthError
 from gatepost.web.limits import Buckets, Network, bucket_of, client_address
-from gatepost.web.message import MAX_BODY, Reply, Request
+from gatepost.web.message import BODILESS, MAX_BODY, Reply, Request
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Reply]]
 Refuse: TypeAlias = Callable[[Request, GatepostError], Awaitable[Reply]]
@@ -91,24 +91,23 @@ class App:
         """The same application for any ASGI server, or mounted in another application."""
         if scope["type"] != "http":
             raise RuntimeError(f"Gatepost answers HTTP, not {scope['type']}.")
-        headers: dict[bytes, bytes] = {}
+        received: dict[bytes, bytes] = {}
         repeated = b""
         for name, value in scope["headers"]:
-            repeated = remember_header(headers, name, value) or repeated
+            repeated = remember_header(received, name, value) or repeated
         client = scope.get("client")
         raw_path = scope.get("raw_path") or scope["path"].encode()
+        # Where it is mounted in another application is no part of its own paths.
+        raw_path = raw_path.removeprefix(scope.get("root_path", "").encode())
         peer = client[0] if client else ""
         body, is_cut = await _read_body(receive)
         reply = await self.answer(
-            Request(scope["method"], raw_path, scope["query_string"], headers, peer, body, repeated, is_cut=is_cut)
+            Request(scope["method"], raw_path, scope["query_string"], received, peer, body, repeated, is_cut=is_cut)
         )
-        length = (b"content-length", b"%d" % len(reply.body))
-        start = {
-            "type": "http.response.start",
-            "status": reply.status,
-            "headers": (*reply.headers, *reply.extra, length),
-        }
-        await send(start)
+        headers = (*reply.headers, *reply.extra)
+        if reply.status not in BODILESS:
+            headers += ((b"content-length", b"%d" % len(reply.body)),)
+        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.body})
 
 

@@ -20,7 +20,7 @@ import httptools
 import orjson
 
 from gatepost.web.app import App, remember_header
-from gatepost.web.message import CLOSE, JSON, MAX_BODY, MAX_HEAD, MAX_HEADERS, Header, Reply, Request
+from gatepost.web.message import BODILESS, CLOSE, JSON, MAX_BODY, MAX_HEAD, MAX_HEADERS, Header, Reply, Request
 
 HEAD_SECONDS = 10
 BODY_SECONDS = 15
@@ -44,7 +44,6 @@ log = logging.getLogger("gatepost.web")
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _STATUS_LINES = {status.value: b"HTTP/1.1 %d %s\r\n" % (status, status.phrase.encode()) for status in HTTPStatus}
-_BODILESS = (204, 304)
 _REFUSALS = {
     400: {"error": "invalid_request", "error_description": "This is not HTTP/1.1 as RFC 9112 writes it."},
     408: {"error": "invalid_request", "error_description": "The request did not arrive in time."},
@@ -260,7 +259,7 @@ class Connection(asyncio.Protocol):
                     _STATUS_LINES[reply.status],
                     render_headers(reply.headers),
                     _render(own),
-                    b"\r\n" if reply.status in _BODILESS else b"content-length: %d\r\n\r\n" % len(reply.body),
+                    b"\r\n" if reply.status in BODILESS else b"content-length: %d\r\n\r\n" % len(reply.body),
                     b"" if self._is_head else reply.body,
                 )
             )

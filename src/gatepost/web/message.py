@@ -27,6 +27,8 @@ ANY_ORIGIN: tuple[Header, ...] = (
     (b"access-control-expose-headers", b"WWW-Authenticate, Retry-After, X-Event-Id"),
 )
 CLOSE: Header = (b"connection", b"close")
+BODILESS = (204, 304)
+"""Answers that have no body and so no length of one. RFC 9110 §8.6."""
 EMPTY: tuple[Header, ...] = tuple(header for header in JSON if header[0] != b"content-type")
 
 
