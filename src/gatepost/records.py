@@ -2,6 +2,9 @@
 
 from typing import NamedTuple
 
+MAX_ACCESS_TTL = 86_400
+"""The longest life that an access token may have, whatever an app or the settings say: a day."""
+
 UNTIL_USED = -1
 """A retry window without a clock: the previous refresh token answers until the current one has been used."""
 

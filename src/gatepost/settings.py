@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from gatepost.errors import GatepostError
-from gatepost.records import UNTIL_USED
+from gatepost.records import MAX_ACCESS_TTL, UNTIL_USED
 from gatepost.secrets import Secret
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -110,7 +110,7 @@ class TokenSettings:
     """How long tokens and grants live, for apps that say nothing of their own."""
 
     access_ttl: int = _setting(
-        "10m", parse_duration, "duration", "How long an access token lives; at most 1d.", bounds=(1, 86_400)
+        "10m", parse_duration, "duration", "How long an access token lives; at most 1d.", bounds=(1, MAX_ACCESS_TTL)
     )
     grant_idle_ttl: int = _setting(
         "30d", parse_duration, "duration", "How long a grant lives without being used.", bounds=(1, _CENTURY)

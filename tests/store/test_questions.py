@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gatepost.errors import GatepostError
-from gatepost.records import UNTIL_USED, ApiKey, Org, Resource
+from gatepost.records import MAX_ACCESS_TTL, UNTIL_USED, ApiKey, Org, Resource
 from gatepost.secrets import new_id
 from gatepost.store.apps import (
     Draft,
@@ -56,7 +56,6 @@ from gatepost.store.question import INSTANCE, Store
 from gatepost.store.resources import delete_resource, is_served_by, list_resources, make_resource
 from gatepost.store.restored import note_restored, restored_at
 from gatepost.store.revocations import (
-    KEPT,
     revoke_app_grants,
     revoke_grant,
     revoke_key,
@@ -612,7 +611,7 @@ async def test_revocations_of_many_say_whether_there_was_anything(store: Store) 
 
 async def test_the_feed_forgets_what_no_token_can_outlive(store: Store) -> None:
     a = await populate(store, "acme")
-    await store.ask(revoke_grant(a.org, a.grant, act(NOW + KEPT + 1)))
+    await store.ask(revoke_grant(a.org, a.grant, act(NOW + MAX_ACCESS_TTL + 1)))
     assert [row[3] for row in (await store.read(dump(a.org)))["revocations"]] == [f"gnt_{a.grant.hex()}"]
 
 

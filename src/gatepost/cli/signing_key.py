@@ -6,7 +6,7 @@ from typing import Any
 from gatepost.cli.options import Parser, add_verb, add_verbs, settings_of, wants_json
 from gatepost.cli.output import instant, show_list
 from gatepost.cli.running import run_verb
-from gatepost.flows.signing import rotate
+from gatepost.flows.signing import rotate, safe_to_activate_at
 from gatepost.records import SigningKeyRecord
 from gatepost.store.signing_keys import list_signing_keys
 
@@ -27,17 +27,10 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _rotate(options: argparse.Namespace) -> int:
-    tokens = settings_of(options).tokens
+    max_age = settings_of(options).tokens.jwks_max_age
     records = run_verb(
         options,
-        lambda instance, act: rotate(
-            instance.store,
-            instance.keyring,
-            act,
-            ttl=tokens.access_ttl,
-            max_age=tokens.jwks_max_age,
-            force=options.force,
-        ),
+        lambda instance, act: rotate(instance.store, instance.keyring, act, max_age=max_age, force=options.force),
     )
     _show(options, records)
     return 0
@@ -50,7 +43,7 @@ def _show(options: argparse.Namespace, records: list[SigningKeyRecord]) -> None:
 
 
 def _render(record: SigningKeyRecord, max_age: int) -> dict[str, Any]:
-    safe_at = record.published_at + max_age if record.state == "next" else None
+    safe_at = safe_to_activate_at(record, max_age) if record.state == "next" else None
     return {
         "kid": record.kid,
         "state": record.state,

@@ -17,13 +17,12 @@ from gatepost.oauth.client_metadata import (
 )
 from gatepost.oauth.redirects import check_redirect_uri
 from gatepost.oauth.scope import parse_scope
-from gatepost.records import App, AppSecret
+from gatepost.records import MAX_ACCESS_TTL, App, AppSecret
 from gatepost.secrets import CLIENT_SECRET, Secret, new_id, parse_id, render_id, render_text
 from gatepost.store.apps import Draft, add_secret, delete_secret, find_app, keep_apps
 from gatepost.store.events import Act
 from gatepost.store.orgs import find_owner
 
-MAX_ACCESS_TTL = 86_400
 MAX_GRANT_TTL = 36_500 * 86_400
 
 

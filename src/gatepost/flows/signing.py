@@ -1,8 +1,8 @@
 """The signing keys at work: loaded once, looked at again twice a second, rotated without a failed verification.
 
 A key is published as `next` for at least the time that verifiers may keep the JWKS, so when it becomes active they have
-it; it stays published as `retired` until the last token it signed has expired. Other processes rotate too: the ring
-notices within half a second, and until then signs with a key that is still published.
+it; it stays published as `retired` until the last token it signed has expired, whatever life any app gave its tokens.
+Other processes rotate too: the ring notices within half a second, and until then signs with a key that is still published.
 """
 
 import time
@@ -10,13 +10,16 @@ from typing import Any
 
 from gatepost.errors import GatepostError
 from gatepost.jose import SigningKey, VerifyingKey
-from gatepost.records import SigningKeyRecord
+from gatepost.records import MAX_ACCESS_TTL, SigningKeyRecord
 from gatepost.secrets import Keyring
 from gatepost.store.events import Act
 from gatepost.store.question import Store
 from gatepost.store.signing_keys import list_signing_keys, make_first_keys, rotate_keys
 
 LOOK_AGAIN_SECONDS = 0.5
+NOTICED_SECONDS = 2
+"""When every server surely serves a key that was published: it looks twice a second, and instants are whole seconds."""
+
 SKEW = 60
 """How much longer than its last token a retired key stays published."""
 
@@ -106,16 +109,14 @@ async def make_keys_once(store: Store, keyring: Keyring, act: Act) -> None:
         await store.ask(make_first_keys(_wrapped(keyring), _wrapped(keyring), act))
 
 
-async def rotate(
-    store: Store, keyring: Keyring, act: Act, *, ttl: int, max_age: int, force: bool
-) -> list[SigningKeyRecord]:
+async def rotate(store: Store, keyring: Keyring, act: Act, *, max_age: int, force: bool) -> list[SigningKeyRecord]:
     """Activate the next key and publish a new one. Raises `conflict` while verifiers may not have seen the next key.
 
-    `ttl` is the longest life of an access token, `max_age` how long verifiers may keep the JWKS.
+    `max_age` is how long verifiers may keep the JWKS.
     """
     records = await store.read(list_signing_keys())
     coming = next(record for record in records if record.state == "next")
-    safe_at = coming.published_at + max_age
+    safe_at = safe_to_activate_at(coming, max_age)
     if act.at < safe_at and not force:
         raise GatepostError(
             "conflict",
@@ -123,9 +124,14 @@ async def rotate(
             " and would refuse its tokens.",
             fix=f"wait {safe_at - act.at} s, or use --force if no verifier keeps the JWKS",
         )
-    if not await store.ask(rotate_keys(coming.kid, _wrapped(keyring), act.at + ttl + SKEW, act)):
+    if not await store.ask(rotate_keys(coming.kid, _wrapped(keyring), act.at + MAX_ACCESS_TTL + SKEW, act)):
         raise GatepostError("conflict", "Somebody else rotated the keys just now.", fix="gatepost signing-key list")
     return await store.read(list_signing_keys())
+
+
+def safe_to_activate_at(coming: SigningKeyRecord, max_age: int) -> int:
+    """When every verifier knows the next key, if verifiers keep the JWKS for `max_age`."""
+    return coming.published_at + NOTICED_SECONDS + max_age
 
 
 def _wrapped(keyring: Keyring) -> tuple[str, bytes]:

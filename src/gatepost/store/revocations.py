@@ -3,12 +3,10 @@
 A line in `revocations` tells verifiers, and is kept as long as an access token that was minted before it can live.
 """
 
+from gatepost.records import MAX_ACCESS_TTL
 from gatepost.secrets import new_id, render_id
 from gatepost.store.events import Act, record
 from gatepost.store.question import SQL, Steps, question
-
-KEPT = 86_400
-"""Seconds a line is kept: the longest life an access token may have by setting."""
 
 
 @question
@@ -85,5 +83,5 @@ def _tell(org: bytes, kind: str, target: str, now: int) -> Steps[None]:
     yield SQL("delete from revocations where org = ? and expires_at < ?", (org, now))
     yield SQL(
         "insert into revocations (org, id, kind, target, revoked_at, expires_at) values (?, ?, ?, ?, ?, ?)",
-        (org, new_id(), kind, target, now, now + KEPT),
+        (org, new_id(), kind, target, now, now + MAX_ACCESS_TTL),
     )
