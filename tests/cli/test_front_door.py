@@ -1,6 +1,8 @@
 """Finding the command that was meant, and saying so when there is none."""
 
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +11,7 @@ import pytest
 
 from cli.conftest import Gatepost, spelled
 from gatepost import __version__
-from gatepost.cli.main import FIRST_FIVE, NOUNS
+from gatepost.cli.main import FIRST_FIVE, NOUNS, noun_parser, whole_parser
 
 COMMAND = [sys.executable, "-m", "gatepost.cli.main"]
 
@@ -78,7 +80,7 @@ def test_help_comes_before_or_behind(gatepost: Gatepost, arguments: list[str]) -
     assert ran.out.startswith("usage: gatepost app create ")
 
 
-@pytest.mark.parametrize("noun", [noun for noun in NOUNS if noun in ("dev", "serve", "org", "key", "app", "user")])
+@pytest.mark.parametrize("noun", NOUNS)
 def test_every_command_explains_itself(gatepost: Gatepost, noun: str) -> None:
     ran = gatepost(noun, "--help")
     assert ran.code == 0
@@ -179,3 +181,20 @@ def test_any_terminal_encoding_will_do(tmp_path: Path) -> None:
         done = subprocess.run([*COMMAND, *arguments], capture_output=True, env=environment, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         assert rb"Zo\xeb" in done.stdout
+
+
+LEAVES = {parser.prog: parser for parser in whole_parser().each_parser() if not parser.verbs}
+
+
+@pytest.mark.parametrize("command", LEAVES)
+def test_every_command_has_an_example_that_it_understands(gatepost: Gatepost, command: str) -> None:
+    heading, *lines = (LEAVES[command].epilog or "").splitlines()
+    assert heading in ("example:", "examples:")
+    examples = [
+        words for line in lines for words in re.findall(r"(?<![/_])gatepost ((?:[^|&>()\"]|\"[^\"]*\")*)", line)
+    ]
+    assert f"gatepost {examples[-1]}".startswith(command)
+    for example in examples:
+        arguments = shlex.split(example)
+        _, unknown = noun_parser(arguments[0]).parse_known_args(arguments)
+        assert unknown == []

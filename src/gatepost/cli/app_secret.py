@@ -19,8 +19,9 @@ def add_arguments(verbs: "argparse._SubParsersAction[Parser]") -> None:
     secret = verbs.add_parser("secret", help="an app's secrets: add, list, delete", description=__doc__)
     inner = add_verbs(secret)
     add = add_verb(inner, "add", _add, "give an app one more secret", "gatepost app secret add CLIENT_ID --expires 90d")
-    secrets = add_verb(inner, "list", _list, "list an app's secrets")
-    delete = add_verb(inner, "delete", _delete, "delete a secret; the others stay good")
+    secrets = add_verb(inner, "list", _list, "list an app's secrets", "gatepost app secret list CLIENT_ID")
+    example = "gatepost app secret delete CLIENT_ID SECRET_ID"
+    delete = add_verb(inner, "delete", _delete, "delete a secret; the others stay good", example)
     for verb in (add, secrets, delete):
         verb.add_argument("client_id", metavar="CLIENT_ID")
     add.add_argument("--expires", metavar="WHEN", help="as in 90d, or an instant as in 2030-12-31T00:00Z (never)")

@@ -34,6 +34,7 @@ def add_arguments(parser: Parser) -> None:
         action="store_true",
         help=f"also with {GROWN_GRANTS:,} grants, and with {GROWN_ORGS:,} organizations, beside the first database",
     )
+    parser.epilog = "example:\n  gatepost bench --only refresh,verify --seconds 10"
     parser.set_defaults(verb=_bench)
 
 

@@ -18,6 +18,7 @@ _EXTRACT = r"""sed 's/.*"refresh_token":"\([^"]*\)".*/{"refresh_token":"\1"}/'""
 def add_arguments(parser: Parser) -> None:
     parser.add_argument("--fresh", action="store_true", help="start empty; only in a directory that dev made")
     add_server_options(parser)
+    parser.epilog = "example:\n  gatepost dev --port 8710"
     parser.set_defaults(verb=_dev)
 
 

@@ -15,6 +15,7 @@ from gatepost.store.events import Act
 def add_arguments(parser: Parser) -> None:
     parser.add_argument("--org", metavar="ORG", help="the owner of this organization (the first one)")
     parser.add_argument("--user", metavar="EMAIL", help="this owner (the first one)")
+    parser.epilog = "example:\n  gatepost link --org Acme"
     parser.set_defaults(verb=_link)
 
 

@@ -4,7 +4,7 @@ import argparse
 import difflib
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -40,6 +40,23 @@ class Parser(argparse.ArgumentParser):
             self.error(f"`{unknown}` is one argument too many; a value with spaces in it goes in quotes")
         name = unknown.partition("=")[0]
         self.error(f"`{self.prog}` has no option {name}{did_you_mean(name, self._option_string_actions)}")
+
+    @property
+    def arguments(self) -> list[argparse.Action]:
+        """What this parser itself reads."""
+        return list(self._actions)
+
+    @property
+    def verbs(self) -> "list[Parser]":
+        """The parsers of its verbs; none for a command without verbs."""
+        choices = [each.choices for each in self._actions if each.nargs == argparse.PARSER]
+        return [parser for verbs in choices if isinstance(verbs, dict) for parser in verbs.values()]
+
+    def each_parser(self) -> "Iterator[Parser]":
+        """This parser, and all under it."""
+        yield self
+        for verb in self.verbs:
+            yield from verb.each_parser()
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is None or value in action.choices:
@@ -84,15 +101,13 @@ def add_verbs(parser: argparse.ArgumentParser) -> "argparse._SubParsersAction[Pa
     return verbs
 
 
-def add_verb(
-    verbs: "argparse._SubParsersAction[Parser]", name: str, run: object, summary: str, example: str = ""
-) -> Parser:
+def add_verb(verbs: "argparse._SubParsersAction[Parser]", name: str, run: object, summary: str, example: str) -> Parser:
     """One verb of a noun, with its summary, an example and the common options. `run(options)` answers the exit code."""
     parser = verbs.add_parser(
         name,
         help=summary,
         description=summary[0].upper() + summary[1:] + ".",
-        epilog=f"example:\n  {example}" if example else None,
+        epilog=f"example:\n  {example}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_common(parser)

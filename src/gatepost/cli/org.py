@@ -19,7 +19,7 @@ def add_arguments(parser: Parser) -> None:
     verbs = add_verbs(parser)
     create = add_verb(verbs, "create", _create, "make an organization", "gatepost org create Acme")
     create.add_argument("name", metavar="NAME")
-    add_verb(verbs, "list", _list, "list organizations")
+    add_verb(verbs, "list", _list, "list organizations", "gatepost org list")
     for name, run, summary in (
         ("show", _show, "show one organization"),
         ("disable", partial(_set_disabled, True), "refuse everything of an organization, at once, until it is enabled"),

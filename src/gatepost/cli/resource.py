@@ -24,7 +24,8 @@ def add_arguments(parser: Parser) -> None:
         "--served-by", metavar="CLIENT_ID", help="the app that is this API, and may introspect its tokens"
     )
     resources = add_verb(verbs, "list", _list, "list APIs", "gatepost resource list --org Acme")
-    delete = add_verb(verbs, "delete", _delete, "delete an API; grants for it stop at once")
+    example = "gatepost resource delete https://api.acme.dev --org Acme"
+    delete = add_verb(verbs, "delete", _delete, "delete an API; grants for it stop at once", example)
     delete.add_argument("uri", metavar="URI")
     for verb in (create, resources, delete):
         verb.add_argument("--org", metavar="ORG", required=True, help="the organization's id or name")

@@ -24,6 +24,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--issuer", metavar="URL", help="the public URL of this server")
     parser.add_argument("--workers", metavar="N", help="server processes (1)")
     add_server_options(parser)
+    parser.epilog = "example:\n  gatepost serve --issuer https://auth.example.com --data /var/lib/gatepost"
     parser.set_defaults(verb=_serve)
 
 

@@ -13,7 +13,7 @@ from gatepost.store.signing_keys import list_signing_keys
 
 def add_arguments(parser: Parser) -> None:
     verbs = add_verbs(parser)
-    add_verb(verbs, "list", _list, "list signing keys")
+    add_verb(verbs, "list", _list, "list signing keys", "gatepost signing-key list")
     rotated = add_verb(
         verbs, "rotate", _rotate, "activate the next key and publish a new one", "gatepost signing-key rotate"
     )
