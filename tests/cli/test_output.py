@@ -19,7 +19,7 @@ def test_columns_are_aligned_by_what_a_character_takes() -> None:
 
 def test_a_table_fits_the_room_there_is_and_keeps_its_ids() -> None:
     rows = [{"id": "app_0123456789", "name": "x" * 40, "redirect_uris": ["https://a.example/callback"] * 3}]
-    for room in (80, 60, 40):
+    for room in (80, 60, 50):
         lines = render_table(rows, room).splitlines()
         assert max(map(len, lines)) <= room
         assert lines[1].startswith("app_0123456789  x")
@@ -32,8 +32,13 @@ def test_wide_characters_are_cut_at_their_width() -> None:
     assert line == "1   東東東東…   –"
 
 
-def test_a_table_without_any_room_keeps_its_ids() -> None:
-    assert render_table([{"id": "app_0123456789", "name": "Shop"}], 5).splitlines()[1] == "app_0123456789  Shop"
+def test_where_a_table_has_no_room_each_row_is_shown_by_itself() -> None:
+    rows = [{"id": f"app_{number}", "name": "x" * 40, "scope": "y" * 40} for number in (1, 2)]
+    assert render_table(rows, 28).splitlines() == [
+        *("id     app_1", f"name   {'x' * 40}", f"scope  {'y' * 40}", ""),
+        *("id     app_2", f"name   {'x' * 40}", f"scope  {'y' * 40}"),
+    ]
+    assert render_table(rows, 29).splitlines()[1] == "app_1  xxxxxxxxx…  yyyyyyyyy…"
 
 
 def test_one_thing_is_a_line_for_each_field() -> None:

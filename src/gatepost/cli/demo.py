@@ -49,8 +49,8 @@ def open_directory(settings: Settings, *, fresh: bool) -> dict[str, Any]:
         if database_of(settings).exists():
             raise GatepostError(
                 "not_allowed",
-                f"{settings.data_dir} holds data that `gatepost dev` did not make; it gives no demo owner to that.",
-                fix="name another place with --data DIR, or use `gatepost serve`",
+                f"{settings.data_dir} holds data that `gatepost dev` did not make; a demo has no business there.",
+                fix="gatepost serve --issuer http://127.0.0.1:8710, or another place: --data DIR",
             )
         make_directory(settings.data_dir)
         _keep(path, {})

@@ -66,7 +66,9 @@ def _list(options: argparse.Namespace) -> int:
         return await every_key(instance)
 
     rows = [_render(key) for key in run_verb(options, verb)]
-    columns = ("id", "name", "scopes", "expires_at", "revoked") if options.org else ()
+    columns = (
+        ("id", "name", "scopes", "expires_at", "revoked") if options.org else ("id", "org", "name", "scopes", "revoked")
+    )
     show_list(wants_json(options), rows, "No API keys yet: gatepost key create --org ORG", columns)
     return 0
 

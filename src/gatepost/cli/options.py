@@ -32,7 +32,8 @@ class Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:
-        raise GatepostError("invalid_request", f"{message[0].upper()}{message[1:]}.", fix=f"{self.prog} --help")
+        end = "" if message.endswith("?") else "."
+        raise GatepostError("invalid_request", f"{message[0].upper()}{message[1:]}{end}", fix=f"{self.prog} --help")
 
     def refuse(self, unknown: str) -> NoReturn:
         """Refuse an argument that no option or verb took."""

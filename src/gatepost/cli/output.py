@@ -11,8 +11,8 @@ from typing import Any
 
 from gatepost.errors import GatepostError
 
-NARROWEST = 6
-"""What a column is left with, at least, when a table is fitted to the terminal."""
+NARROWEST = 10
+"""What a cut column is left with, at least: less would say nothing."""
 
 
 def show(as_json: bool, document: Any, sentence: str) -> None:
@@ -42,13 +42,18 @@ def show_error(as_json: bool, error: GatepostError) -> None:
 
 
 def render_table(rows: Sequence[dict[str, Any]], room: int | None = None) -> str:
-    """Aligned columns. With `room`, the widest are cut until a line has it; the first, which is the id, never is."""
+    """Aligned columns. With `room`, the widest are cut until a line has it; the first, which is the id, never is.
+
+    Where there is too little room for that, each row is shown by itself, a line for each field.
+    """
     names = list(rows[0])
     cells = [[name.replace("_", " ").upper() for name in names]]
     cells += [[_cell(row[name]) for name in names] for row in rows]
     widths = [max(_width(line[column]) for line in cells) for column in range(len(names))]
     if room is not None:
         widths = _fitted(widths, room)
+        if _total(widths) > room:
+            return "\n\n".join(map(render_fields, rows))
     return "\n".join("  ".join(map(_padded, line, widths)).rstrip() for line in cells)
 
 
@@ -110,12 +115,16 @@ def _columns(character: str) -> int:
 
 def _fitted(widths: list[int], room: int) -> list[int]:
     fitted = list(widths)
-    while sum(fitted) + 2 * len(fitted) - 2 > room and len(fitted) > 1:
+    while _total(fitted) > room and len(fitted) > 1:
         widest = max(range(1, len(fitted)), key=fitted.__getitem__)
         if fitted[widest] <= NARROWEST:
             break
         fitted[widest] -= 1
     return fitted
+
+
+def _total(widths: list[int]) -> int:
+    return sum(widths) + 2 * (len(widths) - 1)
 
 
 def _padded(text: str, width: int) -> str:
