@@ -5,6 +5,7 @@ log fast enough, or it cannot be written, lines are dropped and counted; events 
 """
 
 import contextlib
+import json
 import logging
 import os
 import queue
@@ -13,8 +14,6 @@ import threading
 import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
-
-import orjson
 
 FIELDS = ("event_id", "code", "detail", "path", "address", "count")
 
@@ -40,7 +39,8 @@ class JsonFormatter(logging.Formatter):
             frames = traceback.extract_tb(record.exc_info[2])
             entry["fault"] = record.exc_info[0].__name__
             entry["trace"] = [f"{frame.name} ({frame.filename.rpartition('/')[2]}:{frame.lineno})" for frame in frames]
-        return orjson.dumps(entry, default=str).decode()
+        # ASCII alone: a line separator or a bidirectional mark would be written as it is.
+        return json.dumps(entry, default=str, separators=(",", ":"))
 
 
 class Sink(logging.Handler):

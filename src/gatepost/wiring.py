@@ -3,6 +3,7 @@
 import contextlib
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -11,7 +12,7 @@ from gatepost.endpoints.refusals import Refusals, render_oauth, render_seed
 from gatepost.endpoints.seed import Seed
 from gatepost.endpoints.tokens import Tokens
 from gatepost.errors import GatepostError
-from gatepost.flows.instance import Instance
+from gatepost.flows.instance import Instance, wall_clock
 from gatepost.flows.policy import Policy
 from gatepost.flows.restore import Place, finish_restore
 from gatepost.flows.signing import SigningRing
@@ -149,7 +150,9 @@ def open_bare_store(settings: Settings) -> tuple[Store, dict[str, str]]:
     return database.open_patiently(), database.dialect
 
 
-def open_instance(settings: Settings, issuer: str, *, migrate: bool = False) -> Instance:
+def open_instance(
+    settings: Settings, issuer: str, *, migrate: bool = False, clock: Callable[[], int] = wall_clock
+) -> Instance:
     """Everything the verbs stand on. Close its store when done.
 
     The key comes first, so that a database is never found without its key, not even by a process that starts at the same
@@ -158,7 +161,8 @@ def open_instance(settings: Settings, issuer: str, *, migrate: bool = False) -> 
     finish_restores(settings)
     keyring = open_keyring(settings, make=not database_of(settings).exists())
     store = open_store(settings, migrate=migrate)
-    return Instance(store, keyring, SigningRing(store, keyring), Policy(store), issuer, settings.tokens)
+    signing = SigningRing(store, keyring, clock)
+    return Instance(store, keyring, signing, Policy(store), issuer, settings.tokens, clock)
 
 
 def build_app(settings: Settings, instance: Instance) -> App:

@@ -23,7 +23,7 @@ OUTSIDE = {
     "argon2": {"passwords"},
     "cryptography": {"secrets", "certificates", "jose"},
     "httptools": {"web"},
-    "orjson": {"jose", "log", "web", "flows", "endpoints", "bench"},
+    "orjson": {"jose", "web", "flows", "endpoints", "bench"},
     "psycopg": {"store"},
     "shtab": {"cli"},
     "tqdm": {"bench", "cli"},

@@ -33,12 +33,21 @@ class Canary(logging.Handler):
         self.setFormatter(JsonFormatter())
         self._secrets: set[str] = set()
         self._lines: list[str] = []
+        self._records: list[str] = []
+
+    def lines(self) -> list[str]:
+        """The log, as the server writes it."""
+        return list(self._lines)
+
+    def entries(self) -> list[dict[str, object]]:
+        """The log, read."""
+        return [orjson.loads(line) for line in self._lines]
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.name.startswith("http"):
             return  # The client's own log, not the server's.
         self._lines.append(self.format(record))
-        self._lines.append(repr({**vars(record), "exc_info": None}))
+        self._records.append(repr({**vars(record), "exc_info": None, "exc_text": None}))
 
     def watch(self, secret: str) -> str:
         """Watch a secret, in the forms it may travel in. A short one would be found by chance and is not watched."""
@@ -68,7 +77,7 @@ class Canary(logging.Handler):
 
     def check(self, *files: Path) -> None:
         """Look for every watched secret in the log and in the files."""
-        self._check("the log", "\n".join(self._lines).encode())
+        self._check("the log", "\n".join(self._lines + self._records).encode())
         for file in filter(Path.exists, files):
             self._check(file.name, file.read_bytes())
 

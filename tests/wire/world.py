@@ -5,7 +5,6 @@ Two organizations live in it, Acme and Beta. Their things have equal names where
 
 import asyncio
 import base64
-import dataclasses
 import itertools
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +16,6 @@ import orjson
 from gatepost.flows.api_keys import create_key
 from gatepost.flows.apps import NewApp, create_app
 from gatepost.flows.callers import POWERS
-from gatepost.flows.instance import Instance
 from gatepost.flows.organizations import create_org
 from gatepost.flows.people import create_user
 from gatepost.flows.resources import create_resource
@@ -104,7 +102,7 @@ class World:
         self.settings = load_settings({}, {}, None, defaults)
         self.canary = canary
         self.clock = Clock()
-        self.instance: Instance = dataclasses.replace(open_instance(self.settings, issuer), clock=self.clock)
+        self.instance = open_instance(self.settings, issuer, clock=self.clock)
         self.app = build_app(self.settings, self.instance)
         self._clients: dict[str, httpx.AsyncClient] = {}
         self._numbers = itertools.count()

@@ -1,13 +1,14 @@
 """How a refusal is answered, recorded and logged: one event id in body, header, log and event.
 
-A refusal that an authenticated caller caused is an event of its own. Anybody can cause the others without end, so of those
-a few a minute become events, each with the count of what was left out since the last; nobody can fill the disk.
+A refusal that an authenticated caller caused is an event of its own. Anybody can cause the others without end, and who
+asks too often does it again and again; so of those a few a minute become events, each with the count of what was left out
+since the last. Nobody can fill the disk.
 """
 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import orjson
 
@@ -35,8 +36,13 @@ RECORDED = frozenset(
 )
 """Refusals that tell of security; the others are mistakes of shape."""
 
+UNWORTHY = frozenset({"too_many_requests"})
+"""Refusals that are sampled whoever caused them."""
+
 RETRY_SECONDS = 2
 SAMPLED_PER_MINUTE = 10
+SHOWN_CHARACTERS = 500
+SHOWN_ITEMS = 10
 
 log = logging.getLogger("gatepost.refusals")
 
@@ -86,20 +92,24 @@ class Refusals:
         caller = request.caller
         if error.status >= 500:
             _log(logging.ERROR, request, error, event, 0)
-        elif error.code in RECORDED and caller is not None:
+        elif error.code not in RECORDED:
+            _log(logging.DEBUG, request, error, event, 0)
+        elif caller is None or error.code in UNWORTHY:
+            self._remember_sampled(request, error, event)
+        else:
             _log(logging.INFO, request, error, event, 0)
             await self._record(caller.org, self._act(request, caller.actor), error, request, event, 0)
-        elif error.code in RECORDED:
-            self._remember_sampled(request, error, event)
 
     def _remember_sampled(self, request: Request, error: GatepostError, event: bytes) -> None:
         if self._sample.take(error.code):
             self._left_out[error.code] += 1
+            _log(logging.DEBUG, request, error, event, 0)
             return
         count = self._left_out.pop(error.code, 0)
         _log(logging.INFO, request, error, event, count)
         # Nobody waits for this one: its answer must not tell by its time whether it was recorded.
-        recording = self._record(error.org or INSTANCE, self._act(request, "anonymous"), error, request, event, count)
+        org, actor = (request.caller.org, request.caller.actor) if request.caller else (error.org, "anonymous")
+        recording = self._record(org or INSTANCE, self._act(request, actor), error, request, event, count)
         task = asyncio.create_task(recording)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -110,7 +120,7 @@ class Refusals:
     async def _record(
         self, org: bytes, act: Act, error: GatepostError, request: Request, event: bytes, left_out: int
     ) -> None:
-        detail: dict[str, object] = {"path": request.path, "why": error.detail or error.description, **error.extra}
+        detail = _shown({"path": request.path, "why": error.detail or error.description, **error.extra})
         if left_out:
             detail["left_out_before"] = left_out
         text = orjson.dumps(detail).decode()
@@ -118,6 +128,20 @@ class Refusals:
             await self._store.ask(record(org, "request.refused", act, result=error.code, detail=text, id=event))
         except StoreUnavailableError:
             log.warning("A refusal could not be recorded", extra={"event_id": render_id("evt", event)})
+
+
+def _shown(detail: Mapping[str, str | int | list[str]]) -> dict[str, object]:
+    """What is kept of a refusal's words: some of them are the caller's own and as long as they like."""
+    shown: dict[str, object] = {}
+    for name, value in detail.items():
+        match value:
+            case str():
+                shown[name] = value[:SHOWN_CHARACTERS]
+            case list():
+                shown[name] = [each[:SHOWN_CHARACTERS] for each in value[:SHOWN_ITEMS]]
+            case _:
+                shown[name] = value
+    return shown
 
 
 def _headers(error: GatepostError) -> list[Header]:

@@ -44,7 +44,7 @@ class Tokens:
         else:
             caller = await self._app(request, form, authorization, allow_public=allow_public)
             wait = self._by_app.take((caller.org, caller.app.client_id)) if caller.app else 0
-        request.caller = caller
+        request.caller = caller if caller.is_proven else None
         if wait:
             raise OAuthError("too_many_requests", f"Too many requests. Try again in {wait} seconds.", retry_after=wait)
         return caller

@@ -31,11 +31,16 @@ _NOBODY = ApiKey(INSTANCE, bytes(16), "", "", b"", 0, 0, None, None, None)
 
 
 class Caller(NamedTuple):
-    """Somebody who has proved who they are: an API key, or an app. `app` is None for a key, `key` None for an app."""
+    """Who calls: an API key, or an app. `app` is None for a key, `key` None for an app."""
 
     org: bytes
     key: ApiKey | None
     app: App | None
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether it proved who it is. A public app has only said so: its name is no secret."""
+        return self.app is None or not self.app.is_public
 
     @property
     def actor(self) -> str:

@@ -31,4 +31,4 @@ class Instance:
     policy: Policy
     issuer: str
     tokens: TokenSettings
-    clock: Callable[[], int] = wall_clock
+    clock: Callable[[], int]

@@ -6,6 +6,7 @@ Other processes rotate too: the ring notices within half a second, and until the
 """
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from gatepost.errors import GatepostError
@@ -29,9 +30,10 @@ _WRAP = b"signing key"
 class SigningRing:
     """The instance's signing keys, opened."""
 
-    def __init__(self, store: Store, keyring: Keyring) -> None:
+    def __init__(self, store: Store, keyring: Keyring, clock: Callable[[], int]) -> None:
         self._store = store
         self._keyring = keyring
+        self._clock = clock
         self._opened: dict[str, SigningKey] = {}
         self._active: SigningKey | None = None
         self._by_head: dict[bytes, VerifyingKey] = {}
@@ -67,7 +69,7 @@ class SigningRing:
     async def look(self) -> None:
         """Read the keys again; only ones never seen before are opened."""
         records = await self._store.read(list_signing_keys())
-        now = time.time()
+        now = self._clock()
         published = [record for record in records if record.remove_at is None or record.remove_at > now]
         keys = {record.kid: self._opened.get(record.kid) or self._open(record) for record in published}
         if keys.keys() != self._opened.keys():
