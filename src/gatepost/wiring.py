@@ -162,7 +162,8 @@ def open_instance(
     keyring = open_keyring(settings, make=not database_of(settings).exists())
     store = open_store(settings, migrate=migrate)
     signing = SigningRing(store, keyring, clock)
-    return Instance(store, keyring, signing, Policy(store), issuer, settings.tokens, clock)
+    policy = Policy(store)
+    return Instance(store, keyring, signing, policy, issuer, settings.tokens, settings.passwords, clock)
 
 
 def build_app(settings: Settings, instance: Instance) -> App:

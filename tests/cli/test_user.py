@@ -79,6 +79,20 @@ def test_a_password_has_8_to_1000_characters(gatepost: Gatepost, acme: str, pass
     assert gatepost("user", "reset", "ana@acme.dev", stdin=password + "\n").code == (4 if code else 0)
 
 
+@pytest.mark.parametrize("password", ["password", "PassWord1", "qwertyuiop", "1234567890"])
+def test_a_common_password_is_for_dev_alone(
+    gatepost: Gatepost, ana: str, password: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bo = ("user", "create", "bo@acme.dev", "--org", "Acme", "--password-stdin")
+    for arguments in (bo, ("user", "reset", "ana@acme.dev")):
+        assert "everybody tries first" in gatepost.refused(2, *arguments, stdin=password)["message"]
+    assert len(gatepost.json("user", "list", "--org", "Acme")) == 1
+    (gatepost.data / "dev.json").write_text("{}")
+    assert gatepost.json(*bo, stdin=password)["is_new"] is True
+    monkeypatch.setenv("GATEPOST_PASSWORDS__ALLOW_COMMON", "false")
+    gatepost.refused(2, "user", "reset", "ana@acme.dev", stdin=password)
+
+
 def test_a_password_is_never_an_argument(gatepost: Gatepost, acme: str) -> None:
     assert "--password" not in gatepost(*ANA[:2], "--help").out.replace("--password-stdin", "")
     assert gatepost(*ANA, "--password", "correct horse").code == 2

@@ -8,6 +8,7 @@ from typing import Any
 
 from gatepost.cli.demo import open_directory, prepare
 from gatepost.cli.options import Parser, settings_of, wants_json
+from gatepost.cli.running import DEV_DEFAULTS
 from gatepost.cli.serving import LOOPBACK, add_server_options, bind, check_tls, run_server, server_flags, sole_server
 from gatepost.settings import Settings
 from gatepost.wiring import open_instance
@@ -23,7 +24,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def _dev(options: argparse.Namespace) -> int:
-    settings = settings_of(options, server_flags(options), {"outbound.allow_loopback": "true"})
+    settings = settings_of(options, server_flags(options), DEV_DEFAULTS)
     check_tls(settings)
     with bind(settings.server.host, settings.server.port) as listener, sole_server(settings):
         kept = open_directory(settings, fresh=options.fresh)

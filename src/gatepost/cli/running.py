@@ -20,6 +20,9 @@ T = TypeVar("T")
 DEV_FILE = "dev.json"
 ACTOR = "cli"
 
+DEV_DEFAULTS = {"outbound.allow_loopback": "true", "passwords.allow_common": "true"}
+"""What is easier in a directory that `gatepost dev` made, unless a setting says otherwise."""
+
 
 def run_verb(
     options: argparse.Namespace, verb: Callable[[Instance, Act], Awaitable[T]], *, must_exist: bool = True
@@ -29,6 +32,8 @@ def run_verb(
     With `must_exist`, a data directory without a database is refused rather than made.
     """
     settings = settings_of(options)
+    if (settings.data_dir / DEV_FILE).exists():
+        settings = settings_of(options, defaults=DEV_DEFAULTS)
     if must_exist:
         check_exists(settings)
     is_new = not database_of(settings).exists()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gatepost.flows.policy import Policy
 from gatepost.flows.signing import SigningRing
 from gatepost.secrets import Keyring
-from gatepost.settings import TokenSettings
+from gatepost.settings import PasswordSettings, TokenSettings
 from gatepost.store.question import Store
 
 
@@ -31,4 +31,5 @@ class Instance:
     policy: Policy
     issuer: str
     tokens: TokenSettings
+    passwords: PasswordSettings
     clock: Callable[[], int]

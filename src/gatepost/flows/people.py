@@ -5,6 +5,7 @@ import unicodedata
 from typing import NamedTuple
 
 from gatepost.errors import GatepostError
+from gatepost.flows.common_passwords import check_uncommon
 from gatepost.flows.instance import Instance, fresh_epoch
 from gatepost.flows.missing import missing
 from gatepost.flows.organizations import get_org
@@ -51,7 +52,7 @@ async def create_user(
     """
     if role not in (None, *ROLES):
         raise GatepostError("invalid_request", f"role {role} is none of {', '.join(ROLES)}.", field="role")
-    password_hash = hash_password(password.reveal()) if password else None
+    password_hash = _hashed(instance, password) if password else None
     canonical = check_email(email)
     known = await instance.store.read(find_owner("email", canonical))
     member = await instance.store.read(find_member(org, known)) if known else None
@@ -89,4 +90,10 @@ async def set_disabled(instance: Instance, user: User, disabled: bool, act: Act)
 
 async def reset_password(instance: Instance, user: User, password: Secret, act: Act) -> None:
     """Give a person a new password. Raises `invalid_request` for one that cannot be."""
-    await instance.store.ask(set_password(user.id, hash_password(password.reveal()), act))
+    await instance.store.ask(set_password(user.id, _hashed(instance, password), act))
+
+
+def _hashed(instance: Instance, password: Secret) -> str:
+    if not instance.passwords.allow_common:
+        check_uncommon(password.reveal())
+    return hash_password(password.reveal())

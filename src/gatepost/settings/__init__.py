@@ -1,0 +1,35 @@
+"""Settings: what there is stands in `values`, where it comes from in `sources`."""
+
+from gatepost.settings.sources import load_settings
+from gatepost.settings.values import (
+    InstanceSettings,
+    Known,
+    LimitSettings,
+    PasswordSettings,
+    ServerSettings,
+    Settings,
+    TokenSettings,
+    known_settings,
+    parse_boolean,
+    parse_duration,
+    parse_networks,
+    parse_number,
+    parse_retry_window,
+)
+
+__all__ = [
+    "InstanceSettings",
+    "Known",
+    "LimitSettings",
+    "PasswordSettings",
+    "ServerSettings",
+    "Settings",
+    "TokenSettings",
+    "known_settings",
+    "load_settings",
+    "parse_boolean",
+    "parse_duration",
+    "parse_networks",
+    "parse_number",
+    "parse_retry_window",
+]
