@@ -27,8 +27,9 @@ def test_an_instance_has_an_active_key_and_a_next_one(gatepost: Gatepost, acme: 
 
 
 def test_rotation_waits_until_verifiers_have_seen_the_next_key(
-    gatepost: Gatepost, acme: str, monkeypatch: pytest.MonkeyPatch
+    gatepost: Gatepost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    gatepost.json("org", "create", "Acme")
     before = gatepost.json("signing-key", "list")
     document = gatepost.refused(5, "signing-key", "rotate")
     assert "300 s" in document["message"]
