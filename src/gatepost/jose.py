@@ -18,12 +18,13 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 ACCESS_TOKEN_TYPE = "at+jwt"
 MAX_TOKEN = 8192
 
+_TO_URL = bytes.maketrans(b"+/", b"-_")
 _ES256 = ec.ECDSA(hashes.SHA256())
 
 
 def encode_segment(data: bytes) -> bytes:
     """Base64url without padding. RFC 7515 §2."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=")
+    return binascii.b2a_base64(data, newline=False).translate(_TO_URL).rstrip(b"=")
 
 
 def decode_segment(segment: bytes) -> bytes:

@@ -1,6 +1,7 @@
 """Secrets that hide, texts that carry them, ids, and the instance key."""
 
 import copy
+import hmac
 import json
 import logging
 import pickle
@@ -8,6 +9,8 @@ import traceback
 from collections.abc import Callable
 
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -216,6 +219,17 @@ def test_the_newest_version_makes_and_every_version_checks() -> None:
     assert both.mac(1, b"x") == one.mac(1, b"x") != both.mac(2, b"x")
     assert one.mac(2, b"x") is None
     assert one.hash_secret("x", 9) == b""
+
+
+@pytest.mark.parametrize("message", [b"", b"x", b"x" * 63, b"x" * 64, b"x" * 1000], ids=len)
+def test_macs_and_hashes_are_hmac_sha256(message: bytes) -> None:
+    ring = Keyring({1: ONE})
+    for purpose, made in (
+        (b"refresh token", ring.mac(1, message)),
+        (b"secret hash", ring.hash_secret(message.decode())),
+    ):
+        key = HKDF(SHA256(), 32, None, b"gatepost " + purpose).derive(ONE)
+        assert made == hmac.digest(key, message, "sha256")
 
 
 def test_what_is_sealed_opens_for_its_purpose_alone() -> None:

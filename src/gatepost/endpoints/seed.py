@@ -77,7 +77,7 @@ class Seed:
 
 
 def _content(request: Request) -> dict[str, object]:
-    request.check_media_type("application/json")
+    request.check_media_type(b"application/json")
     return parse_json_object(request.body)
 
 

@@ -77,7 +77,7 @@ class Tokens:
 
 
 def _form(request: Request) -> dict[str, str]:
-    request.check_media_type("application/x-www-form-urlencoded")
+    request.check_media_type(b"application/x-www-form-urlencoded")
     if request.query:
         raise OAuthError("invalid_request", "Send parameters in the body, not in the URL.")
     return parse_form(request.body)

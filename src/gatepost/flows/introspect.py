@@ -1,6 +1,6 @@
 """Introspection: whether a token is good now, told to whom it concerns. RFC 7662."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from gatepost.flows.callers import Caller, check_power
 from gatepost.flows.instance import Instance
@@ -18,22 +18,32 @@ INACTIVE: dict[str, Any] = {"active": False}
 REMEMBERED = 4096
 
 
+class Verified(NamedTuple):
+    """An access token of ours: what it says, and the grant it was minted from."""
+
+    claims: dict[str, Any]
+    org: bytes
+    grant: bytes
+
+
 class VerifiedTokens:
     """Signatures that were checked before, so that checking a token again costs no signature. Bounded; oldest out first."""
 
     def __init__(self) -> None:
-        self._claims: dict[str, dict[str, Any]] = {}
+        self._verified: dict[str, Verified] = {}
 
-    async def open(self, instance: Instance, token: str) -> dict[str, Any] | None:
-        """The claims of an access token of ours; None for any other text. Says nothing about whether it is live."""
-        claims = self._claims.get(token)
-        if claims is None and len(token) <= MAX_TOKEN:
+    async def open(self, instance: Instance, token: str) -> Verified | None:
+        """An access token of ours; None for any other text. Says nothing about whether it is live."""
+        verified = self._verified.get(token)
+        if verified is None and len(token) <= MAX_TOKEN:
             claims = await instance.signing.open_access_token(token)
             if claims is not None:
-                if len(self._claims) >= REMEMBERED:
-                    del self._claims[next(iter(self._claims))]
-                self._claims[token] = claims
-        return claims
+                org, grant = parse_id("org", claims["org"]), parse_id("gnt", claims["gid"])
+                verified = Verified(claims, org or b"", grant or b"")
+                if len(self._verified) >= REMEMBERED:
+                    del self._verified[next(iter(self._verified))]
+                self._verified[token] = verified
+        return verified
 
 
 async def introspect(instance: Instance, verified: VerifiedTokens, caller: Caller, token: str) -> dict[str, Any]:
@@ -42,12 +52,12 @@ async def introspect(instance: Instance, verified: VerifiedTokens, caller: Calle
         check_power(caller, "tokens:introspect")
     if token.startswith(REFRESH_TOKEN):
         return await _introspect_refresh_token(instance, caller, token)
-    claims = await verified.open(instance, token)
-    now = instance.clock()
-    if claims is None or now >= claims["exp"] or claims["iss"] != instance.issuer:
+    opened = await verified.open(instance, token)
+    if opened is None:
         return INACTIVE
-    org, grant_id = parse_id("org", claims["org"]), parse_id("gnt", claims["gid"])
-    if org is None or grant_id is None:
+    claims, org, grant_id = opened
+    now = instance.clock()
+    if now >= claims["exp"] or claims["iss"] != instance.issuer:
         return INACTIVE
     grant = await instance.store.read(find_grant(org, grant_id))
     if grant is None or why_dead(grant, now):

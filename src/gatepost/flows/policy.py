@@ -27,3 +27,8 @@ class Policy:
             self._version = version
             self._facts = {}
         return self._facts
+
+    @property
+    def known(self) -> dict[Any, Any]:
+        """The facts as of the last look: for what follows in a request that has looked already."""
+        return self._facts

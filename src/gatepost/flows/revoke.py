@@ -6,7 +6,7 @@ from gatepost.flows.instance import Instance
 from gatepost.flows.introspect import VerifiedTokens
 from gatepost.oauth.refresh_token import is_authentic, parse_refresh_token
 from gatepost.records import Grant
-from gatepost.secrets import REFRESH_TOKEN, parse_id
+from gatepost.secrets import REFRESH_TOKEN
 from gatepost.store.events import Act
 from gatepost.store.grants import find_grant
 from gatepost.store.question import INSTANCE
@@ -33,8 +33,5 @@ async def _find_grant(instance: Instance, verified: VerifiedTokens, token: str) 
         claim = parse_refresh_token(token)
         grant = await instance.store.read(find_grant(claim.org, claim.grant))
         return grant if grant and is_authentic(claim, grant.salt, instance.keyring) else None
-    claims = await verified.open(instance, token)
-    if claims is None:
-        return None
-    org, grant_id = parse_id("org", claims["org"]), parse_id("gnt", claims["gid"])
-    return await instance.store.read(find_grant(org, grant_id)) if org and grant_id else None
+    opened = await verified.open(instance, token)
+    return await instance.store.read(find_grant(opened.org, opened.grant)) if opened else None

@@ -44,6 +44,7 @@ log = logging.getLogger("gatepost.web")
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _STATUS_LINES = {status.value: b"HTTP/1.1 %d %s\r\n" % (status, status.phrase.encode()) for status in HTTPStatus}
+_LENGTH_DIGITS = len(str(MAX_BODY))
 _REFUSALS = {
     400: {"error": "invalid_request", "error_description": "This is not HTTP/1.1 as RFC 9112 writes it."},
     408: {"error": "invalid_request", "error_description": "The request did not arrive in time."},
@@ -67,6 +68,8 @@ class Connection(asyncio.Protocol):
         self._is_deaf = False
         self._refused = 0
         self._part = ""
+        self._timed = ""
+        self._chunk = 0
         self._size = 0
         self._due_at = time.monotonic() + HEAD_SECONDS
         self._read_by = 0.0
@@ -94,6 +97,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._is_deaf:
             return
+        self._chunk = len(data)
         if self._part:
             # A header, a trailer or an extension of a chunk without an end never reaches us: only its bytes tell.
             self._size += len(data)
@@ -105,6 +109,14 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserError:
             if not self._is_deaf:
                 self._refuse(self._refused or 400)
+        else:
+            if self._part != self._timed:
+                self._set_deadline()
+
+    def _set_deadline(self) -> None:
+        """Give the part of a request that is arriving its time. One that comes in one piece never asks the clock."""
+        self._timed = self._part
+        self._due_at = time.monotonic() + (HEAD_SECONDS if self._part == "head" else BODY_SECONDS)
 
     def _feed(self, data: bytes) -> None:
         try:
@@ -133,35 +145,54 @@ class Connection(asyncio.Protocol):
         self._repeated = b""
         self._body: list[bytes] = []
         self._body_size = 0
-        self._header_count = 0
+        self._room = MAX_HEADERS
         self._size = 0
         self._part = "head"
-        self._due_at = time.monotonic() + HEAD_SECONDS
 
     def on_url(self, url: bytes) -> None:
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        name = name.lower()
+        if name in self._headers or len(self._headers) >= self._room:
+            self._on_odd_header(name, value)
+        else:
+            self._headers[name] = value
+
+    def _on_odd_header(self, name: bytes, value: bytes) -> None:
+        """One that was there before, one too many, or a trailer."""
         if self._part != "head":
-            return  # A trailer: nothing that comes behind a body changes what the head said.
-        self._header_count += 1
-        if self._header_count > MAX_HEADERS:
+            return  # Nothing that comes behind a body changes what the head said.
+        self._room -= 1
+        if len(self._headers) > self._room:
             self._stop(431)
-        self._repeated = remember_header(self._headers, name.lower(), value) or self._repeated
+        self._repeated = remember_header(self._headers, name, value) or self._repeated
 
     def on_headers_complete(self) -> None:
         headers = self._headers
         self._part = "body"
-        self._due_at = time.monotonic() + BODY_SECONDS
-        if len(self._url) + sum(map(len, headers)) + sum(map(len, headers.values())) > MAX_HEAD:
+        self._room = 0
+        # A head that came in one small piece is small.
+        if (self._size or self._chunk > MAX_HEAD) and self._head_size() > MAX_HEAD:
             self._stop(431)
-        is_old = self._parser.get_http_version() == "1.0"
-        if (b"host" not in headers and not is_old) or self._is_for_another():
+        if (b"host" not in headers and not self._is_old()) or self._is_for_another():
             self._stop(400)
-        length = headers.get(b"content-length", b"0")
-        if len(length) > len(str(MAX_BODY)) or int(length) > MAX_BODY:
-            self._cut()
-        if not is_old and headers.get(b"expect", b"").lower() == b"100-continue" and self._answering is None:
+        if b"content-length" in headers:
+            length = headers[b"content-length"]
+            if len(length) > _LENGTH_DIGITS or int(length) > MAX_BODY:
+                self._cut()
+        if b"expect" in headers:
+            self._on_expect(headers[b"expect"])
+
+    def _head_size(self) -> int:
+        return len(self._url) + sum(map(len, self._headers)) + sum(map(len, self._headers.values()))
+
+    def _is_old(self) -> bool:
+        version: str = self._parser.get_http_version()
+        return version == "1.0"
+
+    def _on_expect(self, expectation: bytes) -> None:
+        if expectation.lower() == b"100-continue" and self._answering is None and not self._is_old():
             self._transport.write(_CONTINUE)
 
     def on_body(self, body: bytes) -> None:
@@ -173,7 +204,7 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if self._is_deaf or self._parser.should_upgrade():
             return
-        self._part = ""
+        self._part = self._timed = ""
         self._due_at = 0.0
         self._waiting.append((self._request(), self._parser.should_keep_alive()))
         self._answer_next()
@@ -204,13 +235,13 @@ class Connection(asyncio.Protocol):
     def _request(self, *, is_cut: bool = False) -> Request:
         url = httptools.parse_url(self._url)
         return Request(
-            method=self._parser.get_method().decode("ascii"),
-            raw_path=url.path or b"/",
-            query=url.query or b"",
-            headers=self._headers,
-            peer=self._peer,
-            body=b"".join(self._body),
-            repeated=self._repeated,
+            self._parser.get_method().decode("ascii"),
+            url.path or b"/",
+            url.query or b"",
+            self._headers,
+            self._peer,
+            b"".join(self._body),
+            self._repeated,
             is_cut=is_cut,
         )
 
@@ -250,15 +281,12 @@ class Connection(asyncio.Protocol):
             return
         # Requests that arrived whole before the end are answered too.
         is_last = not self._keep_alive or (self._is_last and not self._waiting and not self._refused)
-        own = [*reply.extra, *self._state.default_headers]
-        if is_last and CLOSE not in own:
-            own.append(CLOSE)
+        own = (*reply.extra, CLOSE) if is_last and CLOSE not in reply.extra else reply.extra
         self._transport.write(
             b"".join(
                 (
-                    _STATUS_LINES[reply.status],
-                    render_headers(reply.headers),
-                    _render(own),
+                    _render_start(reply.status, (*reply.headers, *self._state.default_headers)),
+                    _render(own) if own else b"",
                     b"\r\n" if reply.status in BODILESS else b"content-length: %d\r\n\r\n" % len(reply.body),
                     b"" if self._is_head else reply.body,
                 )
@@ -278,10 +306,7 @@ class Connection(asyncio.Protocol):
             return
         body = orjson.dumps(_REFUSALS[status])
         self._transport.write(
-            _STATUS_LINES[status]
-            + render_headers(JSON)
-            + b"connection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
-            + body
+            _render_start(status, JSON) + b"connection: close\r\ncontent-length: %d\r\n\r\n" % len(body) + body
         )
         self._close()
 
@@ -328,9 +353,9 @@ class Connection(asyncio.Protocol):
 
 
 @lru_cache(maxsize=64)
-def render_headers(headers: tuple[Header, ...]) -> bytes:
-    """Header lines. The few sets of headers that replies have are rendered once each."""
-    return _render(headers)
+def _render_start(status: int, headers: tuple[Header, ...]) -> bytes:
+    """Status line and header lines. The few sets that replies have are rendered once a second: one tells the date."""
+    return _STATUS_LINES[status] + _render(headers)
 
 
 def _render(headers: Iterable[Header]) -> bytes:

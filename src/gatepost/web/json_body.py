@@ -12,6 +12,8 @@ MAX_DEPTH = 16
 MAX_MEMBERS = 200
 MAX_COMMAS = 1000
 
+_BLANKS = " \t\n\r"
+
 
 def parse_json_object(body: bytes) -> dict[str, Any]:
     """The object in a body. Raises `invalid_request`.
@@ -25,7 +27,10 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
     if body.count(b",") > MAX_COMMAS:
         raise _bad(f"it has more than {MAX_COMMAS} members")
     try:
-        content = _decoder.decode(body.decode())
+        text = body.decode().strip(_BLANKS)
+        content, end = _decoder.raw_decode(text)
+        if end != len(text):
+            raise ValueError("something stands behind it")
     except UnicodeDecodeError:
         raise _bad("it is not UTF-8") from None
     except ValueError as fault:

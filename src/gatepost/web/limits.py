@@ -22,15 +22,17 @@ class Buckets:
 
     def __init__(self, rate: float, burst: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._interval = 1 / rate
-        self._slack = burst / rate
+        self._slack = burst / rate + _ROUNDING - self._interval
         self._clock = clock
         self._full_at: dict[object, float] = {}
 
     def take(self, key: object) -> int:
         """Take a token. Answers 0, or the seconds after which there is one again."""
         now = self._clock()
-        full_at = max(self._full_at.pop(key, now), now)
-        wait = full_at + self._interval - now - self._slack - _ROUNDING
+        full_at = self._full_at.pop(key, now)
+        if full_at < now:
+            full_at = now
+        wait = full_at - now - self._slack
         self._full_at[key] = full_at + self._interval if wait <= 0 else full_at
         if len(self._full_at) > MAX_BUCKETS:
             # Keys move to the end when used, so the first is the one that was quiet for longest.
@@ -40,7 +42,7 @@ class Buckets:
     def is_empty(self, key: object) -> int:
         """The seconds until there is a token, without taking one; 0 when there is."""
         now = self._clock()
-        wait = self._full_at.get(key, now) + self._interval - now - self._slack - _ROUNDING
+        wait = self._full_at.get(key, now) - now - self._slack
         return math.ceil(wait) if wait > 0 else 0
 
 

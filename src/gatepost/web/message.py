@@ -78,11 +78,11 @@ class Request:
             raise OAuthError("invalid_request", f"The header {name.decode()} is not ASCII.")
         return value.decode()
 
-    def check_media_type(self, wanted: str) -> None:
+    def check_media_type(self, wanted: bytes) -> None:
         """Raises `unsupported_media_type` unless the body says it is what this route reads."""
         given = self.headers.get(b"content-type", b"")
-        if given.partition(b";")[0].strip().lower() != wanted.encode():
-            raise OAuthError("unsupported_media_type", f"Send the body with Content-Type: {wanted}.")
+        if given != wanted and given.partition(b";")[0].strip().lower() != wanted:
+            raise OAuthError("unsupported_media_type", f"Send the body with Content-Type: {wanted.decode()}.")
 
     @property
     def wants_page(self) -> bool:
