@@ -14,7 +14,7 @@ import pytest
 from gatepost.cli.main import run
 from gatepost.errors import GatepostError
 from gatepost.flows.callers import authenticate_key
-from gatepost.flows.instance import Instance
+from gatepost.flows.instance import Instance, wall_clock
 from gatepost.flows.token import TokenPair, refresh
 from gatepost.flows.verify import VerifyAsk, verify
 from gatepost.settings import Settings
@@ -66,11 +66,12 @@ class Gatepost:
         assert set(document) >= {"error", "message", "fix"}
         return document
 
-    def serve(self, verb: Callable[[Instance], Awaitable[T]]) -> T:
-        """Run a verb as a server on this data does."""
+    def serve(self, verb: Callable[[Instance], Awaitable[T]], *, later: int = 0) -> T:
+        """Run a verb as a server on this data does, so many seconds later."""
 
         async def serve() -> T:
-            instance = open_instance(Settings(data=str(self.data)), ISSUER)
+            settings = Settings(data=str(self.data))
+            instance = open_instance(settings, ISSUER, clock=lambda: wall_clock() + later)
             try:
                 return await verb(instance)
             finally:

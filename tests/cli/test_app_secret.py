@@ -8,10 +8,10 @@ from gatepost.flows.callers import authenticate_app
 from gatepost.oauth.client_auth import parse_client_claim
 
 
-def is_good(gatepost: Gatepost, client_id: str, secret: str) -> bool:
+def is_good(gatepost: Gatepost, client_id: str, secret: str, *, later: int = 0) -> bool:
     claim = parse_client_claim(None, {"client_id": client_id, "client_secret": secret})
     try:
-        gatepost.serve(lambda instance: authenticate_app(instance, claim, allow_public=False))
+        gatepost.serve(lambda instance: authenticate_app(instance, claim, allow_public=False), later=later)
     except GatepostError:
         return False
     return True
@@ -50,6 +50,9 @@ def test_a_secret_is_never_shown_again(gatepost: Gatepost, app: tuple[str, str])
 def test_a_secret_may_expire(gatepost: Gatepost, app: tuple[str, str]) -> None:
     added = gatepost.json("app", "secret", "add", app[0], "--expires", "90d")
     assert added["expires_at"] > added["created_at"]
+    for days, expected in ((89, True), (90, False)):
+        assert is_good(gatepost, app[0], added["client_secret"], later=days * 86_400 + 60) is expected
+        assert is_good(gatepost, *app, later=days * 86_400)
     assert gatepost.refused(2, "app", "secret", "add", app[0], "--expires", "0")["error"] == "invalid_request"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gatepost.cli import app_secret
-from gatepost.cli.options import Parser, add_verb, add_verbs, confirm, duration, wants_json
+from gatepost.cli.options import Parser, add_verb, add_verbs, confirm, duration, named, wants_json
 from gatepost.cli.output import instant, printable, render_fields, render_table, say, show, show_list
 from gatepost.cli.running import run_verb
 from gatepost.errors import GatepostError
@@ -38,7 +38,7 @@ def add_arguments(parser: Parser) -> None:
     create.add_argument("--profile", choices=PROFILES, default=PROFILES[0], help="the rules it follows (oauth21)")
     create.add_argument("--auth-method", choices=AUTH_METHODS, help="the only one it may use (basic and post)")
     apps = add_verb(verbs, "list", _list, "list apps", "gatepost app list --org Acme")
-    apps.add_argument("--org", metavar="ORG", help="the organization's id or name (all organizations)")
+    apps.add_argument("--org", metavar="ORG", type=named, help="the organization's id or name (all organizations)")
     edit = add_verb(
         verbs, "edit", _edit, "change an app", "gatepost app edit CLIENT_ID --add-redirect https://shop.example/cb2"
     )
@@ -62,7 +62,7 @@ def add_arguments(parser: Parser) -> None:
     brought.add_argument("file", metavar="FILE", help="a JSON array; - for standard input")
     brought.add_argument("--update", action="store_true", help="change own apps that exist already")
     for verb in (create, brought):
-        verb.add_argument("--org", metavar="ORG", required=True, help="the organization's id or name")
+        verb.add_argument("--org", metavar="ORG", type=named, required=True, help="the organization's id or name")
     app_secret.add_arguments(verbs)
 
 

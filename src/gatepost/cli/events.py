@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from gatepost.cli.options import Parser, add_verb, add_verbs, parse_instant, wants_json
+from gatepost.cli.options import Parser, add_verb, add_verbs, named, parse_instant, wants_json
 from gatepost.cli.output import printable, progress, say, show
 from gatepost.cli.running import run_verb
 from gatepost.errors import GatepostError
@@ -54,10 +54,10 @@ def add_arguments(parser: Parser) -> None:
 
 def _add_filters(verb: Parser) -> None:
     whose = verb.add_mutually_exclusive_group()
-    whose.add_argument("--org", metavar="ORG", help="of this organization, by id or name (of all)")
+    whose.add_argument("--org", metavar="ORG", type=named, help="of this organization, by id or name (of all)")
     whose.add_argument("--instance", action="store_true", help="of no organization: signing keys, people, restores")
-    verb.add_argument("--app", metavar="CLIENT_ID", help="about this app; it may be deleted")
-    verb.add_argument("--user", metavar="USER", help="about or by this person: id or e-mail")
+    verb.add_argument("--app", metavar="CLIENT_ID", type=named, help="about this app; it may be deleted")
+    verb.add_argument("--user", metavar="USER", type=named, help="about or by this person: id or e-mail")
     verb.add_argument("--type", metavar="TYPE", help="as in grant.revoked, or a whole family, as in grant")
     verb.add_argument("--result", metavar="RESULT", help="ok, refused, or an error code")
     verb.add_argument("--since", metavar="WHEN", help="from this instant (ISO 8601), or from so long ago (24h)")

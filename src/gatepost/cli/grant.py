@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from gatepost.cli.options import Parser, add_verb, add_verbs, confirm, wants_json
+from gatepost.cli.options import Parser, add_verb, add_verbs, confirm, named, wants_json
 from gatepost.cli.output import instant, show, show_list
 from gatepost.cli.running import run_verb
 from gatepost.errors import GatepostError
@@ -26,9 +26,9 @@ def add_arguments(parser: Parser) -> None:
     revoke = add_verb(verbs, "revoke", _revoke, summary, "gatepost grant revoke --app CLIENT_ID --user ana@acme.dev")
     revoke.add_argument("grant", metavar="GRANT_ID", nargs="?")
     for verb in (grants, revoke):
-        verb.add_argument("--org", metavar="ORG", help="the organization's id or name")
-        verb.add_argument("--app", metavar="CLIENT_ID")
-        verb.add_argument("--user", metavar="USER", help="id or e-mail")
+        verb.add_argument("--org", metavar="ORG", type=named, help="the organization's id or name")
+        verb.add_argument("--app", metavar="CLIENT_ID", type=named)
+        verb.add_argument("--user", metavar="USER", type=named, help="id or e-mail")
 
 
 async def _places(instance: Instance, options: argparse.Namespace) -> list[Place]:

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from gatepost.cli.options import Parser, add_verb, add_verbs, expiry, wants_json
+from gatepost.cli.options import Parser, add_verb, add_verbs, expiry, named, wants_json
 from gatepost.cli.output import instant, show, show_list
 from gatepost.cli.running import run_verb
 from gatepost.flows.api_keys import FreshKey, create_key, end_key, every_key, find_key_anywhere
@@ -24,18 +24,18 @@ def add_arguments(parser: Parser) -> None:
         verbs, "create", _create, "make an API key", 'gatepost key create --org Acme --scope "tokens:introspect"'
     )
     whose = create.add_mutually_exclusive_group(required=True)
-    whose.add_argument("--org", metavar="ORG", help="the organization's id or name")
+    whose.add_argument("--org", metavar="ORG", type=named, help="the organization's id or name")
     whose.add_argument("--all-orgs", action="store_true", help="a key for a gateway that serves every organization")
     create.add_argument("--name", metavar="NAME", default="API key", help="what it is for")
     create.add_argument("--scope", metavar='"…"', help=f"of {' '.join(POWERS)} (all but users:act)")
     create.add_argument("--expires", metavar="WHEN", help="as in 90d, or an instant as in 2030-12-31T00:00Z (never)")
     keys = add_verb(verbs, "list", _list, "list API keys", "gatepost key list --org Acme")
-    keys.add_argument("--org", metavar="ORG", help="the organization's id or name (all organizations)")
+    keys.add_argument("--org", metavar="ORG", type=named, help="the organization's id or name (all organizations)")
     revoke = add_verb(
         verbs, "revoke", _revoke, "end an API key, and the grants it made", "gatepost key revoke key_0193…"
     )
     revoke.add_argument("key", metavar="KEY_ID")
-    revoke.add_argument("--org", metavar="ORG", help="its organization, if you want it checked")
+    revoke.add_argument("--org", metavar="ORG", type=named, help="its organization, if you want it checked")
     revoke.add_argument(
         "--keep-grants", action="store_true", help="let the grants it made live: a planned change of keys"
     )

@@ -2,7 +2,7 @@
 
 import argparse
 
-from gatepost.cli.options import Parser, wants_json
+from gatepost.cli.options import Parser, named, wants_json
 from gatepost.cli.output import show
 from gatepost.cli.running import run_verb
 from gatepost.errors import GatepostError
@@ -13,8 +13,8 @@ from gatepost.store.events import Act
 
 
 def add_arguments(parser: Parser) -> None:
-    parser.add_argument("--org", metavar="ORG", help="the owner of this organization (the first one)")
-    parser.add_argument("--user", metavar="EMAIL", help="this owner (the first one)")
+    parser.add_argument("--org", metavar="ORG", type=named, help="the owner of this organization (the first one)")
+    parser.add_argument("--user", metavar="EMAIL", type=named, help="this owner (the first one)")
     parser.epilog = "example:\n  gatepost link --org Acme"
     parser.set_defaults(verb=_link)
 

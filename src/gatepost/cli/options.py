@@ -91,6 +91,13 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     common.add_argument("--yes", action="store_true", default=unset, help="answer yes to what would be asked")
 
 
+def named(text: str) -> str:
+    """The value of an option that names something. An empty one, as a script's unset variable leaves it, is refused."""
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty")
+    return text
+
+
 def add_verbs(parser: argparse.ArgumentParser) -> "argparse._SubParsersAction[Parser]":
     """Room for a noun's verbs. The noun alone is refused with a list of them."""
     verbs = parser.add_subparsers(metavar="verb", parser_class=Parser)

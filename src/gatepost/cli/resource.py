@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from gatepost.cli.options import Parser, add_verb, add_verbs, wants_json
+from gatepost.cli.options import Parser, add_verb, add_verbs, named, wants_json
 from gatepost.cli.output import instant, show, show_list
 from gatepost.cli.running import run_verb
 from gatepost.flows.instance import Instance
@@ -28,7 +28,7 @@ def add_arguments(parser: Parser) -> None:
     delete = add_verb(verbs, "delete", _delete, "delete an API; grants for it stop at once", example)
     delete.add_argument("uri", metavar="URI")
     for verb in (create, resources, delete):
-        verb.add_argument("--org", metavar="ORG", required=True, help="the organization's id or name")
+        verb.add_argument("--org", metavar="ORG", type=named, required=True, help="the organization's id or name")
 
 
 def _create(options: argparse.Namespace) -> int:

@@ -4,7 +4,7 @@ import argparse
 from functools import partial
 from typing import Any
 
-from gatepost.cli.options import Parser, add_verb, add_verbs, read_secret, wants_json
+from gatepost.cli.options import Parser, add_verb, add_verbs, named, read_secret, wants_json
 from gatepost.cli.output import instant, show, show_list
 from gatepost.cli.running import run_verb
 from gatepost.flows.instance import Instance
@@ -21,11 +21,11 @@ def add_arguments(parser: Parser) -> None:
         verbs, "create", _create, "make a person a member", "gatepost user create ana@acme.dev --org Acme --role admin"
     )
     create.add_argument("email", metavar="EMAIL")
-    create.add_argument("--org", metavar="ORG", required=True, help="the organization's id or name")
+    create.add_argument("--org", metavar="ORG", type=named, required=True, help="the organization's id or name")
     create.add_argument("--role", choices=ROLES, help="what they may do there (a new one: member)")
     create.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
     people = add_verb(verbs, "list", _list, "list an organization's people", "gatepost user list --org Acme")
-    people.add_argument("--org", metavar="ORG", required=True, help="the organization's id or name")
+    people.add_argument("--org", metavar="ORG", type=named, required=True, help="the organization's id or name")
     for name, run, summary in (
         ("disable", partial(_set_disabled, True), "refuse everything of a person, at once, until they are enabled"),
         ("enable", partial(_set_disabled, False), "let a disabled person back in"),
@@ -33,7 +33,7 @@ def add_arguments(parser: Parser) -> None:
     ):
         verb = add_verb(verbs, name, run, summary, f"gatepost user {name} ana@acme.dev")
         verb.add_argument("user", metavar="USER", help="id or e-mail")
-        verb.add_argument("--org", metavar="ORG", help="only a member of this organization")
+        verb.add_argument("--org", metavar="ORG", type=named, help="only a member of this organization")
     verbs.choices["reset"].add_argument("--password-stdin", action="store_true", help="read it from standard input")
 
 
