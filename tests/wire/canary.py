@@ -49,6 +49,9 @@ class Canary(logging.Handler):
         self._lines.append(self.format(record))
         self._records.append(repr({**vars(record), "exc_info": None, "exc_text": None}))
 
+    def is_watching(self, secret: str) -> bool:
+        return secret in self._secrets
+
     def watch(self, secret: str) -> str:
         """Watch a secret, in the forms it may travel in. A short one would be found by chance and is not watched."""
         if len(secret) >= _SHORTEST:

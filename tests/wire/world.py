@@ -7,6 +7,7 @@ import asyncio
 import base64
 import itertools
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -96,14 +97,20 @@ class World:
 
     acme: Tenant
     beta: Tenant
+    gateway: str
+    """The Authorization header of a gateway that serves every organization."""
 
-    def __init__(self, directory: Path, canary: Canary, issuer: str, overrides: Mapping[str, str]) -> None:
+    def __init__(
+        self, directory: Path, canary: Canary, issuer: str, overrides: Mapping[str, str], clock: Clock | None = None
+    ) -> None:
         defaults = {"data": str(directory), "limits.enabled": "false", **overrides}
         self.settings = load_settings({}, {}, None, defaults)
         self.canary = canary
-        self.clock = Clock()
+        self.clock = clock or Clock()
         self.instance = open_instance(self.settings, issuer, clock=self.clock)
         self.app = build_app(self.settings, self.instance)
+        self._open_again = partial(World, directory, canary, issuer, overrides, self.clock)
+        self._others: list[World] = []
         self._clients: dict[str, httpx.AsyncClient] = {}
         self._numbers = itertools.count()
 
@@ -117,7 +124,15 @@ class World:
         await make_keys_once(self.instance.store, self.instance.keyring, self.act)
         self.acme = await self._make_tenant("acme")
         self.beta = await self._make_tenant("beta")
+        self.gateway = f"Bearer {(await self.make_key(INSTANCE))[0]}"
         return self
+
+    async def again(self) -> "World":
+        """Another process on the same data, with the same clock; closed with this one."""
+        other = self._open_again()
+        other.acme, other.beta, other.gateway = self.acme, self.beta, self.gateway
+        self._others.append(other)
+        return other
 
     async def _make_tenant(self, name: str) -> Tenant:
         org = (await create_org(self.instance, "The company", self.act)).id
@@ -229,18 +244,25 @@ class World:
     async def all_events(self) -> list[Event]:
         return [event for org in (INSTANCE, self.acme.org, self.beta.org) for event in await self.events(org)]
 
+    @property
+    def files(self) -> list[Path]:
+        """What the server keeps, but for the instance key."""
+        directory = database_path(self.settings).parent
+        return sorted(path for path in directory.iterdir() if path.name.startswith("gatepost.db"))
+
     async def settle(self) -> None:
         """Wait for what the server does behind its answers."""
         while others := asyncio.all_tasks() - {asyncio.current_task()}:
             await asyncio.wait(others)
 
     async def close(self) -> None:
+        for other in self._others:
+            await other.close()
         await self.settle()
         for client in self._clients.values():
             await client.aclose()
         self.instance.store.close()
-        path = database_path(self.settings)
-        self.canary.check(path, path.with_name(path.name + "-wal"))
+        self.canary.check(*self.files)
 
 
 def authorization(by: Tenant | Client | str) -> str:
@@ -255,6 +277,12 @@ def authorization(by: Tenant | Client | str) -> str:
 def basic(user: str, password: str) -> str:
     """An Authorization header of HTTP Basic, its two parts as they are given."""
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def header_of(token: str) -> dict[str, Any]:
+    """What an access token says of its signature."""
+    header: dict[str, Any] = orjson.loads(decode_segment(token.split(".")[0].encode()))
+    return header
 
 
 def claims_of(token: str) -> dict[str, Any]:

@@ -1,0 +1,139 @@
+"""Signing keys in turn: published before use, retired until the last token has expired. RFC 7517, RFC 7638."""
+
+import hashlib
+
+import pytest
+from joserfc import jwt
+from joserfc.errors import BadSignatureError, InvalidKeyIdError
+from joserfc.jwk import KeySet
+
+from gatepost.errors import GatepostError
+from gatepost.flows.signing import rotate
+from gatepost.jose import encode_segment
+from gatepost.records import MAX_ACCESS_TTL
+from gatepost.store.signing_keys import list_signing_keys
+
+from .world import ISSUER, World, claims_of, header_of
+
+
+async def turn(world: World, *, force: bool = True) -> None:
+    """Rotate as the command does, and let the half second pass in which a server notices."""
+    await rotate(world.instance.store, world.instance.keyring, world.act, max_age=300, force=force)
+    await world.instance.signing.look()
+
+
+async def published(world: World) -> list[str]:
+    return [key["kid"] for key in (await world.call("GET", "/jwks.json")).json()["keys"]]
+
+
+async def states(world: World) -> dict[str, str]:
+    return {key.kid: key.state for key in await world.instance.store.read(list_signing_keys())}
+
+
+async def verifies(world: World, token: str) -> bool:
+    """What somebody else's library makes of a token and of the JWKS as it is now."""
+    keys = KeySet.import_key_set((await world.call("GET", "/jwks.json")).json())
+    try:
+        claims = jwt.decode(token, keys, algorithms=["ES256"]).claims
+    except (BadSignatureError, InvalidKeyIdError, ValueError):
+        return False
+    assert claims["iss"] == ISSUER
+    return True
+
+
+async def test_a_new_instance_has_an_active_key_and_the_next_one(world: World) -> None:
+    assert sorted((await states(world)).values()) == ["active", "next"]
+    assert sorted(await published(world)) == sorted(await states(world))
+
+
+async def test_a_kid_is_the_thumbprint_of_its_key(world: World) -> None:
+    for key in (await world.call("GET", "/jwks.json")).json()["keys"]:
+        canonical = f'{{"crv":"{key["crv"]}","kty":"{key["kty"]}","x":"{key["x"]}","y":"{key["y"]}"}}'
+        assert key["kid"] == encode_segment(hashlib.sha256(canonical.encode()).digest()).decode()
+
+
+async def test_tokens_are_signed_by_the_active_key_and_anyone_can_verify_them(world: World) -> None:
+    token = (await world.tokens()).access_token
+    active = next(kid for kid, state in (await states(world)).items() if state == "active")
+    assert header_of(token)["kid"] == active
+    assert await verifies(world, token)
+
+
+async def test_a_rotation_activates_what_was_published_and_publishes_the_next(world: World) -> None:
+    before = await states(world)
+    await turn(world)
+    after = await states(world)
+    assert sorted(after.values()) == ["active", "next", "retired"]
+    assert {before[kid]: state for kid, state in after.items() if kid in before} == {
+        "active": "retired",
+        "next": "active",
+    }
+    assert sorted(await published(world)) == sorted(after)
+
+
+async def test_no_token_fails_across_rotations(world: World) -> None:
+    tokens = []
+    for _ in range(5):
+        tokens.append((await world.tokens()).access_token)
+        await turn(world)
+        for token in tokens:
+            assert await verifies(world, token)
+            assert await world.is_active(token)
+    assert len({header_of(token)["kid"] for token in tokens}) == 5
+
+
+async def test_a_verifier_that_kept_the_jwks_knows_the_key_that_becomes_active(world: World) -> None:
+    kept = KeySet.import_key_set((await world.call("GET", "/jwks.json")).json())
+    world.clock.forward(302)
+    await turn(world, force=False)
+    token = (await world.tokens()).access_token
+    assert jwt.decode(token, kept, algorithms=["ES256"]).claims == claims_of(token)
+
+
+async def test_a_rotation_too_early_is_refused(world: World) -> None:
+    world.clock.forward(301)
+    with pytest.raises(GatepostError, match="published 301 s ago"):
+        await turn(world, force=False)
+    assert sorted((await states(world)).values()) == ["active", "next"]
+
+
+async def test_a_retired_key_goes_once_no_token_of_it_can_live(world: World) -> None:
+    (old,) = [kid for kid, state in (await states(world)).items() if state == "active"]
+    app = await world.make_app(world.acme.org, access_ttl=MAX_ACCESS_TTL)
+    token = (await world.tokens(app)).access_token
+    await turn(world)
+    world.clock.forward(MAX_ACCESS_TTL - 1)
+    await world.instance.signing.look()
+    assert await verifies(world, token)
+    assert await world.is_active(token)
+    world.clock.forward(62)
+    await world.instance.signing.look()
+    assert old not in await published(world)
+    assert not await verifies(world, token)
+
+
+async def test_the_jwks_changes_its_tag_with_its_keys(world: World) -> None:
+    tags = []
+    for _ in range(3):
+        response = await world.call("GET", "/jwks.json")
+        tags.append(response.headers["etag"])
+        assert (await world.call("GET", "/jwks.json", headers={"if-none-match": tags[-1]})).status_code == 304
+        await turn(world)
+    assert len(set(tags)) == 3
+
+
+async def test_a_rotation_is_one_event_of_the_instance(world: World) -> None:
+    known = await world.all_events()
+    await turn(world)
+    (event,) = [event for event in await world.all_events() if event not in known]
+    assert (event.type, event.actor) == ("signing_key.rotated", "cli")
+
+
+async def test_keys_at_rest_are_sealed(world: World) -> None:
+    keyring = world.instance.keyring
+    for key in await world.instance.store.read(list_signing_keys()):
+        opened = keyring.unseal(b"signing key", key.wrapped, key.kid.encode())
+        assert opened is not None
+        assert opened[-32:] not in key.wrapped
+        for purpose, kid in ((b"signing key", b"another"), (b"sign-in link", key.kid.encode())):
+            assert keyring.unseal(purpose, key.wrapped, kid) is None
