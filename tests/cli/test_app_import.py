@@ -91,12 +91,14 @@ def test_what_we_do_not_have_is_dropped_and_named(gatepost: Gatepost, acme: str)
             "response_types": ["code", "token"],
             "contacts": ["ops@shop.example"],
             "logo_uri": None,
+            "jwks_uri": "https://shop.example/jwks",
         },
         {"client_name": "Second"},
     )
     assert document["warnings"] == [
         "app 0 (shop): contacts is not supported and was dropped",
         "app 0 (shop): logo_uri is not supported and was dropped",
+        "app 0 (shop): jwks_uri is not supported and was dropped",
         "app 0 (shop): grant_types password is not supported and was dropped",
         "app 0 (shop): grant_types implicit is not supported and was dropped",
         "app 0 (shop): response_types token is not supported and was dropped",

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from gatepost.errors import GatepostError
 from gatepost.flows.apps import FreshSecret, NewApp, draft_app, draft_change, fresh_secret
 from gatepost.flows.instance import Instance
+from gatepost.oauth.client_keys import check_client_keys
 from gatepost.oauth.client_metadata import AUTH_METHODS, PROFILES, SUPPORTED_GRANTS
 from gatepost.records import App
 from gatepost.secrets import Secret
@@ -18,7 +19,6 @@ from gatepost.store.events import Act
 from gatepost.store.orgs import find_owner
 
 DEVICE_GRANT = SUPPORTED_GRANTS[-1]
-KEYS = ("jwks", "jwks_uri")
 _TEXTS = (
     "client_id",
     "client_secret",
@@ -89,10 +89,10 @@ async def import_apps(
 
 def _read(index: int, content: dict[str, Any], warnings: list[str]) -> _Entry:
     label = f"app {index}" + (f" ({content['client_id']})" if isinstance(content.get("client_id"), str) else "")
-    if any(field in content for field in KEYS):
-        raise GatepostError(
-            "invalid_request", f"{label}: keys of apps are not supported yet, so importing it would weaken it."
-        )
+    try:
+        check_client_keys(content.get("jwks"), content.get("jwks_uri"))
+    except GatepostError as error:
+        raise _labelled(error, label) from None
     texts = {field: _text(content[field], field, label) for field in _TEXTS if content.get(field) is not None}
     lists = {field: _list(content[field], field, label) for field in _LISTS if content.get(field) is not None}
     dropped = [field for field in content if field not in (*_TEXTS, *_LISTS)]
@@ -117,9 +117,13 @@ async def _plan(
         else:
             draft, fresh = await _plan_update(instance, existing, entry, warnings, act)
     except GatepostError as error:
-        raise GatepostError(error.code, f"{entry.label}: {error.description}") from None
+        raise _labelled(error, entry.label) from None
     _check_secret(draft.app, entry)
     return draft, fresh
+
+
+def _labelled(error: GatepostError, label: str) -> GatepostError:
+    return GatepostError(error.code, f"{label}: {error.description}", fix=error.fix)
 
 
 def _new_app(entry: _Entry) -> NewApp:

@@ -1,0 +1,59 @@
+"""The keys an app says are its own: public ones alone, and strong enough. RFC 7517, RFC 7518 §6, RFC 7591 §2."""
+
+import base64
+import re
+from typing import Any
+
+from gatepost.errors import OAuthError
+
+MAX_KEYS = 20
+LEAST_RSA_BITS = 2048
+
+_PRIVATE = frozenset(("d", "p", "q", "dp", "dq", "qi", "oth", "k"))
+_CURVES = {"EC": ("P-256", "P-384", "P-521"), "OKP": ("Ed25519", "Ed448")}
+_HTTPS = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[!-~]*)?")
+
+
+def check_client_keys(jwks: Any, jwks_uri: Any) -> None:
+    """Raises `invalid_request` for keys that would make the app weaker than none. None is absent.
+
+    Refused: both at once, a URL that is not https, private or symmetric keys, RSA under 2,048 bits, unknown curves.
+    """
+    if jwks is not None and jwks_uri is not None:
+        raise _refused("jwks and jwks_uri exclude each other")
+    if jwks_uri is not None and not (isinstance(jwks_uri, str) and _HTTPS.fullmatch(jwks_uri)):
+        raise _refused("jwks_uri must be an https URL")
+    if jwks is None:
+        return
+    keys = jwks.get("keys") if isinstance(jwks, dict) else None
+    if not isinstance(keys, list) or not 1 <= len(keys) <= MAX_KEYS:
+        raise _refused(f"jwks must hold 1 to {MAX_KEYS} keys")
+    for index, key in enumerate(keys):
+        fault = _fault(key) if isinstance(key, dict) else "is no object"
+        if fault:
+            raise _refused(f"key {index} of jwks {fault}")
+
+
+def _fault(key: dict[str, Any]) -> str:
+    kind = key.get("kty")
+    if kind == "oct" or _PRIVATE & key.keys():
+        return "is secret; give the public half alone, and replace the pair"
+    if kind == "RSA":
+        return "" if _bits(key.get("n")) >= LEAST_RSA_BITS else f"is under {LEAST_RSA_BITS:,} bits"
+    if not isinstance(kind, str) or kind not in _CURVES:
+        return "is neither EC, OKP nor RSA"
+    return "" if key.get("crv") in _CURVES[kind] else "is on a curve that Gatepost does not know"
+
+
+def _bits(number: Any) -> int:
+    """The length of a number in base64url; 0 for what is none."""
+    if not isinstance(number, str) or not re.fullmatch(r"[A-Za-z0-9_-]{2,2048}", number):
+        return 0
+    try:
+        return int.from_bytes(base64.urlsafe_b64decode(number + "=" * (-len(number) % 4))).bit_length()
+    except ValueError:
+        return 0
+
+
+def _refused(why: str) -> OAuthError:
+    return OAuthError("invalid_request", f"{why[0].upper()}{why[1:]}.", field="jwks")
