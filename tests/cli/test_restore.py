@@ -1,6 +1,8 @@
 """`gatepost restore`: all of it or nothing; and what a database that goes back in time must be told."""
 
 import asyncio
+import fcntl
+import os
 import stat
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -141,6 +143,34 @@ def test_a_database_that_is_damaged_is_replaced(gatepost: Gatepost, archive: Pat
         (gatepost.data / "gatepost.db-wal").write_bytes(b"of the damaged one")
         gatepost.json("restore", str(archive), "--force")
         assert orgs(gatepost, gatepost.data) == ["Acme"]
+
+
+def test_two_restores_at_once_do_not_mix(gatepost: Gatepost, archive: Path) -> None:
+    draft = Path("fresh/gatepost.db.restoring")
+    draft.mkdir(parents=True)
+    (draft / "gatepost.db").write_bytes(b"of the other")
+    held = os.open(draft, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    assert "Another restore" in gatepost.refused(5, "restore", str(archive), "--data", "fresh")["message"]
+    assert contents(draft) == {"gatepost.db": b"of the other"}
+    os.close(held)
+    gatepost.json("restore", str(archive), "--data", "fresh")
+    assert not draft.exists()
+
+
+@pytest.mark.parametrize(
+    "command", [("org", "list"), ("migrate",), ("backup", "again.tar"), ("restore", "x", "--if-empty")], ids=" ".join
+)
+def test_whoever_comes_first_finishes_a_restore_that_was_cut_short(
+    gatepost: Gatepost, archive: Path, command: tuple[str, ...]
+) -> None:
+    ready = Path("fresh/gatepost.db.restored")
+    ready.mkdir(parents=True)
+    for name in ("gatepost.db", "instance.key"):
+        (ready / name).write_bytes((gatepost.data / name).read_bytes())
+    gatepost.json(*command, "--data", "fresh")
+    assert not ready.exists()
+    assert orgs(gatepost, Path("fresh")) == ["Acme"]
 
 
 # Going back in time

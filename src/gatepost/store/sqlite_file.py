@@ -112,10 +112,8 @@ def sole_use(path: Path) -> Iterator[None]:
         if path.exists():
             connection = stack.enter_context(contextlib.closing(apsw.Connection(str(path))))
             connection.set_busy_timeout(BUSY_MS)
-            connection.pragma("locking_mode", "exclusive")
             try:
-                connection.pragma("journal_mode", "delete")
-                connection.execute("begin exclusive")
+                _hold(connection)
             except (apsw.BusyError, apsw.LockedError):
                 raise GatepostError(
                     "conflict", f"{path} is in use by another process.", fix="stop the server first"
@@ -123,6 +121,13 @@ def sole_use(path: Path) -> Iterator[None]:
             except (apsw.CorruptError, apsw.NotADBError):
                 connection.close()
         yield
+
+
+def _hold(connection: apsw.Connection) -> None:
+    connection.pragma("journal_mode", "delete")
+    connection.execute("begin exclusive")
+    if connection.pragma("journal_mode") != "delete":
+        raise apsw.BusyError("somebody entered WAL mode again in between")
 
 
 def leave_wal(path: Path) -> None:
