@@ -89,6 +89,8 @@ def test_a_damaged_database_is_not_backed_up(gatepost: Gatepost, acme: str) -> N
     content[at - 4096 : at] = bytes(4096)
     path.write_bytes(content)
     assert "damaged" in gatepost.refused(1, "backup", "acme.tar")["message"]
+    Path("precious").touch()
+    assert "exists" in gatepost.refused(5, "backup", "precious")["message"], "that is seen before anything is copied"
 
 
 def test_what_a_restore_would_refuse_is_not_backed_up(gatepost: Gatepost, acme: str) -> None:

@@ -19,6 +19,7 @@ from gatepost.flows.verify import VerifyAsk, verify
 from gatepost.secrets import parse_id
 from gatepost.settings import Settings
 from gatepost.store.sqlite import connect
+from gatepost.store.sqlite_file import find_faults
 from gatepost.wiring import open_instance
 from servers import command, running
 
@@ -171,6 +172,21 @@ def test_whoever_comes_first_finishes_a_restore_that_was_cut_short(
     gatepost.json(*command, "--data", "fresh")
     assert not ready.exists()
     assert orgs(gatepost, Path("fresh")) == ["Acme"]
+
+
+def test_the_log_of_a_damaged_database_does_not_reach_the_restored_one(gatepost: Gatepost, archive: Path) -> None:
+    path, log = gatepost.data / "gatepost.db", gatepost.data / "gatepost.db-wal"
+    held = connect(path)
+    held.execute("select * from orgs").fetchall()
+    gatepost.json("org", "create", "Later")
+    written = log.read_bytes()
+    assert b"Later" in written
+    held.close()
+    path.write_bytes(b"no database" * 1000)
+    log.write_bytes(written)
+    gatepost.json("restore", str(archive), "--force")
+    assert orgs(gatepost, gatepost.data) == ["Acme"]
+    assert find_faults(path, deep=True) == []
 
 
 # Going back in time

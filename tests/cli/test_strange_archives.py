@@ -193,6 +193,25 @@ def test_a_strange_archive_is_refused_before_anything_is_touched(
     assert not list(tmp_path.rglob("outside*"))
 
 
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("a huge key", "its instance.key is too long"),
+        ("a huge manifest", "its manifest.json is too long"),
+        ("a length that does not fit", "has room for"),
+        ("a format to come", "this Gatepost reads 1"),
+        ("a schema to come", "newer Gatepost"),
+    ],
+)
+def test_it_is_refused_for_the_right_reason(
+    gatepost: Gatepost, archive: Path, tmp_path: Path, name: str, why: str
+) -> None:
+    """Before more of it is read than a bound allows, and in words that say what to do."""
+    strange = tmp_path / "strange.tar"
+    strange.write_bytes(STRANGE[name](Parts(archive, tmp_path)))
+    assert why in gatepost("restore", str(strange), "--force", "--json").json["message"]
+
+
 def test_the_archive_that_the_strange_ones_are_made_of_is_good(
     gatepost: Gatepost, archive: Path, tmp_path: Path
 ) -> None:

@@ -42,6 +42,7 @@ def test_a_copy_is_of_one_moment_and_ends_however_much_is_written_meanwhile(path
 
     def write(done: int, total: int | None) -> None:
         told.append((done, total))
+        assert len(told) < 100, "a write starts it afresh, without end"
         move_on(writer)
 
     copy(path, tmp_path / "copy.db", write)

@@ -24,7 +24,7 @@ SHOWN = 10
 BESIDE = ("-wal", "-shm", "-journal")
 """What SQLite keeps beside a database's file."""
 
-_SHAPE = """select m.type, m.name, m.tbl_name, m.rootpage = 0, x.name, x.type, x.pk, x.hidden
+_SHAPE = """select m.type, m.name, m.tbl_name, x.name, x.type, x.pk, x.hidden
     from sqlite_schema m left join pragma_table_xinfo(m.name) x where m.name not like 'sqlite\\_%' escape '\\'"""
 
 
@@ -88,7 +88,7 @@ def has_our_schema(path: Path) -> bool:
 def count_rows(path: Path) -> dict[str, int]:
     """How many rows each table has."""
     with _opened(path, flags=apsw.SQLITE_OPEN_READONLY) as connection:
-        tables = "select name from sqlite_schema where type = 'table' and rootpage > 0 order by name"
+        tables = "select name from sqlite_schema where type = 'table' order by name"
         names: list[Row] = connection.execute(tables).fetchall()
         counts: list[Row] = [connection.execute(f'select count(*) from "{row[0]}"').fetchall()[0] for row in names]
     return {row[0]: count[0] for row, count in zip(names, counts, strict=True)}
