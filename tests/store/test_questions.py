@@ -30,7 +30,17 @@ from gatepost.store.apps import (
 )
 from gatepost.store.checkup import list_expiring, newest_instant
 from gatepost.store.events import list_events, policy_version, record
-from gatepost.store.grants import Gone, Replayed, Retried, Rotated, find_grant, list_grants, make_grant, rotate
+from gatepost.store.grants import (
+    SWEEP_AFTER,
+    Gone,
+    Replayed,
+    Retried,
+    Rotated,
+    find_grant,
+    list_grants,
+    make_grant,
+    rotate,
+)
 from gatepost.store.keys import find_key, list_keys, make_key
 from gatepost.store.migrations import (
     NEWEST,
@@ -499,7 +509,7 @@ async def test_no_grant_is_made_for_what_is_disabled_or_revoked(store: Store) ->
 
 async def test_expired_grants_are_swept_by_new_ones(store: Store) -> None:
     a = await populate(store, "acme")
-    later = NOW + 91 * DAY
+    later = NOW + 91 * DAY + SWEEP_AFTER
     for _ in range(200):
         fresh = new_grant(a, new_id())._replace(expires_at=later + DAY)
         assert await store.ask(make_grant(a.org, fresh, act(later)))
@@ -611,7 +621,7 @@ async def test_revocations_of_many_say_whether_there_was_anything(store: Store) 
 
 async def test_the_feed_forgets_what_no_token_can_outlive(store: Store) -> None:
     a = await populate(store, "acme")
-    await store.ask(revoke_grant(a.org, a.grant, act(NOW + MAX_ACCESS_TTL + 1)))
+    await store.ask(revoke_grant(a.org, a.grant, act(NOW + 2 * MAX_ACCESS_TTL + 1)))
     assert [row[3] for row in (await store.read(dump(a.org)))["revocations"]] == [f"gnt_{a.grant.hex()}"]
 
 

@@ -24,6 +24,11 @@ catches up with it, so restoring logs nobody out. What else a restore must not d
 An organization, an app, a membership and an API key each count their revocations in `epoch`. A grant stores the sum of
 the four counts it was born with and lives while the sum is still the same. Revoking everything of an app is then one
 increment, however many grants there are, and a grant made while the revocation ran is on one side of it or the other.
+
+# What a wrong clock may not do
+
+A clock that ran ahead for a while must not have cleared away what had not expired, so sweeping waits another while. One that
+fell back must not have made every grant look unused once it is right again, so `last_used_at` never goes back.
 """
 
 from typing import NamedTuple
@@ -33,8 +38,13 @@ from gatepost.store.events import Act, record
 from gatepost.store.question import INSTANCE, SQL, Steps, Value, question
 from gatepost.store.revocations import revoke_grant
 
+SWEEP_AFTER = 7 * 86_400
+"""Seconds that a grant is kept after its end."""
+
 SWEEP = 16
 """How many expired grants one in eight new ones clears away."""
+
+_USED = "last_used_at = case when last_used_at > ? then last_used_at else ? end, uses = uses + 1"
 
 _EPOCH = "o.epoch + a.epoch + coalesce(m.epoch, 0) + coalesce(k.epoch, 0)"
 
@@ -122,7 +132,7 @@ def make_grant(org: bytes, new: NewGrant, act: Act) -> Steps[bool]:
     if new.id[-1] % 8 == 0:
         yield SQL(
             "delete from grants where org = ? and id in (select id from grants where org = ? and expires_at < ? limit ?)",
-            (org, org, act.at, SWEEP),
+            (org, org, act.at - SWEEP_AFTER, SWEEP),
         )
     yield from record(org, "grant.made", act)
     return True
@@ -138,9 +148,9 @@ def rotate(
     """
     now = act.at
     rows = yield SQL(
-        """update grants set generation = ? + 1, rotated_at = ?, last_used_at = ?, uses = uses + 1
+        f"""update grants set generation = ? + 1, rotated_at = ?, {_USED}
             where org = ? and id = ? and generation <= ? and revoked_at is null returning generation""",
-        (generation, now, now, org, grant, generation),
+        (generation, now, now, now, org, grant, generation),
     )
     if rows:
         if generation == 1:
@@ -148,10 +158,10 @@ def rotate(
         return Rotated(rows[0][0])
     oldest_rotation = 0 if retry_window == UNTIL_USED else now - retry_window
     rows = yield SQL(
-        """update grants set last_used_at = ?, uses = uses + 1
+        f"""update grants set {_USED}
             where org = ? and id = ? and generation = ? + 1 and rotated_at >= ? and revoked_at is null
             returning generation""",
-        (now, org, grant, generation, oldest_rotation),
+        (now, now, org, grant, generation, oldest_rotation),
     )
     if rows:
         return Retried(rows[0][0])
