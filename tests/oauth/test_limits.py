@@ -1,5 +1,6 @@
 """Rate limits, with a clock of our own; and whose request it is. D10 of what must not happen."""
 
+import time
 from itertools import count
 
 import pytest
@@ -77,6 +78,32 @@ def test_memory_is_bounded_and_the_quiet_go_first() -> None:
     assert buckets.take(0) == 1
     assert buckets.take("quiet") == 0, "it was forgotten"
     assert len(buckets._full_at) == MAX_BUCKETS
+
+
+def test_the_idle_are_dropped() -> None:
+    clock = Clock()
+    buckets = Buckets(1, 1, clock)
+    for number in range(1000):
+        buckets.take(number)
+    clock.now += 1
+    for number in range(1000, 2000):
+        buckets.take(number)
+    assert len(buckets._full_at) == 1000
+
+
+def test_a_token_costs_the_same_when_the_memory_is_full() -> None:
+    """Looking for the quietest must not pass all who were dropped before: that made it a hundred times as dear."""
+    buckets = Buckets(1, 1, Clock())
+    keys = count()
+
+    def take_many() -> float:
+        began = time.thread_time()
+        for _ in range(MAX_BUCKETS):
+            buckets.take(next(keys))
+        return time.thread_time() - began
+
+    empty = take_many()
+    assert take_many() < 6 * empty + 0.05
 
 
 def test_a_clock_that_stands_or_goes_back_gives_nothing() -> None:

@@ -3,6 +3,7 @@
 import ipaddress
 import math
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -17,26 +18,29 @@ _ROUNDING = 1e-6
 class Buckets:
     """A bucket for each key: `rate` tokens a second flow in, up to `burst`.
 
-    A bucket is kept as the instant at which it would be full again, so an idle one is worth nothing and can be dropped.
+    A bucket is kept as the instant at which it would be full again, so an idle one is worth nothing and is dropped: one
+    with each token that is taken, or a busy one when there are too many.
     """
 
     def __init__(self, rate: float, burst: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._interval = 1 / rate
         self._slack = burst / rate + _ROUNDING - self._interval
         self._clock = clock
-        self._full_at: dict[object, float] = {}
+        # Ordered by use. Looking for the first key of a plain dict passes all that were ever deleted before it.
+        self._full_at: OrderedDict[object, float] = OrderedDict()
 
     def take(self, key: object) -> int:
         """Take a token. Answers 0, or the seconds after which there is one again."""
         now = self._clock()
-        full_at = self._full_at.pop(key, now)
+        full_at = self._full_at.get(key, now)
         if full_at < now:
             full_at = now
         wait = full_at - now - self._slack
         self._full_at[key] = full_at + self._interval if wait <= 0 else full_at
-        if len(self._full_at) > MAX_BUCKETS:
-            # Keys move to the end when used, so the first is the one that was quiet for longest.
-            del self._full_at[next(iter(self._full_at))]
+        self._full_at.move_to_end(key)
+        quietest = next(iter(self._full_at))
+        if self._full_at[quietest] <= now or len(self._full_at) > MAX_BUCKETS:
+            del self._full_at[quietest]
         return math.ceil(wait) if wait > 0 else 0
 
     def is_empty(self, key: object) -> int:
