@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,12 @@ class Databases:
             ).fetchall()
             names = [sql.SQL("delete from {}").format(sql.Identifier(name)) for (name,) in tables]
             connection.execute(sql.SQL("; ").join(names))
+
+
+@cache
+def databases() -> Databases:
+    """The databases of this process."""
+    return Databases(start())
 
 
 def start() -> Server:

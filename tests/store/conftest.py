@@ -1,7 +1,6 @@
 """The engines that the contract suite runs on. A second one is one more row of ENGINES; no test changes."""
 
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,11 +28,6 @@ class Engine(NamedTuple):
     walks: int
 
 
-@cache
-def databases() -> postgres.Databases:
-    return postgres.Databases(postgres.start())
-
-
 def _new_file(directory: Path) -> str:
     return str(directory / "gatepost.db")
 
@@ -56,8 +50,8 @@ ENGINES = (
     Engine(
         "postgres",
         postgres_schema.DIALECT,
-        lambda _: databases().new(),
-        lambda _: databases().migrated(),
+        lambda _: postgres.databases().new(),
+        lambda _: postgres.databases().migrated(),
         PostgresStore,
         30,
     ),

@@ -78,7 +78,7 @@ class _Asked:
 class Engine:
     """The connections and queues of one event loop."""
 
-    def __init__(self, conninfo: bytes, deadline: float) -> None:
+    def __init__(self, conninfo: str, deadline: float) -> None:
         self.loop = asyncio.get_running_loop()
         self._deadline = deadline
         self._connect = partial(connect, conninfo, deadline)
@@ -219,9 +219,12 @@ class Engine:
         """Undo the transaction. Neighbours run again, each alone; the culprit gets its exception."""
         with contextlib.suppress(StatementError):
             await transaction.roll_back()
-        if isinstance(fault, StatementError) and fault.is_refusal:
-            if fault.is_of_connection:
-                link.lose(str(fault))
+        if isinstance(fault, StatementError) and fault.is_of_server:
+            for each in (link, *self._idle):
+                each.lose(str(fault))
+            for asked in batch:
+                self._again(asked, fault)
+        elif isinstance(fault, StatementError) and fault.is_refusal:
             _answer_all(batch, [StoreUnavailableError(str(fault)) for _ in batch])
         elif len(batch) > 1:
             for asked in batch:

@@ -25,12 +25,12 @@ class StatementError(Exception):
 
     @property
     def is_refusal(self) -> bool:
-        """Whether the database is unable now, whatever is asked: going down, read-only, full."""
-        return self.sqlstate[:2] in ("53", "58") or self.is_of_connection
+        """Whether the database is unable now, whatever is asked: full, or broken."""
+        return self.sqlstate[:2] in ("53", "58")
 
     @property
-    def is_of_connection(self) -> bool:
-        """Whether another connection may do better: this one leads to a server that only reads."""
+    def is_of_server(self) -> bool:
+        """Whether new connections may do better, as these lead to a server that only reads: a failover made another write."""
         return self.sqlstate == "25006"
 
     def to_raise(self) -> Exception:
@@ -56,6 +56,7 @@ _PASSING = frozenset(
         "40P01",  # deadlock_detected
         "55P03",  # lock_not_available
         "42P07",  # duplicate_table
+        "25006",  # read_only_sql_transaction
         "26000",  # the statement's preparation failed for a neighbour
         "57014",  # query_canceled: it took too long
         "0A000",  # a cached plan from before a migration

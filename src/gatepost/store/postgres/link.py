@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from itertools import count
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import psycopg
 from psycopg import pq
@@ -45,13 +45,14 @@ class Link:
 
     def __init__(
         self,
-        pgconn: pq.abc.PGconn,
+        connection: "psycopg.Connection[Any]",
         loop: asyncio.AbstractEventLoop,
         on_lost: "Callable[[Link], None]",
         on_notify: Callable[[], None],
     ) -> None:
-        self._pg = pgconn
-        self._fd = pgconn.socket
+        self._connection = connection
+        self._pg = connection.pgconn
+        self._fd = self._pg.socket
         self._loop = loop
         self._on_lost = on_lost
         self._on_notify = on_notify
@@ -59,10 +60,11 @@ class Link:
         self._names: dict[Signature, bytes] = {}
         self._numbers = count()
         self._expected: deque[_Expected] = deque()
+        self._unprepared: Exception | None = None
         self._is_writing = False
         self.is_lost = False
-        pgconn.nonblocking = 1
-        pgconn.enter_pipeline_mode()
+        self._pg.nonblocking = 1
+        self._pg.enter_pipeline_mode()
         loop.add_reader(self._fd, self._readable)
 
     @property
@@ -76,8 +78,12 @@ class Link:
 
     def send(self, statement: SQL, receiver: Receiver, due_at: float) -> None:
         """Queue a statement, to be answered by `due_at`; `sync` or `flush` sends it."""
-        types = declared(statement.params)
-        values = dump(statement.params)
+        try:
+            types = declared(statement.params)
+            values = dump(statement.params)
+        except (OverflowError, UnicodeEncodeError) as fault:
+            receiver(fault)
+            return
         formats = [BINARY] * len(values)
         try:
             name = self._prepared((statement.text, types))
@@ -117,7 +123,7 @@ class Link:
         if not self._loop.is_closed():
             self._loop.remove_reader(self._fd)
             self._loop.remove_writer(self._fd)
-        self._pg.finish()
+        self._connection.close()
         expected, self._expected = self._expected, deque()
         self._on_lost(self)
         for each in expected:
@@ -159,16 +165,22 @@ class Link:
         except psycopg.OperationalError as fault:
             why = str(fault)
         # What came before the connection went still counts: a commit's answer most of all.
-        while self._expected and not self._pg.is_busy():
-            result = self._pg.get_result()
-            if result is not None:
-                self._receive(result)
+        self._receive_all()
         if why:
             self.lose(why)
         elif not self.is_lost and self._pg.notifies():
             while self._pg.notifies():
                 pass
             self._on_notify()
+
+    def _receive_all(self) -> None:
+        """Take what has come. Between two answers libpq says that there is none; twice in a row, that there are no more."""
+        gaps = 0
+        while self._expected and gaps < 2 and not self._pg.is_busy():
+            result = self._pg.get_result()
+            gaps = 0 if result else gaps + 1
+            if result:
+                self._receive(result)
 
     def _receive(self, result: pq.abc.PGresult) -> None:
         answer: Answer = []
@@ -181,10 +193,12 @@ class Link:
             return
         expected = self._expected.popleft()
         if expected.receiver:
+            answer, self._unprepared = self._unprepared or answer, None
             expected.receiver(answer)
-        elif expected.preparing and answer:
-            # Whoever used the name already is told that there is no such statement, and asks again.
+        elif expected.preparing and isinstance(answer, Exception):
+            # The statement comes next, and is told. Others that used its name already ask again.
             del self._names[expected.preparing]
+            self._unprepared = answer
 
     def _load(self, result: pq.abc.PGresult) -> Answer:
         try:

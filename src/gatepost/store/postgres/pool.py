@@ -6,7 +6,6 @@ from itertools import zip_longest
 from typing import Any
 
 import psycopg
-from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from gatepost.errors import GatepostError, StoreUnavailableError
@@ -17,6 +16,7 @@ CONNECT_SECONDS = 2
 _DEFAULTS = {
     "application_name": "gatepost",
     "connect_timeout": str(CONNECT_SECONDS),
+    "gssencmode": "disable",
     # A peer that vanished without a word is noticed even by a connection that only listens.
     "keepalives_idle": "10",
     "keepalives_interval": "2",
@@ -25,18 +25,18 @@ _DEFAULTS = {
 }
 
 _SESSION = """set client_encoding = 'UTF8'; set default_transaction_isolation = 'read committed';
-    set statement_timeout = {deadline_ms}; set lock_timeout = 250; set idle_in_transaction_session_timeout = 3000;
+    set statement_timeout = {deadline_ms}; set lock_timeout = 700; set idle_in_transaction_session_timeout = 3000;
     select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'"""
 """How long the server lets one of our statements run, wait for a row, or leave a transaction open: it frees what we left
 behind. An acknowledged write is durable, whatever the database's own default says."""
 
 
-def conninfo_of(url: str) -> bytes:
+def conninfo_of(url: str) -> str:
     """How libpq is told of the database: the URL's own parameters, and ours where it says nothing.
 
     Raises `invalid_configuration`.
     """
-    return make_conninfo(**(_DEFAULTS | _params(url))).encode()
+    return make_conninfo(**(_DEFAULTS | _params(url)))
 
 
 def shown(url: str) -> str:
@@ -62,16 +62,25 @@ def _params(url: str) -> dict[str, Any]:
         ) from None
 
 
-def connect(conninfo: bytes, deadline: float) -> pq.abc.PGconn:
-    """A connection, ready for questions of so many seconds at most; waits for it here. Raises `temporarily_unavailable`."""
-    pgconn = pq.PGconn.connect(conninfo)
-    if pgconn.status != pq.ConnStatus.OK:
-        raise StoreUnavailableError(pgconn.get_error_message())
-    pgconn.notice_handler = None
-    result = pgconn.exec_(_SESSION.format(deadline_ms=int(deadline * 1000)).encode())
-    if result.status != pq.ExecStatus.TUPLES_OK:
-        raise StoreUnavailableError(result.get_error_message())
-    return pgconn
+class Opened(psycopg.Connection[Any]):
+    """A connection that ends when nobody holds it any more: an event loop may end while one is being opened for it."""
+
+    def __del__(self, *_: object) -> None:
+        if hasattr(self, "pgconn"):
+            self.pgconn.finish()
+
+
+def connect(conninfo: str, deadline: float) -> Opened:
+    """A connection, ready for questions of so many seconds at most; waits for it here, without holding up other threads.
+
+    Raises `temporarily_unavailable`.
+    """
+    try:
+        connection = Opened.connect(conninfo, autocommit=True)
+        connection.execute(_SESSION.format(deadline_ms=int(deadline * 1000)).encode())
+    except psycopg.Error as fault:
+        raise StoreUnavailableError(str(fault)) from None
+    return connection
 
 
 class Pool:
@@ -79,7 +88,7 @@ class Pool:
 
     def __init__(
         self,
-        connect: Callable[[], pq.abc.PGconn],
+        connect: Callable[[], Opened],
         size: int,
         on_ready: Callable[[Link], None],
         on_lost: Callable[[Link], None] = lambda _: None,
@@ -109,7 +118,7 @@ class Pool:
         for link in list(self.links):
             link.lose("the store was closed")
 
-    def _opened(self, opening: "asyncio.Future[pq.abc.PGconn]") -> None:
+    def _opened(self, opening: "asyncio.Future[Opened]") -> None:
         self._opening -= 1
         if opening.cancelled():
             return
@@ -117,7 +126,7 @@ class Pool:
         if fault:
             self.fault = fault.detail if isinstance(fault, StoreUnavailableError) else repr(fault)
         elif self._is_closed:
-            opening.result().finish()
+            opening.result().close()
         else:
             link = Link(opening.result(), self._loop, self._lost, self._on_notify)
             self.links.append(link)

@@ -10,11 +10,9 @@ import math
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, TypeVar
 
-from psycopg import pq
-
 from gatepost.errors import StoreUnavailableError
 from gatepost.store.postgres.link import Link
-from gatepost.store.postgres.pool import Pool
+from gatepost.store.postgres.pool import Opened, Pool
 from gatepost.store.question import SQL, Question
 
 T = TypeVar("T")
@@ -36,7 +34,7 @@ class _Kept(NamedTuple):
 class Recent:
     """The outcomes that one event loop keeps."""
 
-    def __init__(self, read: Callable[[Question[Any]], Awaitable[Any]], connect: Callable[[], pq.abc.PGconn]) -> None:
+    def __init__(self, read: Callable[[Question[Any]], Awaitable[Any]], connect: Callable[[], Opened]) -> None:
         self._loop = asyncio.get_running_loop()
         self._read = read
         self._kept: dict[tuple[Any, ...], _Kept] = {}

@@ -1,6 +1,7 @@
 """The schema on PostgreSQL: migrations run on a connection of their own, without the haste of a question."""
 
 import time
+from contextlib import closing
 from typing import TypeVar
 
 from psycopg import pq
@@ -29,28 +30,24 @@ def upgrade(url: str, now: int, *, migrate: bool) -> int:
     A database without any gets all of them; one that has some gets the missing ones only if `migrate` says so. Processes
     that do this at once wait for each other.
     """
-    pgconn = connect(conninfo_of(url), deadline=0)
-    try:
-        _execute(pgconn, _PATIENT)
-        version = transact(pgconn, migrations.prepare(DIALECT))
-        wanted = migrations.NEWEST if migrate or version == 0 else version
-        while version < wanted:
-            version = transact(pgconn, migrations.apply_next(DIALECT, now))
-        _announce(pgconn)
-        return version
-    except LostError as fault:
-        raise StoreUnavailableError(str(fault)) from fault
-    finally:
-        pgconn.finish()
+    with closing(connect(conninfo_of(url), deadline=0)) as connection:
+        pgconn = connection.pgconn
+        try:
+            _execute(pgconn, _PATIENT)
+            version = transact(pgconn, migrations.prepare(DIALECT))
+            wanted = migrations.NEWEST if migrate or version == 0 else version
+            while version < wanted:
+                version = transact(pgconn, migrations.apply_next(DIALECT, now))
+            _announce(pgconn)
+            return version
+        except LostError as fault:
+            raise StoreUnavailableError(str(fault)) from fault
 
 
 def exists(url: str) -> bool:
     """Whether the database has a schema of ours."""
-    pgconn = connect(conninfo_of(url), deadline=0)
-    try:
-        return _execute(pgconn, SQL("select to_regclass('schema_version') is not null")) == [(1,)]
-    finally:
-        pgconn.finish()
+    with closing(connect(conninfo_of(url), deadline=0)) as connection:
+        return _execute(connection.pgconn, SQL("select to_regclass('schema_version') is not null")) == [(1,)]
 
 
 @question

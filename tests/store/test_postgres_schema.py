@@ -1,0 +1,76 @@
+"""The schema on PostgreSQL, and the URL that leads to it."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+
+import postgres
+from gatepost.errors import GatepostError
+from gatepost.store.migrations import MIGRATIONS, NEWEST
+from gatepost.store.postgres import PostgresStore
+from gatepost.store.postgres.pool import shown
+from gatepost.store.postgres.schema import exists, upgrade
+
+from .world import NOW
+
+
+def test_many_can_migrate_an_empty_database_at_once() -> None:
+    for _ in range(3):
+        url = postgres.databases().new()
+        assert not exists(url)
+        begin = threading.Barrier(4)
+
+        def start(url: str = url, begin: threading.Barrier = begin) -> int:
+            begin.wait(10)
+            return upgrade(url, NOW, migrate=False)
+
+        with ThreadPoolExecutor(4) as pool:
+            assert [each.result() for each in [pool.submit(start) for _ in range(4)]] == [NEWEST] * 4
+        assert exists(url)
+
+
+def test_an_older_schema_waits_for_consent(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = postgres.databases().new()
+    upgrade(url, NOW, migrate=False)
+    later = MIGRATIONS[-1]._replace(number=NEWEST + 1, name="later", statements=("create table later (org {bytes})",))
+    monkeypatch.setattr("gatepost.store.migrations.MIGRATIONS", (*MIGRATIONS, later))
+    monkeypatch.setattr("gatepost.store.migrations.NEWEST", NEWEST + 1)
+    assert upgrade(url, NOW, migrate=False) == NEWEST
+    assert upgrade(url, NOW, migrate=True) == NEWEST + 1
+    assert upgrade(url, NOW, migrate=True) == NEWEST + 1
+
+
+def test_a_migration_that_fails_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = postgres.databases().new()
+    upgrade(url, NOW, migrate=False)
+    broken = MIGRATIONS[-1]._replace(number=NEWEST + 1, statements=("create table half (org {bytes})", "nonsense"))
+    monkeypatch.setattr("gatepost.store.migrations.MIGRATIONS", (*MIGRATIONS, broken))
+    monkeypatch.setattr("gatepost.store.migrations.NEWEST", NEWEST + 1)
+    with pytest.raises(Exception, match="nonsense"):
+        upgrade(url, NOW, migrate=True)
+    with psycopg.connect(url) as connection:
+        assert connection.execute("select to_regclass('half'), max(version) from schema_version").fetchall() == [
+            (None, NEWEST)
+        ]
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("postgresql://ann:hunter2@db.example:6432/gatepost?sslmode=require", "postgresql://db.example:6432/gatepost"),
+        ("postgresql://a:x@one,two:6432/g", "postgresql://one,two:6432/g"),
+        ("postgresql:///g?host=/run/pg", "postgresql:///run/pg/g"),
+    ],
+)
+def test_a_database_is_shown_without_its_secrets(url: str, expected: str) -> None:
+    assert shown(url) == expected
+
+
+@pytest.mark.parametrize("url", ["postgresql://ann:hunter2@[h/d", "postgresql://h/d?nonsense=1"])
+def test_a_url_that_cannot_be_read_is_refused_without_quoting_it(url: str) -> None:
+    with pytest.raises(GatepostError) as refused:
+        PostgresStore(url)
+    assert refused.value.exit == 3
+    assert "hunter2" not in f"{refused.value} {refused.value.detail} {refused.value.fix}"
