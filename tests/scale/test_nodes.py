@@ -130,7 +130,10 @@ def test_what_a_command_disables_is_refused_on_every_node(
     instance: Instance, nodes: list[Server], world: World
 ) -> None:
     token = tokens(world, nodes[0], 1)[0]
-    verify = lambda client: client.post("/verify", world.pair)  # noqa: E731
+
+    def verify(client: Client) -> Answer:
+        return client.post("/verify", world.pair)
+
     on_all(nodes, verify, world)
     instance.command("app", "disable", world.client_id)
     holds_on_all(nodes, world, verify, lambda answer: answer.status == 401)
@@ -143,7 +146,10 @@ def test_what_a_command_disables_is_refused_on_every_node(
 def test_a_revoked_key_opens_nothing_on_any_node(instance: Instance, nodes: list[Server], world: World) -> None:
     key = instance.command("key", "create", "--org", world.org)
     other = World(world.org, key["id"], key["api_key"], world.client_id)
-    ask = lambda client: client.get("/auth_token")  # noqa: E731
+
+    def ask(client: Client) -> Answer:
+        return client.get("/auth_token")
+
     assert {answer.status for answer in on_all(nodes, ask, other)} == {200}
     instance.command("key", "revoke", key["id"])
     holds_on_all(nodes, other, ask, lambda answer: answer.status == 401)

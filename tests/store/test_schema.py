@@ -20,7 +20,10 @@ from .world import tables
 
 FOLDER = Path(gatepost.store.__file__).parent
 ENGINES = ("engines", "sqlite", "postgres")
-OF_ENGINES = ("conftest", "test_sqlite", "test_postgres", "test_postgres_faults", "test_postgres_schema")
+OF_ENGINES = (
+    *("conftest", "test_sqlite", "test_sqlite_file"),
+    *("test_postgres", "test_postgres_faults", "test_postgres_schema"),
+)
 TEXTS = [path for path in sorted(FOLDER.glob("*.py")) if path.stem.partition("_")[0] not in ENGINES]
 OF_ONE_ENGINE = re.compile(
     r"autoincrement|rowid|pragma|sqlite|postgres|serial|glob |ifnull|strftime|now\(\)|::|nextval|advisory",
