@@ -144,8 +144,7 @@ def unprivileged() -> dict[str, Any]:
 
 
 def initialize(place: Path) -> Path:
-    """Make a new cluster in a directory of its own. It sorts text as people do, which the schema must not notice."""
-    place.mkdir(mode=0o700)
+    """Make a new cluster in an empty directory. It sorts text as people do, which the schema must not notice."""
     if os.geteuid() == 0:
         user = pwd.getpwnam("postgres")
         os.chown(place, user.pw_uid, user.pw_gid)
@@ -210,6 +209,8 @@ def _launch(place: Path, runner: int) -> None:
 
 def keep(place: Path, runner: int) -> None:
     """Run a server until the process that started the tests is gone."""
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(mode=0o700)
     try:
         data, server = initialize(place), Server(free_port())
         process = launch(data, server.port)

@@ -21,6 +21,7 @@ class Proxy:
         self._target = target
         self._loop = asyncio.new_event_loop()
         self._connections: set[asyncio.Task[None]] = set()
+        self._connecting: set[asyncio.Future[tuple[asyncio.StreamReader, asyncio.StreamWriter]]] = set()
         self._flowing = asyncio.Event()
         self._flowing.set()
         self.port = 0
@@ -70,32 +71,43 @@ class Proxy:
         server.close()
         for task in self._connections:
             task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        await asyncio.gather(*self._connections, *self._connecting, return_exceptions=True)
+        # A turn of the loop for what that leaves to do, and one for the transports it aborts.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.get_running_loop().create_task(self._connect(reader, writer))
         self._connections.add(task)
         task.add_done_callback(self._connections.discard)
+        # Also of one that is cut before it has begun.
+        task.add_done_callback(lambda _: writer.transport.abort())
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Carry bytes both ways until one side ends, or it is cut; then cut the other."""
-        ends = [writer]
-        directions: list[asyncio.Task[None]] = []
-        with contextlib.suppress(OSError, asyncio.CancelledError):
+        with contextlib.suppress(OSError, asyncio.CancelledError), contextlib.ExitStack() as stack:
             await self._flowing.wait()
-            there, back = await asyncio.open_connection(HOST, self._target)
-            ends.append(back)
+            # Shielded: one that is cut while it connects must still be closed when it has.
+            connecting = asyncio.ensure_future(asyncio.open_connection(HOST, self._target))
+            self._connecting.add(connecting)
+            stack.callback(connecting.add_done_callback, self._abort)
+            there, back = await asyncio.shield(connecting)
             is_doomed = asyncio.Event()
             directions = [
                 asyncio.ensure_future(self._ask(reader, back, is_doomed)),
                 asyncio.ensure_future(self._answer(there, writer, is_doomed)),
             ]
-            await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
-        for direction in directions:
-            direction.cancel()
-        await asyncio.gather(*directions, return_exceptions=True)
-        for end in ends:
-            end.transport.abort()
+            try:
+                await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for direction in directions:
+                    direction.cancel()
+                await asyncio.gather(*directions, return_exceptions=True)
+
+    def _abort(self, connected: "asyncio.Future[tuple[asyncio.StreamReader, asyncio.StreamWriter]]") -> None:
+        self._connecting.discard(connected)
+        if not connected.cancelled() and connected.exception() is None:
+            connected.result()[1].transport.abort()
 
     async def _ask(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, is_doomed: asyncio.Event) -> None:
         is_open = False

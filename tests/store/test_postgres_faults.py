@@ -13,11 +13,12 @@ from gatepost.errors import StoreUnavailableError
 from gatepost.store.events import list_events, policy_version
 from gatepost.store.orgs import find_org, list_orgs, set_org_disabled
 from gatepost.store.postgres import DEADLINE, PostgresStore, engine
+from gatepost.store.postgres.schema import upgrade
 from gatepost.store.question import SQL, Row, Steps, question
 from proxy import Proxy
 
 from .test_postgres import SLACK, ids, new_org, one
-from .world import act
+from .world import NOW, act
 
 OTHERS = "pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
 
@@ -220,15 +221,31 @@ async def test_a_commit_that_never_arrives_is_made_again(through: PostgresStore,
 
 
 async def test_what_nobody_can_find_out_is_not_asked_again(
-    through: PostgresStore, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+    url: str, through: PostgresStore, proxy: Proxy, beside: "psycopg.Connection[Any]"
 ) -> None:
-    await through.ask(new_org())
-    before = await ids(through)
-    monkeypatch.setattr(engine, "_FATE", "select cast(? as text), 'in progress'")
-    proxy.lost_answers = 1
-    with pytest.raises(StoreUnavailableError, match="cannot know"):
+    """A database that keeps no marks."""
+    beside.execute("drop table commits")
+    beside.commit()
+    try:
         await through.ask(new_org())
-    assert len(await ids(through) - before) == 1
+        before = await ids(through)
+        proxy.lost_answers = 1
+        with pytest.raises(StoreUnavailableError, match="cannot know"):
+            await through.ask(new_org())
+        assert len(await ids(through) - before) == 1
+    finally:
+        upgrade(url, NOW, migrate=False)
+
+
+async def test_marks_of_connections_long_gone_are_cleared_away(url: str, beside: "psycopg.Connection[Any]") -> None:
+    beside.execute("insert into commits (link, number, at) values ('gone', 7, 1)")
+    beside.commit()
+    store = PostgresStore(url)
+    await asyncio.gather(*(store.ask(new_org()) for _ in range(3)))
+    store.close()
+    rows = beside.execute("select link, number from commits").fetchall()
+    assert rows
+    assert b"gone" not in [link for link, _ in rows]
 
 
 async def test_connections_cut_under_load_lose_and_repeat_nothing(through: PostgresStore, proxy: Proxy) -> None:

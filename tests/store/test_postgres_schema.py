@@ -10,7 +10,7 @@ import postgres
 from gatepost.errors import GatepostError
 from gatepost.store.migrations import MIGRATIONS, NEWEST
 from gatepost.store.postgres import PostgresStore
-from gatepost.store.postgres.pool import shown
+from gatepost.store.postgres.opening import shown
 from gatepost.store.postgres.schema import exists, upgrade
 
 from .world import NOW

@@ -55,7 +55,7 @@ def _sqlite(url: str) -> Database:
 
 def _postgres(url: str) -> Database:
     from gatepost.store.postgres import PostgresStore
-    from gatepost.store.postgres.pool import shown
+    from gatepost.store.postgres.opening import shown
     from gatepost.store.postgres.schema import DIALECT, exists, upgrade
 
     patient = partial(PostgresStore, url, deadline=MIGRATION_SECONDS)

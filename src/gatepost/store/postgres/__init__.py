@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from gatepost.errors import StoreUnavailableError
 from gatepost.store.postgres.engine import Engine
-from gatepost.store.postgres.pool import conninfo_of
+from gatepost.store.postgres.opening import conninfo_of
 from gatepost.store.question import Question
 
 T = TypeVar("T")

@@ -4,9 +4,9 @@
 
 A question that did not commit may run again from the start, and does: after a lost connection, a deadlock, a row that was
 locked too long, until its deadline. Whether it did commit is plain in all cases but one: the connection went after the
-commit was sent and before its answer came. Then the transaction's number, known since its first round trip, is looked up
-on another connection: committed, the outcomes are answered; aborted, the questions run again; neither in time, the callers
-are told that nobody knows. Running again blindly would be wrong: a `rotate` that did commit would see its own generation
+commit was sent and before its answer came. Then its mark is looked up on another connection (see `mark`): if it was
+committed, the outcomes are answered; if not, the questions run again; if that cannot be learned in time, the callers are
+told that nobody knows. Running again blindly would be wrong: a `rotate` that did commit would see its own generation
 as a retry or, in a strict app, as a replay; an exchange would take itself for the second use of its code.
 
 # What keeps waiting bounded
@@ -27,7 +27,9 @@ from typing import Any, NamedTuple, TypeVar
 from gatepost.errors import StoreUnavailableError
 from gatepost.store.postgres.faults import LostError, StatementError
 from gatepost.store.postgres.link import Link
-from gatepost.store.postgres.pool import Pool, connect
+from gatepost.store.postgres.mark import did_commit
+from gatepost.store.postgres.opening import connect
+from gatepost.store.postgres.pool import Pool
 from gatepost.store.postgres.recent import Recent
 from gatepost.store.postgres.transaction import Transaction
 from gatepost.store.question import SQL, Question, Row
@@ -51,8 +53,6 @@ TICK = 0.1
 UNKNOWN = (
     "Gatepost lost its database in the middle of a change, and cannot know whether it was made. Try again in a moment."
 )
-
-_FATE = "select pg_xact_status(cast(cast(? as text) as xid8))"
 
 
 class _Wanted(NamedTuple):
@@ -110,12 +110,7 @@ class Engine:
 
     async def ask(self, question: Question[T]) -> T:
         """The outcome of a question, once it is committed."""
-        if len(self._writes) >= WAITING or self._is_closed:
-            raise StoreUnavailableError("too many questions wait for the database")
-        future: asyncio.Future[T] = self.loop.create_future()
-        self._writes.append(_Asked(question, future, self.loop.time() + self._deadline))
-        self._pump_soon()
-        return await future
+        return await self._submit(question, self.loop.time() + self._deadline)
 
     def close(self) -> None:
         """Let the commits under way finish, here; then let go of everything. Whoever still waits is refused."""
@@ -164,6 +159,14 @@ class Engine:
 
     # Writes.
 
+    async def _submit(self, question: Question[T], due_at: float) -> T:
+        if len(self._writes) >= WAITING or self._is_closed:
+            raise StoreUnavailableError("too many questions wait for the database")
+        future: asyncio.Future[T] = self.loop.create_future()
+        self._writes.append(_Asked(question, future, due_at))
+        self._pump_soon()
+        return await future
+
     def _start_writes(self) -> None:
         """Give each idle connection a batch of what waits."""
         while self._writes and self._idle:
@@ -205,20 +208,21 @@ class Engine:
                 self._rest(link)
 
     async def _after_loss(self, transaction: Transaction, batch: list[_Asked], fault: LostError) -> None:
-        fate = await self._fate(transaction) if transaction.is_committing else "aborted"
-        if fate == "committed":
+        is_committed = await self._fate(transaction) if transaction.is_committing else False
+        if is_committed:
             _answer_all(batch, transaction.outcomes)
-            return
-        for asked in batch:
-            if fate == "aborted":
+        elif is_committed is None:
+            _answer_all(batch, [StoreUnavailableError(str(fault), UNKNOWN) for _ in batch])
+        else:
+            for asked in batch:
                 self._again(asked, fault)
-            else:
-                _answer(asked.future, StoreUnavailableError(str(fault), UNKNOWN))
 
     async def _after_fault(self, link: Link, transaction: Transaction, batch: list[_Asked], fault: Exception) -> None:
         """Undo the transaction. Neighbours run again, each alone; the culprit gets its exception."""
-        with contextlib.suppress(StatementError):
+        try:
             await transaction.roll_back()
+        except StatementError as worse:
+            link.lose(str(worse))
         if isinstance(fault, StatementError) and fault.is_of_server:
             for each in (link, *self._idle):
                 each.lose(str(fault))
@@ -235,16 +239,16 @@ class Engine:
         else:
             _answer(batch[0].future, _told(fault) if isinstance(fault, StatementError) else fault)
 
-    async def _fate(self, transaction: Transaction) -> str:
-        """What became of a transaction whose commit was on its way: committed, aborted, or not known in time."""
+    async def _fate(self, transaction: Transaction) -> bool | None:
+        """Whether a transaction whose commit was on its way was committed; None when that cannot be known in time."""
+        if transaction.mark is None:
+            return None
         until = self.loop.time() + GRACE
         while self.loop.time() < until and not self._is_closed:
-            with contextlib.suppress(StatementError, StoreUnavailableError):
-                rows = await self._fetch(SQL(_FATE, (transaction.number,)), until)
-                if rows[0][0] in ("committed", "aborted"):
-                    return str(rows[0][0])
+            with contextlib.suppress(StoreUnavailableError):
+                return await self._submit(did_commit(transaction.mark), until)
             await asyncio.sleep(_moment())
-        return "unknown"
+        return None
 
     def _again(self, asked: _Asked, fault: StatementError) -> None:
         """Queue a question once more, in a moment, unless its time is up."""

@@ -56,6 +56,7 @@ _PASSING = frozenset(
         "40P01",  # deadlock_detected
         "55P03",  # lock_not_available
         "42P07",  # duplicate_table
+        "42710",  # duplicate_object: the type of the same table
         "25006",  # read_only_sql_transaction
         "26000",  # the statement's preparation failed for a neighbour
         "57014",  # query_canceled: it took too long

@@ -6,17 +6,20 @@ with its statement, in order. There is no task, no lock and no thread here, and 
 
 import asyncio
 import math
+import os
 import select
 import time
 from collections import deque
 from collections.abc import Callable
 from itertools import count
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import psycopg
 from psycopg import pq
 
 from gatepost.store.postgres.faults import LostError, fault_of
+from gatepost.store.postgres.mark import Mark
+from gatepost.store.postgres.opening import Opened
 from gatepost.store.postgres.values import BINARY, Loading, declared, dump, numbered
 from gatepost.store.question import SQL, Row
 
@@ -45,7 +48,7 @@ class Link:
 
     def __init__(
         self,
-        connection: "psycopg.Connection[Any]",
+        connection: Opened,
         loop: asyncio.AbstractEventLoop,
         on_lost: "Callable[[Link], None]",
         on_notify: Callable[[], None],
@@ -62,6 +65,9 @@ class Link:
         self._expected: deque[_Expected] = deque()
         self._unprepared: Exception | None = None
         self._is_writing = False
+        self._id = os.urandom(16)
+        self._transactions = count(1)
+        self._is_marking = connection.keeps_marks
         self.is_lost = False
         self._pg.nonblocking = 1
         self._pg.enter_pipeline_mode()
@@ -71,6 +77,10 @@ class Link:
     def pending(self) -> int:
         """How many answers are still to come."""
         return len(self._expected)
+
+    def next_mark(self) -> Mark | None:
+        """The mark of the next transaction here; None in a database that cannot keep any (yet)."""
+        return Mark(self._id, next(self._transactions), int(time.time())) if self._is_marking else None
 
     def is_overdue(self, now: float) -> bool:
         """Whether an answer that should have come by now has not."""

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from gatepost.errors import StoreUnavailableError
 from gatepost.store.postgres.link import Link
-from gatepost.store.postgres.pool import Opened, Pool
+from gatepost.store.postgres.opening import Opened
+from gatepost.store.postgres.pool import Pool
 from gatepost.store.question import SQL, Question
 
 T = TypeVar("T")

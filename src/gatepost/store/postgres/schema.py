@@ -8,8 +8,9 @@ from psycopg import pq
 
 from gatepost.errors import StoreUnavailableError
 from gatepost.store import migrations
+from gatepost.store.postgres import mark
 from gatepost.store.postgres.faults import LostError, StatementError, fault_of
-from gatepost.store.postgres.pool import connect, conninfo_of
+from gatepost.store.postgres.opening import connect, conninfo_of
 from gatepost.store.postgres.recent import CHANNEL
 from gatepost.store.postgres.values import BINARY, Loading, declared, dump, numbered
 from gatepost.store.question import SQL, Question, Row, Steps, question
@@ -38,6 +39,7 @@ def upgrade(url: str, now: int, *, migrate: bool) -> int:
             wanted = migrations.NEWEST if migrate or version == 0 else version
             while version < wanted:
                 version = transact(pgconn, migrations.apply_next(DIALECT, now))
+            transact(pgconn, _keep_marks())
             _announce(pgconn)
             return version
         except LostError as fault:
@@ -48,6 +50,11 @@ def exists(url: str) -> bool:
     """Whether the database has a schema of ours."""
     with closing(connect(conninfo_of(url), deadline=0)) as connection:
         return _execute(connection.pgconn, SQL("select to_regclass('schema_version') is not null")) == [(1,)]
+
+
+@question
+def _keep_marks() -> Steps[None]:
+    yield mark.TABLE
 
 
 @question

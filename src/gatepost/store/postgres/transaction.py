@@ -15,11 +15,10 @@ from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from gatepost.store.postgres.link import Answer, Link
+from gatepost.store.postgres.mark import leave
 from gatepost.store.question import SQL, Question, Row, Steps
 
 BEGIN, COMMIT, ROLLBACK = SQL("begin"), SQL("commit"), SQL("rollback")
-IDENTITY = SQL("select cast(pg_current_xact_id() as text)")
-"""The transaction's number: if the connection goes while the commit is on its way, this is how to learn what became of it."""
 
 
 class _Running(NamedTuple):
@@ -74,7 +73,7 @@ class Transaction:
         self._due_at = due_at
         self._round = _Round(link, due_at)
         self.outcomes: list[Any] = []
-        self.number = ""
+        self.mark = link.next_mark()
         self.is_committing = False
         """Whether the commit is on its way; from then on only the database knows whether it happened."""
 
@@ -85,12 +84,15 @@ class Transaction:
         """
         self.outcomes = [None] * len(questions)
         self._round.send(BEGIN)
-        number = self._round.send(IDENTITY)
+        for statement in leave(self.mark) if self.mark else ():
+            self._round.send(statement)
         running = self._start(questions)
-        while running or not self.number:
+        # One turn at least: the commit is not sent before the database has the mark.
+        while True:
             answers = await self._turn()
-            self.number = self.number or answers[number][0][0]
             running = [each for each in (self._go_on(one, answers[one.turn]) for one in running) if each]
+            if not running:
+                break
         self._round.send(COMMIT)
         self._link.sync()
         self.is_committing = True
