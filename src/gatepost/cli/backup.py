@@ -12,6 +12,7 @@ from gatepost.cli.running import ACTOR, check_exists
 from gatepost.errors import GatepostError, StoreUnavailableError
 from gatepost.flows.archive import Manifest
 from gatepost.flows.backup import back_up
+from gatepost.flows.restore import Place
 from gatepost.secrets import Secret
 from gatepost.settings import Settings
 from gatepost.store.events import Act, record
@@ -30,11 +31,11 @@ def add_arguments(parser: Parser) -> None:
 
 def _backup(options: argparse.Namespace) -> int:
     settings = settings_of(options)
+    place = place_of(settings)
     check_exists(settings)
-    key = None if options.without_key else _key(settings)
+    key = None if options.without_key else _key(place)
     now = int(time.time())
     with progress("Backing up") as advance:
-        place = place_of(settings)
         manifest = back_up(place.database, key, options.file, now, replace=options.force, on_progress=advance)
     if manifest.schema == NEWEST:
         asyncio.run(_tell(settings, manifest))
@@ -51,9 +52,8 @@ def _backup(options: argparse.Namespace) -> int:
     return 0
 
 
-def _key(settings: Settings) -> Secret:
+def _key(place: Place) -> Secret:
     """The instance key as it is: by setting, else in the data directory."""
-    place = place_of(settings)
     if place.given:
         return place.given
     try:
