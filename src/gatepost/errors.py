@@ -22,6 +22,18 @@ CATALOGUE = {
     "invalid_grant": Code(400, 6, "The token is invalid, expired, revoked or replayed, or belongs to another app."),
     "invalid_scope": Code(400, 2, "A scope is unknown, malformed, or more than the app may have."),
     "invalid_target": Code(400, 2, "The resource is not one that the organization has registered. RFC 8707."),
+    "invalid_request_uri": Code(400, 2, "The request_uri is not one of ours, expired, or was used. RFC 9126."),
+    "invalid_authorization_details": Code(400, 2, "There are no types of authorization_details here. RFC 9396."),
+    "request_not_supported": Code(400, 2, "Request objects are not taken; push the request to /par."),
+    "request_uri_not_supported": Code(
+        400, 2, "A request_uri of somebody else's is not taken; push the request to /par."
+    ),
+    "unsupported_response_type": Code(400, 2, "The response type is another than code."),
+    "unsupported_grant_type": Code(400, 2, "The grant type is not one that this server has."),
+    "unauthorized_client": Code(400, 6, "The app is known, but not registered for this."),
+    "access_denied": Code(403, 6, "The person said no, or may not say yes."),
+    "login_required": Code(400, 6, "Nobody is signed in, and the app asked for no page. OpenID Connect Core §3.1.2.6."),
+    "consent_required": Code(400, 6, "The person has to be asked, and the app asked for no page."),
     "invalid_user": Code(400, 2, "The user is not a member of the organization."),
     "insufficient_scope": Code(403, 6, "The caller is known but lacks the power this needs."),
     "redirect_uri_mismatch": Code(400, 2, "The app is known, but not with this redirect URI."),

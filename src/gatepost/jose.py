@@ -1,25 +1,39 @@
-"""The signatures we make and check ourselves: ES256 over our own access tokens. RFC 7515, RFC 7518 §3.4, RFC 7638.
+"""The signatures we make and check ourselves: over our own tokens. RFC 7515, RFC 7518 §3.3, §3.4, RFC 7638.
 
-Only our own tokens pass here: the header is fixed when the key is loaded, so nothing in a token chooses how it is
-judged. Tokens that others signed are not this module's business.
+Access tokens are ES256; ID tokens are RS256 unless an app asks for ES256. Only our own tokens pass here: the headers are
+fixed when a key is loaded, so nothing in a token chooses how it is judged. Tokens that others signed are not this module's
+business.
 """
 
 import base64
 import binascii
 import hashlib
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
+ES256 = "ES256"
+RS256 = "RS256"
+ALGORITHMS = (ES256, RS256)
+
 ACCESS_TOKEN_TYPE = "at+jwt"
+ID_TOKEN_TYPE = "JWT"
+LOGOUT_TOKEN_TYPE = "logout+jwt"
+TYPES = (ACCESS_TOKEN_TYPE, ID_TOKEN_TYPE, LOGOUT_TOKEN_TYPE)
+
 MAX_TOKEN = 8192
 
 _TO_URL = bytes.maketrans(b"+/", b"-_")
-_ES256 = ec.ECDSA(hashes.SHA256())
+_ECDSA = ec.ECDSA(hashes.SHA256())
+_PKCS1 = padding.PKCS1v15()
+_RSA_BITS = 2048
+
+PrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+PublicKey: TypeAlias = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 
 
 def encode_segment(data: bytes) -> bytes:
@@ -39,23 +53,27 @@ def decode_segment(segment: bytes) -> bytes:
 
 
 class SigningKey:
-    """An ES256 key ready to sign: key object and header are made once. `kid` is its RFC 7638 thumbprint."""
+    """A key ready to sign: key object and headers are made once. `kid` is its RFC 7638 thumbprint."""
 
-    def __init__(self, private: ec.EllipticCurvePrivateKey) -> None:
+    def __init__(self, private: PrivateKey) -> None:
         self._private = private
         self.public = VerifyingKey(private.public_key())
         self.kid = self.public.kid
-        self._head = self.public.head + b"."
+        self.alg = self.public.alg
 
     @classmethod
-    def generate(cls) -> "SigningKey":
-        return cls(ec.generate_private_key(ec.SECP256R1()))
+    def generate(cls, alg: str = ES256) -> "SigningKey":
+        return cls(
+            ec.generate_private_key(ec.SECP256R1())
+            if alg == ES256
+            else rsa.generate_private_key(public_exponent=65537, key_size=_RSA_BITS)
+        )
 
     @classmethod
     def load(cls, der: bytes) -> "SigningKey":
         key = serialization.load_der_private_key(der, password=None)
-        if not isinstance(key, ec.EllipticCurvePrivateKey):
-            raise TypeError("not an EC key")
+        if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+            raise TypeError("neither an EC nor an RSA key")
         return cls(key)
 
     def dump(self) -> bytes:
@@ -66,42 +84,67 @@ class SigningKey:
     def __repr__(self) -> str:
         return f"SigningKey({self.kid})"
 
-    def mint(self, claims: dict[str, Any]) -> str:
-        """A signed JWT with these claims."""
-        signed = self._head + encode_segment(orjson.dumps(claims))
-        r, s = decode_dss_signature(self._private.sign(signed, _ES256))
-        return (signed + b"." + encode_segment(r.to_bytes(32, "big") + s.to_bytes(32, "big"))).decode()
+    def mint(self, claims: dict[str, Any], typ: str = ACCESS_TOKEN_TYPE) -> str:
+        """A signed JWT of this type with these claims."""
+        signed = self.public.heads[typ] + b"." + encode_segment(orjson.dumps(claims))
+        return (signed + b"." + encode_segment(self._sign(signed))).decode()
+
+    def _sign(self, signed: bytes) -> bytes:
+        if isinstance(self._private, rsa.RSAPrivateKey):
+            return self._private.sign(signed, _PKCS1, hashes.SHA256())
+        r, s = decode_dss_signature(self._private.sign(signed, _ECDSA))
+        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 
 class VerifyingKey:
     """The public half: checks signatures and shows itself as a JWK.
 
-    `head` is the one header segment that tokens of this key carry. A token finds its key by that segment, byte for byte,
-    so no header of another making (alg, typ, crit, jku …) is ever interpreted.
+    `heads` are the header segments that tokens of this key carry, one for each type. A token finds its key by that
+    segment, byte for byte, so no header of another making (alg, typ, crit, jku …) is ever interpreted.
     """
 
-    def __init__(self, public: ec.EllipticCurvePublicKey) -> None:
+    def __init__(self, public: PublicKey) -> None:
         self._public = public
-        numbers = public.public_numbers()
-        x, y = (encode_segment(n.to_bytes(32, "big")).decode() for n in (numbers.x, numbers.y))
-        thumbprint = hashlib.sha256(f'{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}'.encode()).digest()
-        self.kid = encode_segment(thumbprint).decode()
-        self.jwk = {"kty": "EC", "crv": "P-256", "x": x, "y": y, "kid": self.kid, "use": "sig", "alg": "ES256"}
-        self.head = encode_segment(orjson.dumps({"alg": "ES256", "typ": ACCESS_TOKEN_TYPE, "kid": self.kid}))
+        self.alg, members = _members(public)
+        # The members that count, in their alphabetical order: what RFC 7638 hashes.
+        self.kid = encode_segment(hashlib.sha256(orjson.dumps(members, option=orjson.OPT_SORT_KEYS)).digest()).decode()
+        self.jwk = {**members, "kid": self.kid, "use": "sig", "alg": self.alg}
+        self.heads = {
+            typ: encode_segment(orjson.dumps({"alg": self.alg, "typ": typ, "kid": self.kid})) for typ in TYPES
+        }
 
     def open(self, token: bytes) -> dict[str, Any]:
-        """The claims of a token whose header is `head`. Raises ValueError. Judges the signature alone, no claim."""
+        """The claims of a token whose header is one of `heads`. Raises ValueError. Judges the signature alone, no claim."""
         signed, _, signature = token.rpartition(b".")
-        payload = signed[len(self.head) + 1 :]
-        raw = decode_segment(signature)
-        if len(raw) != 64:
-            raise ValueError("not an ES256 signature")
-        der = encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))
+        head, _, payload = signed.partition(b".")
+        if head not in self.heads.values():
+            raise ValueError("not a header of this key")
         try:
-            self._public.verify(der, signed, _ES256)
+            self._verify(decode_segment(signature), signed)
         except InvalidSignature as fault:
             raise ValueError("the signature does not match") from fault
         claims = orjson.loads(decode_segment(payload))
         if not isinstance(claims, dict):
             raise ValueError("not a set of claims")
         return claims
+
+    def _verify(self, signature: bytes, signed: bytes) -> None:
+        if isinstance(self._public, rsa.RSAPublicKey):
+            self._public.verify(signature, signed, _PKCS1, hashes.SHA256())
+            return
+        if len(signature) != 64:
+            raise ValueError("not an ES256 signature")
+        r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+        self._public.verify(encode_dss_signature(r, s), signed, _ECDSA)
+
+
+def _members(public: PublicKey) -> tuple[str, dict[str, str]]:
+    if isinstance(public, rsa.RSAPublicKey):
+        numbers = public.public_numbers()
+        return RS256, {"kty": "RSA", "n": _number(numbers.n), "e": _number(numbers.e)}
+    point = public.public_numbers()
+    return ES256, {"kty": "EC", "crv": "P-256", "x": _number(point.x, 32), "y": _number(point.y, 32)}
+
+
+def _number(number: int, length: int = 0) -> str:
+    return encode_segment(number.to_bytes(length or (number.bit_length() + 7) // 8, "big")).decode()

@@ -1,6 +1,7 @@
 """Passwords of people: argon2id at OWASP's floor, and what may be one. NIST SP 800-63B §5.1.1."""
 
 from argon2 import PasswordHasher
+from argon2.exceptions import VerifyMismatchError
 
 from gatepost.errors import GatepostError
 
@@ -25,3 +26,11 @@ def hash_password(password: str) -> str:
     """The argon2id hash of a password, in PHC form. Takes about 20 ms by design."""
     check_password(password)
     return _hasher.hash(password)
+
+
+def is_password(password: str, password_hash: str) -> bool:
+    """Whether the hash is this password's. Takes as long for a wrong one as for the right one."""
+    try:
+        return _hasher.verify(password_hash, password)
+    except (VerifyMismatchError, UnicodeEncodeError):
+        return False

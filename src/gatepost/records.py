@@ -56,6 +56,8 @@ class App(NamedTuple):
     disabled_at: int | None
     created_at: int
     org_disabled_at: int | None
+    metadata: str = "{}"
+    """What no statement joins on, as `oauth.client_metadata` writes and reads it."""
 
     @property
     def is_public(self) -> bool:
@@ -91,6 +93,10 @@ class User(NamedTuple):
     email: str
     disabled_at: int | None
     created_at: int
+    name: str | None = None
+    email_verified_at: int | None = None
+    profile: str = "{}"
+    """Further claims of OpenID Connect Core §5.1, as a JSON object."""
 
 
 class Member(NamedTuple):
@@ -107,7 +113,9 @@ class Grant(NamedTuple):
     """A connection and the live state around it, as one look-up found them.
 
     `unbroken` says that no revocation of its org, app, member or API key has come since it was made: each of these
-    counts its revocations, and the grant remembers the sum of the counts it was born with.
+    counts its revocations, and the grant remembers the sum of the counts it was born with. `app_org` is the organization
+    of the app where that is another one. `resource` may be several URIs, separated by spaces; `resource_exists` speaks of
+    a single one. `authentication` is a JSON object: how the person had signed in, and which claims the app asked for.
     """
 
     org: bytes
@@ -136,12 +144,48 @@ class Grant(NamedTuple):
     user_disabled_at: int | None
     is_member: bool
     resource_exists: bool
+    app_org: bytes | None = None
+    session_id: bytes | None = None
+    authentication: str = "{}"
+
+
+class Session(NamedTuple):
+    """A person signed in at a browser. `amr` are the methods they used, separated by spaces (RFC 8176)."""
+
+    id: bytes
+    user_id: bytes
+    salt: bytes
+    generation: int
+    rotated_at: int
+    created_at: int
+    last_seen_at: int
+    expires_at: int
+    auth_time: int
+    amr: str
+    address: str | None
+    agent: str
+    ended_at: int | None
+    email: str
+    name: str | None
+    user_disabled_at: int | None
+
+
+class Consent(NamedTuple):
+    """What a person let an app do in an organization; `digest` is of what they were shown of the app."""
+
+    org: bytes
+    user_id: bytes
+    client_id: str
+    scope: str
+    digest: bytes
+    created_at: int
 
 
 class SigningKeyRecord(NamedTuple):
     """A signing key at rest: its state is next, active or retired; the private half is wrapped with the instance key."""
 
     kid: str
+    alg: str
     state: str
     wrapped: bytes
     created_at: int

@@ -25,6 +25,11 @@ REFRESH_TOKEN: Final = "gp_rt_"
 API_KEY: Final = "gp_key_"
 CLIENT_SECRET: Final = "gp_sec_"
 SIGN_IN_LINK: Final = "gp_link_"
+AUTHORIZATION_CODE: Final = "gp_code_"
+REQUEST_URI: Final = "gp_par_"
+FLOW: Final = "gp_flow_"
+EXIT: Final = "gp_exit_"
+SESSION: Final = "gp_ses_"
 
 _CHECKSUM_BYTES = 4
 _TO_URL = bytes.maketrans(b"+/", b"-_")
@@ -32,6 +37,7 @@ _FROM_URL = bytes.maketrans(b"-_", b"+/")
 _MAX_TEXT = 512
 _BLOCK_BYTES = 64
 _HALVES = struct.Struct(">QQ")
+_MAX_SEALED_TEXT = 12 * 1024
 
 
 class Secret:
@@ -183,9 +189,9 @@ class Keyring:
         outer.update(inner.digest())
         return outer.digest()
 
-    def mac(self, version: int, message: bytes) -> bytes | None:
-        """HMAC-SHA-256 of a refresh token's fields; None when this ring lacks the version."""
-        return self._hmac(version, b"refresh token", message)
+    def mac(self, version: int, message: bytes, purpose: bytes = b"refresh token") -> bytes | None:
+        """HMAC-SHA-256 under a key for this purpose; None when this ring lacks the version."""
+        return self._hmac(version, purpose, message)
 
     def hash_secret(self, secret: str, version: int = 0) -> bytes:
         """The hash we keep of a secret: HMAC-SHA-256 with the instance key of `version` (0: the current one) as pepper.
@@ -210,3 +216,20 @@ class Keyring:
             return AESGCM(key).decrypt(sealed[2:14], sealed[14:], context)
         except InvalidTag:
             return None
+
+    def seal_text(self, prefix: str, plain: bytes) -> str:
+        """What is kept nowhere but with whoever was given it: sealed, as a text with this prefix."""
+        return prefix + base64.urlsafe_b64encode(self.seal(prefix.encode(), plain)).rstrip(b"=").decode()
+
+    def unseal_text(self, prefix: str, text: str) -> bytes | None:
+        """What `seal_text` sealed; None for any other text, to the last character."""
+        if not text.startswith(prefix) or len(text) > _MAX_SEALED_TEXT or not text.isascii():
+            return None
+        body = text[len(prefix) :].encode()
+        try:
+            sealed = base64.urlsafe_b64decode(body + b"=" * (-len(body) % 4))
+        except binascii.Error:
+            return None
+        if base64.urlsafe_b64encode(sealed).rstrip(b"=") != body:
+            return None
+        return self.unseal(prefix.encode(), sealed)

@@ -7,15 +7,29 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from gatepost.endpoints.apps import Apps
 from gatepost.endpoints.documents import Documents
-from gatepost.endpoints.refusals import Refusals, render_oauth, render_seed
+from gatepost.endpoints.par import Par
+from gatepost.endpoints.refusals import Refusals, in_json, render_oauth, render_seed
 from gatepost.endpoints.seed import Seed
+from gatepost.endpoints.token import Token
 from gatepost.endpoints.tokens import Tokens
+from gatepost.endpoints.userinfo import Userinfo
 from gatepost.errors import GatepostError
+from gatepost.flows.app_auth import METHODS
 from gatepost.flows.instance import Instance, wall_clock
+from gatepost.flows.introspect import VerifiedTokens
 from gatepost.flows.policy import Policy
 from gatepost.flows.restore import Place, finish_restore
+from gatepost.flows.sign_in import Passwords
 from gatepost.flows.signing import SigningRing
+from gatepost.flows.token import GRANTS
+from gatepost.jose import ALGORITHMS
+from gatepost.oauth.metadata import ENDPOINTS, render_metadata
+from gatepost.pages.authorize import CONSENT, CONTINUE, Authorize
+from gatepost.pages.login import Login
+from gatepost.pages.refusals import in_pages
+from gatepost.pages.visit import Visits
 from gatepost.secrets import Keyring
 from gatepost.settings import LimitSettings, Settings
 from gatepost.store.engines import Database, find_database
@@ -26,6 +40,8 @@ from gatepost.web.limits import Buckets, Unlimited
 from gatepost.web.message import ANY_ORIGIN
 
 BURST_SECONDS = 10
+BELOW = "…"
+"""Behind a path: it is the route of everything below."""
 
 KEY_FILE = "instance.key"
 
@@ -163,27 +179,44 @@ def open_instance(
     store = open_store(settings, migrate=migrate)
     signing = SigningRing(store, keyring, clock)
     policy = Policy(store)
-    return Instance(store, keyring, signing, policy, issuer, settings.tokens, settings.passwords, clock)
+    return Instance(
+        store, keyring, signing, policy, issuer, settings.tokens, settings.passwords, settings.sessions, clock
+    )
 
 
 def build_app(settings: Settings, instance: Instance) -> App:
-    """The application of one process."""
+    """The application of one process: every route, the handler that answers it, and the words in which it refuses."""
     limits = Limits(settings.limits)
     refusals = Refusals(instance.store, instance.clock)
-    documents = Documents(instance, {"/introspect", "/revoke", "/jwks.json"})
-    tokens = Tokens(instance, limits.by_key, limits.by_app, limits.wrong_secrets)
-    routes = _seed_routes(Seed(instance, limits.by_key), documents, refusals)
-    routes |= _standard_routes(tokens, documents, refusals)
+    metadata = render_metadata(instance.issuer, ENDPOINTS.values(), GRANTS, METHODS, ALGORITHMS)
+    documents = Documents(instance, metadata)
+    apps = Apps(instance, limits.by_app, limits.wrong_secrets)
+    verified = VerifiedTokens()
+    visits = Visits(instance)
+    login = Login(instance, visits, Passwords(), limits.wrong_passwords, limits.wrong_sign_ins)
+    routes = _everywhere(
+        {
+            **_seed_routes(Seed(instance, limits.by_key), documents, refusals),
+            **_app_routes(
+                instance, apps, verified, Tokens(instance, apps, verified, limits.by_key), documents, refusals
+            ),
+            **_public_routes(documents, refusals),
+            **_page_routes(Authorize(instance, visits), login, refusals, instance.issuer),
+        },
+        urlsplit(instance.issuer).path,
+    )
     return App(
-        {path.encode(): route for path, route in _everywhere(routes, urlsplit(instance.issuer).path).items()},
-        Route({ANY_METHOD: documents.missing}, refusals.style(render_oauth)),
+        {path.encode(): route for path, route in routes.items() if not path.endswith(BELOW)},
+        {path.removesuffix(BELOW).encode(): route for path, route in routes.items() if path.endswith(BELOW)},
+        Route({ANY_METHOD: documents.missing}, refusals.style(in_json(render_oauth))),
         limits.by_address,
         settings.server.trusted_proxies,
     )
 
 
 def _seed_routes(seed: Seed, documents: Documents, refusals: Refusals) -> dict[str, Route]:
-    refuse = refusals.style(render_seed)
+    """The four routes, at both of their places."""
+    refuse = refusals.style(in_json(render_seed))
     root = Route({"GET": documents.landing, "HEAD": documents.landing, "POST": seed.save}, refuse)
     routes = {
         "/": root,
@@ -194,27 +227,60 @@ def _seed_routes(seed: Seed, documents: Documents, refusals: Refusals) -> dict[s
     return routes | {f"/api/auth{path}": route for path, route in routes.items()} | {"/api/auth": root}
 
 
-def _standard_routes(tokens: Tokens, documents: Documents, refusals: Refusals) -> dict[str, Route]:
-    refuse = refusals.style(render_oauth)
+def _app_routes(
+    instance: Instance, apps: Apps, verified: VerifiedTokens, tokens: Tokens, documents: Documents, refusals: Refusals
+) -> dict[str, Route]:
+    """What apps and APIs call: those that code in a browser may call too answer any origin, refusals included."""
+    refuse = refusals.style(in_json(render_oauth))
+    refuse_anywhere = refusals.style(in_json(render_oauth), ANY_ORIGIN)
 
-    def page(handler: Handler) -> Route:
+    def anywhere(**methods: Handler) -> Route:
+        return Route({**methods, "OPTIONS": documents.preflight}, refuse_anywhere)
+
+    userinfo = Userinfo(instance, verified).userinfo
+    return {
+        "/token": anywhere(POST=Token(instance, apps).token),
+        "/par": Route({"POST": Par(instance, apps).par}, refuse),
+        "/userinfo": anywhere(GET=userinfo, POST=userinfo),
+        "/introspect": Route({"POST": tokens.introspect}, refuse),
+        "/revoke": anywhere(POST=tokens.revoke),
+    }
+
+
+def _public_routes(documents: Documents, refusals: Refusals) -> dict[str, Route]:
+    """What anyone may read."""
+    refuse = refusals.style(in_json(render_oauth))
+
+    def file(handler: Handler) -> Route:
         return Route({"GET": handler, "HEAD": handler}, refuse, limited=False)
 
     def public(handler: Handler) -> Route:
         return Route({"GET": handler, "HEAD": handler, "OPTIONS": documents.preflight}, refuse, limited=False)
 
     return {
-        "/introspect": Route({"POST": tokens.introspect}, refuse),
-        "/revoke": Route(
-            {"POST": tokens.revoke, "OPTIONS": documents.preflight}, refusals.style(render_oauth, ANY_ORIGIN)
-        ),
         "/jwks.json": public(documents.jwks),
         "/.well-known/oauth-authorization-server": public(documents.metadata),
         "/.well-known/openid-configuration": public(documents.metadata),
-        "/assets/gatepost.css": page(documents.style),
-        "/assets/gatepost.svg": page(documents.icon),
-        "/healthz": page(documents.healthz),
-        "/readyz": page(documents.readyz)._replace(ends_first=True),
+        "/assets/gatepost.css": file(documents.style),
+        "/assets/gatepost.svg": file(documents.icon),
+        "/assets/submit.js": file(documents.script),
+        "/healthz": file(documents.healthz),
+        "/readyz": file(documents.readyz)._replace(ends_first=True),
+    }
+
+
+def _page_routes(authorize: Authorize, login: Login, refusals: Refusals, issuer: str) -> dict[str, Route]:
+    """What people see."""
+    refuse = refusals.style(in_pages(issuer))
+
+    def page(get: Handler, post: Handler | None = None) -> Route:
+        return Route({"GET": get, "HEAD": get, **({"POST": post} if post else {})}, refuse)
+
+    return {
+        "/authorize": page(authorize.authorize, authorize.authorize),
+        CONSENT + BELOW: page(authorize.consent, authorize.decide),
+        CONTINUE + BELOW: page(authorize.leave),
+        "/login": page(login.page, login.sign_in),
     }
 
 
@@ -241,3 +307,5 @@ class Limits:
         self.by_app = buckets(settings.app_rate, settings.app_rate * BURST_SECONDS)
         self.by_address = buckets(settings.address_rate, settings.address_rate * BURST_SECONDS)
         self.wrong_secrets = buckets(settings.wrong_secrets / 60, settings.wrong_secrets)
+        self.wrong_passwords = buckets(settings.wrong_passwords / 300, settings.wrong_passwords)
+        self.wrong_sign_ins = buckets(settings.wrong_sign_ins / 300, settings.wrong_sign_ins)

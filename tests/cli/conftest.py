@@ -15,7 +15,8 @@ from gatepost.cli.main import run
 from gatepost.errors import GatepostError
 from gatepost.flows.callers import authenticate_key
 from gatepost.flows.instance import Instance, wall_clock
-from gatepost.flows.token import TokenPair, refresh
+from gatepost.flows.minting import Issued
+from gatepost.flows.token import refresh
 from gatepost.flows.verify import VerifyAsk, verify
 from gatepost.settings import Settings
 from gatepost.wiring import open_instance
@@ -79,16 +80,16 @@ class Gatepost:
 
         return asyncio.run(serve())
 
-    def verify(self, api_key: str, client_id: str, redirect: str = REDIRECT, **more: str) -> TokenPair:
+    def verify(self, api_key: str, client_id: str, redirect: str = REDIRECT, **more: str) -> Issued:
         """First tokens for an app, as `POST /verify` answers them. Raises GatepostError."""
 
-        async def ask(instance: Instance) -> TokenPair:
+        async def ask(instance: Instance) -> Issued:
             caller = await authenticate_key(instance, f"Bearer {api_key}")
             return await verify(instance, caller, VerifyAsk(client_id, redirect, **more), "127.0.0.1")
 
         return self.serve(ask)
 
-    def refresh(self, refresh_token: str) -> TokenPair:
+    def refresh(self, refresh_token: str) -> Issued:
         """The next tokens, as `POST /refresh` answers them. Raises GatepostError."""
         return self.serve(lambda instance: refresh(instance, refresh_token, "127.0.0.1"))
 
@@ -133,7 +134,7 @@ class Shop(NamedTuple):
     api_key: str
     key_id: str
     client_id: str
-    tokens: TokenPair
+    tokens: Issued
 
 
 @pytest.fixture

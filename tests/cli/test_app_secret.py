@@ -4,7 +4,7 @@ import pytest
 
 from cli.conftest import Gatepost, Shop
 from gatepost.errors import GatepostError
-from gatepost.flows.callers import authenticate_app
+from gatepost.flows.app_auth import authenticate_app
 from gatepost.oauth.client_auth import parse_client_claim
 
 

@@ -20,11 +20,14 @@ PUBLIC = Settings(issuer="https://auth.example.com")
 OWNER = 1000
 
 
-def signing_key(state: str, *, published_at: int = NOW - 9 * DAY, activated_at: int | None = None) -> SigningKeyRecord:
-    return SigningKeyRecord(state, state, b"", published_at, published_at, activated_at, None, None)
+def signing_key(
+    state: str, alg: str = "ES256", *, published_at: int = NOW - 9 * DAY, activated_at: int | None = None
+) -> SigningKeyRecord:
+    return SigningKeyRecord(f"{alg} {state}", alg, state, b"", published_at, published_at, activated_at, None, None)
 
 
-KEYS = (signing_key("active", activated_at=NOW - DAY), signing_key("next"))
+RSA = (signing_key("active", "RS256", activated_at=NOW - DAY), signing_key("next", "RS256"))
+KEYS = (signing_key("active", activated_at=NOW - DAY), signing_key("next"), *RSA)
 
 DISK = Disk(
     directory=File(DATA, 0o700, OWNER),
@@ -125,17 +128,17 @@ TABLE: dict[str, tuple[Facts, list[tuple[str, str]]]] = {
     "a newer schema": (known(schema=NEWEST + 1, signing_keys=()), [("schema", "problem")]),
     "a key that does not open it": (HEALTHY._replace(key_fault="why"), [("instance key", "problem")]),
     "no signing keys": (known(signing_keys=()), [("signing keys", "advice")]),
-    "no next key": (known(signing_keys=KEYS[:1]), [("signing keys", "problem")]),
+    "no next key": (known(signing_keys=(KEYS[0], *RSA)), [("signing keys", "problem")]),
     "no active key": (known(signing_keys=KEYS[1:]), [("signing keys", "problem")]),
     "two active keys": (known(signing_keys=(*KEYS, KEYS[0])), [("signing keys", "problem")]),
     "an old key": (
-        known(signing_keys=(signing_key("active", activated_at=NOW - OLD_KEY - 1), KEYS[1])),
+        known(signing_keys=(signing_key("active", activated_at=NOW - OLD_KEY - 1), *KEYS[1:])),
         [("signing keys", "advice")],
     ),
     "a minute ahead": (known(newest=NOW + 60), []),
     "an event ahead": (known(newest=NOW + 61), [("clock", "problem")]),
     "a key ahead": (
-        known(signing_keys=(KEYS[0], signing_key("next", published_at=NOW + 61))),
+        known(signing_keys=(KEYS[0], signing_key("next", published_at=NOW + 61), *RSA)),
         [("clock", "problem")],
     ),
     "a credential that ends": (known(expiring=(Expiring("key_1", NOW + 1),)), [("credentials", "advice")]),

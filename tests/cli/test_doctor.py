@@ -134,6 +134,7 @@ def test_what_is_no_database(healthy: Gatepost) -> None:
 @pytest.mark.parametrize(("version", "why"), [(0, "this Gatepost needs"), (NEWEST + 1, "newer Gatepost's")], ids=str)
 def test_the_schema_of_another_version(healthy: Gatepost, version: int, why: str) -> None:
     connection = connect(healthy.data / "gatepost.db")
+    connection.execute(f"delete from schema_version where version < {NEWEST}").fetchall()
     connection.execute(f"update schema_version set version = {version}").fetchall()
     connection.close()
     found = examined(healthy)

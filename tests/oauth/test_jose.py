@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from hypothesis import given
 from hypothesis import strategies as st
 from joserfc import jwt
-from joserfc.jwk import ECKey, OctKey
+from joserfc.jwk import ECKey, OctKey, RSAKey
 
-from gatepost.jose import ACCESS_TOKEN_TYPE, SigningKey, decode_segment, encode_segment
+from gatepost.jose import ACCESS_TOKEN_TYPE, RS256, TYPES, SigningKey, decode_segment, encode_segment
 
 CLAIMS = {
     "iss": "https://id.example",
@@ -134,11 +134,26 @@ def test_every_flipped_bit_is_refused() -> None:
 
 def test_another_keys_token_is_refused() -> None:
     other = SigningKey.generate()
-    with pytest.raises(ValueError, match="signature"):
+    with pytest.raises(ValueError, match="header"):
         other.public.open(TOKEN.encode())
+    with pytest.raises(ValueError, match="signature"):
+        other.public.open(b".".join((other.public.heads[ACCESS_TOKEN_TYPE], PAYLOAD.encode(), SIGNATURE.encode())))
 
 
-def test_only_an_ec_key_is_loaded() -> None:
+@pytest.mark.parametrize("typ", TYPES)
+def test_an_rs256_key_signs_what_another_implementation_opens(typ: str) -> None:
+    key = SigningKey.generate(RS256)
+    token = key.mint(CLAIMS, typ)
+    opened = jwt.decode(token, RSAKey.import_key(dict(key.public.jwk)), algorithms=["RS256"])
+    assert (opened.header, opened.claims) == ({"alg": "RS256", "typ": typ, "kid": key.kid}, CLAIMS)
+    assert key.public.open(token.encode()) == CLAIMS
+    assert key.kid == RSAKey.import_key(dict(key.public.jwk)).thumbprint()
+    assert SigningKey.load(key.dump()).kid == key.kid
+    with pytest.raises(ValueError, match="signature"):
+        key.public.open(token.encode()[:-4] + b"AAAA")
+
+
+def test_a_key_of_another_kind_is_not_loaded() -> None:
     der = ed25519.Ed25519PrivateKey.generate().private_bytes(
         serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

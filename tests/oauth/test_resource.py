@@ -111,8 +111,9 @@ def test_refusing_is_cheap(text: str) -> None:
     ],
 )
 def test_an_ask_is_narrowed(app: App, scope: str | None, resource: str | None, issue: Issue) -> None:
-    known = REGISTERED if needs_resources(app, scope, resource) else []
-    assert narrow(app, scope, resource, known) == issue
+    asked = (resource,) if resource else ()
+    known = REGISTERED if needs_resources(app, scope, asked) else []
+    assert narrow(app, scope, asked, known) == issue
 
 
 @pytest.mark.parametrize(
@@ -127,6 +128,7 @@ def test_an_ask_is_narrowed(app: App, scope: str | None, resource: str | None, i
     ],
 )
 def test_an_ask_over_the_ceiling_is_refused(app: App, scope: str | None, resource: str | None, code: str) -> None:
+    asked = (resource,) if resource else ()
     with pytest.raises(OAuthError) as refused:
-        narrow(app, scope, resource, REGISTERED if needs_resources(app, scope, resource) else [])
+        narrow(app, scope, asked, REGISTERED if needs_resources(app, scope, asked) else [])
     assert refused.value.code == code

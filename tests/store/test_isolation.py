@@ -9,9 +9,20 @@ from typing import Any
 import pytest
 
 from gatepost.errors import GatepostError
-from gatepost.records import Resource
+from gatepost.records import Consent, Resource
 from gatepost.secrets import new_id
-from gatepost.store import apps, events, grants, keys, orgs, people, resources, revocations
+from gatepost.store import (
+    apps,
+    consents,
+    events,
+    grants,
+    keys,
+    orgs,
+    people,
+    resources,
+    revocations,
+    scope_texts,
+)
 from gatepost.store.question import INSTANCE, Question, Store
 
 from .world import EPOCH, NOW, World, act, app, dump, key, new_grant, populate, secret
@@ -32,15 +43,20 @@ PROBES: dict[str, tuple[object, Probe]] = {
     "delete_app": (FOUND_NOTHING, lambda org, a: apps.delete_app(org, a.client_id, act())),
     "delete_resource": (FOUND_NOTHING, lambda org, a: resources.delete_resource(org, a.resource, act())),
     "delete_secret": (FOUND_NOTHING, lambda org, a: apps.delete_secret(org, a.client_id, a.secret, act())),
+    "end_connection": (OWN, lambda org, a: consents.end_connection(org, a.user, a.client_id, act())),
     "find_app": (FOUND_NOTHING, lambda org, a: apps.find_app(org, a.client_id)),
+    "find_consent": (FOUND_NOTHING, lambda org, a: consents.find_consent(org, a.user, a.client_id)),
     "find_grant": (FOUND_NOTHING, lambda org, a: grants.find_grant(org, a.grant)),
     "find_key": (FOUND_NOTHING, lambda org, a: keys.find_key(org, a.key)),
     "find_member": (FOUND_NOTHING, lambda org, a: people.find_member(org, a.user)),
     "find_org": (OWN, lambda org, a: orgs.find_org(org)),
     "find_pair": (FOUND_NOTHING, lambda org, a: apps.find_pair(org, a.client_id, a.uri)),
+    "find_scope_texts": (OWN, lambda org, a: scope_texts.find_scope_texts(org)),
+    "give_consent": (OWN, lambda org, a: consents.give_consent(org, _consent(org, a), new_id(), NOW, NOW + 60, act())),
     "give_auth_token": (OWN, lambda org, a: orgs.give_auth_token(org, a.auth_token, act())),
     "is_served_by": (FOUND_NOTHING, lambda org, a: resources.is_served_by(org, a.resource, a.client_id)),
     "list_apps": (OWN, lambda org, a: apps.list_apps(org)),
+    "list_consents": (FOUND_NOTHING, lambda org, a: consents.list_consents(org, a.user)),
     "list_events": (OWN, lambda org, a: events.list_events(org, 1000)),
     "list_grants": (OWN, lambda org, a: grants.list_grants(org)),
     "keep_apps": (FOUND_NOTHING, lambda org, a: apps.keep_apps(org, (_draft(org, a),), act())),
@@ -60,29 +76,44 @@ PROBES: dict[str, tuple[object, Probe]] = {
     "make_resource": (OWN, lambda org, a: resources.make_resource(org, _resource(a), act())),
     "note_secret_used": (FOUND_NOTHING, lambda org, a: apps.note_secret_used(org, a.client_id, a.secret, NOW + 9999)),
     "record": (OWN, lambda org, a: events.record(org, "test.probe", act())),
+    "redeem": (FOUND_NOTHING, lambda org, a: grants.redeem(org, new_grant(a, new_id()), NOW, act())),
     "remove_redirect_uri": (FOUND_NOTHING, lambda org, a: apps.remove_redirect_uri(org, a.client_id, a.uri, act())),
     "replace_app": (FOUND_NOTHING, lambda org, a: apps.replace_app(app(org, a.client_id), act())),
     "revoke_app_grants": (FOUND_NOTHING, lambda org, a: revocations.revoke_app_grants(org, a.client_id, act())),
     "revoke_grant": (FOUND_NOTHING, lambda org, a: revocations.revoke_grant(org, a.grant, act())),
     "revoke_key": (FOUND_NOTHING, lambda org, a: revocations.revoke_key(org, a.key, act(), keep_grants=False)),
     "revoke_org_grants": (OWN, lambda org, a: revocations.revoke_org_grants(org, act())),
+    "is_service_token_revoked": (
+        OWN,
+        lambda org, a: revocations.is_service_token_revoked(org, "jti", a.client_id, NOW),
+    ),
+    "revoke_service_token": (OWN, lambda org, a: revocations.revoke_service_token(org, "jti", act())),
     "revoke_user_grants": (FOUND_NOTHING, lambda org, a: revocations.revoke_user_grants(org, a.user, act())),
     "rotate": (FOUND_NOTHING, lambda org, a: grants.rotate(org, a.grant, 1, 60, act())),
     "save_pair": (FOUND_NOTHING, lambda org, a: apps.save_pair(app(org, a.client_id), a.uri, EPOCH, act())),
     "set_app_disabled": (FOUND_NOTHING, lambda org, a: apps.set_app_disabled(org, a.client_id, True, act())),
+    "tell": (OWN, lambda org, a: revocations.tell(org, "grant", "gnt_0", NOW)),
+    "set_scope_text": (OWN, lambda org, a: scope_texts.set_scope_text(org, "read", "en", "Read", act())),
     "set_org_disabled": (OWN, lambda org, a: orgs.set_org_disabled(org, True, act())),
 }
 
 ACROSS = {
+    "apply_all": "the schema is the instance's",
     "apply_next": "the schema is the instance's",
     "claim_name": "names are the instance's; whose one is, is the answer",
+    "end_session": "sessions are people's, and people belong to the instance",
     "find_owner": "leads from a name to the organization that owns it",
+    "find_password_hash": "people belong to the instance",
+    "find_session": "sessions are people's, and people belong to the instance",
     "find_user": "people belong to the instance",
+    "list_memberships": "where one person is a member",
     "list_organizations_of": "where one person is a member",
     "list_applied": "the schema is the instance's",
     "list_expiring": "asked by the operator's checkup alone",
     "list_orgs": "asked by commands alone",
+    "list_sessions": "sessions are people's, and people belong to the instance",
     "list_signing_keys": "the instance's",
+    "make_session": "sessions are people's, and people belong to the instance",
     "make_first_keys": "the instance's",
     "newest_instant": "asked by the operator's checkup alone",
     "note_restored": "asked by a restore alone, of the whole database",
@@ -94,12 +125,17 @@ ACROSS = {
     "schema_version": "the schema is the instance's",
     "set_password": "people belong to the instance",
     "set_user_disabled": "people belong to the instance",
+    "touch_session": "sessions are people's, and people belong to the instance",
     "spend": "ids that may be used once are unique in the instance",
 }
 
 
 def _draft(org: bytes, a: World) -> apps.Draft:
     return apps.Draft(app(org, a.client_id), False, EPOCH, (OTHERS_URI,), (a.uri,), secret(new_id()))
+
+
+def _consent(org: bytes, a: World) -> Consent:
+    return Consent(org, a.user, a.client_id, "read", b"x" * 32, NOW)
 
 
 def _resource(a: World) -> Resource:
@@ -147,7 +183,10 @@ async def test_the_same_question_finds_it_at_home(store: Store, name: str) -> No
 async def test_every_table_of_organizations_is_in_the_comparison(store: Store) -> None:
     a = await populate(store, "acme")
     own, shared = await store.read(dump(a.org)), await store.read(dump(INSTANCE))
-    of_the_instance = {"names", "users", "signing_keys", "spent", "versions"}
+    of_the_instance = {
+        *("names", "users", "signing_keys", "spent", "versions", "sessions", "passkeys", "recovery_codes"),
+        *("device_requests", "outbox", "invitations"),
+    }
     assert {table for table, rows in own.items() if not rows} == of_the_instance
     assert shared["names"]
     assert shared["users"]

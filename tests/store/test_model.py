@@ -140,7 +140,7 @@ class Life(RuleBasedStateMachine):
         user = self.user if for_user else None
         new = NewGrant(id, self.clients[name], user, key, "read", None, bytes(16), IDLE, self.now + LIFE)
         made = self.ask(make_grant(self.org, new, act(self.now)))
-        assert made == (not self.model.disabled & {"org", name})
+        assert made == (not self.model.disabled & {"org", name, *([user] if user else [])})
         if made:
             self.model.grants[id] = Expected(name, user, key, self.now + LIFE, self.now, self.now)
 

@@ -45,6 +45,7 @@ from gatepost.store.keys import find_key, list_keys, make_key
 from gatepost.store.migrations import (
     NEWEST,
     RehearsedError,
+    apply_all,
     apply_next,
     list_applied,
     prepare,
@@ -714,6 +715,12 @@ async def test_the_newest_instant_is_of_an_event_or_of_a_use(store: Store) -> No
 
 
 # The schema
+
+
+async def test_a_new_database_gets_the_schema_at_once(empty_database: Database) -> None:
+    store = empty_database.open()
+    await store.ask(prepare(empty_database.dialect))
+    assert [await store.ask(apply_all(empty_database.dialect, NOW)) for _ in range(2)] == [NEWEST] * 2
 
 
 async def test_the_schema_grows_step_by_step(empty_database: Database) -> None:

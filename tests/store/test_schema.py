@@ -108,6 +108,7 @@ def test_org_comes_first(name: str) -> None:
 
 
 def test_every_question_has_a_behaviour_test() -> None:
-    tree = ast.parse((Path(__file__).parent / "test_questions.py").read_text())
-    asked = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    trees = [ast.parse(path.read_text()) for path in Path(__file__).parent.glob("test_questions*.py")]
+    calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    asked = {node.func.id for node in calls if isinstance(node.func, ast.Name)}
     assert questions().keys() - asked == set()

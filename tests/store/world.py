@@ -3,9 +3,10 @@
 import re
 from typing import NamedTuple
 
-from gatepost.records import ApiKey, App, AppSecret, Resource
+from gatepost.records import ApiKey, App, AppSecret, Consent, Resource
 from gatepost.secrets import new_id
 from gatepost.store.apps import add_secret, make_app
+from gatepost.store.consents import give_consent
 from gatepost.store.events import Act
 from gatepost.store.grants import NewGrant, make_grant
 from gatepost.store.keys import make_key
@@ -15,6 +16,7 @@ from gatepost.store.people import make_member
 from gatepost.store.question import SQL, Row, Steps, Store, question
 from gatepost.store.resources import make_resource
 from gatepost.store.revocations import revoke_grant
+from gatepost.store.scope_texts import set_scope_text
 
 NOW = 1_800_000_000
 DAY = 86_400
@@ -125,6 +127,9 @@ async def populate(store: Store, name: str) -> World:
     for grant in (world.grant, world.revoked_grant):
         assert await store.ask(make_grant(world.org, new_grant(world, grant), act()))
     await store.ask(revoke_grant(world.org, world.revoked_grant, act()))
+    await store.ask(set_scope_text(world.org, "read", "en", f"Read what {name} has", act()))
+    consent = Consent(world.org, world.user, world.client_id, "read", b"d" * 32, NOW)
+    await store.ask(give_consent(world.org, consent, new_id(), NOW, NOW + DAY, act()))
     return world
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gatepost.flows.token import TokenPair
+from gatepost.flows.minting import Issued
 from gatepost.oauth.client_auth import parse_client_claim
 from gatepost.oauth.refresh_token import parse_refresh_token
 from gatepost.secrets import Secret
@@ -90,7 +90,7 @@ async def test_what_carries_a_secret_hides_it(world: World) -> None:
     claim = parse_client_claim(basic("web", SECRET), {})
     carriers = (
         Secret(SECRET),
-        TokenPair(pair.access_token, text, 600, "read"),
+        Issued(pair.access_token, 600, "read", text, text),
         parse_refresh_token(text),
         claim,
         world.instance.keyring,

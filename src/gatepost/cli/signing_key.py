@@ -46,6 +46,7 @@ def _render(record: SigningKeyRecord, max_age: int) -> dict[str, Any]:
     safe_at = safe_to_activate_at(record, max_age) if record.state == "next" else None
     return {
         "kid": record.kid,
+        "alg": record.alg,
         "state": record.state,
         "published_at": instant(record.published_at),
         "safe_to_activate_at": instant(safe_at),

@@ -3,13 +3,14 @@
 import hashlib
 import html
 from importlib import resources
+from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
 
 from gatepost.errors import GatepostError, OAuthError
 from gatepost.flows.instance import Instance
-from gatepost.oauth.metadata import render_jwks, render_metadata
+from gatepost.oauth.metadata import render_jwks
 from gatepost.store.migrations import NEWEST, schema_version
 from gatepost.web.message import ANY_ORIGIN, EMPTY, Header, Reply, Request, json_reply
 
@@ -65,18 +66,19 @@ class Document:
 class Documents:
     """The handlers of what is public."""
 
-    def __init__(self, instance: Instance, paths: set[str]) -> None:
+    def __init__(self, instance: Instance, metadata: dict[str, Any]) -> None:
         self._instance = instance
-        self._metadata = Document(orjson.dumps(render_metadata(instance.issuer, paths)), METADATA_MAX_AGE, ANY_ORIGIN)
+        self._metadata = Document(orjson.dumps(metadata), METADATA_MAX_AGE, ANY_ORIGIN)
         self._jwks_of: tuple[dict[str, str], ...] | None = None
         self._jwks = Document(b"", 0)
         files = resources.files("gatepost.endpoints") / "files"
         self._landing, self._missing = (
             _render((files / name).read_text(), instance.issuer) for name in ("landing.html", "missing.html")
         )
-        style, icon = ((files / name).read_bytes() for name in ("gatepost.css", "gatepost.svg"))
+        style, icon, script = ((files / name).read_bytes() for name in ("gatepost.css", "gatepost.svg", "submit.js"))
         self._style = Document(style, METADATA_MAX_AGE, (), b"text/css; charset=utf-8")
         self._icon = Document(icon, METADATA_MAX_AGE, (), b"image/svg+xml")
+        self._script = Document(script, METADATA_MAX_AGE, (), b"text/javascript; charset=utf-8")
 
     async def metadata(self, request: Request) -> Reply:
         return self._metadata.reply(request)
@@ -109,6 +111,9 @@ class Documents:
 
     async def icon(self, request: Request) -> Reply:
         return self._icon.reply(request)
+
+    async def script(self, request: Request) -> Reply:
+        return self._script.reply(request)
 
     async def healthz(self, request: Request) -> Reply:
         """The process answers."""

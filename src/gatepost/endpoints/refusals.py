@@ -47,6 +47,7 @@ SHOWN_ITEMS = 10
 log = logging.getLogger("gatepost.refusals")
 
 Render = Callable[[GatepostError, str], dict[str, object]]
+Write = Callable[[Request, GatepostError, str, tuple[Header, ...]], Reply]
 
 
 def render_seed(error: GatepostError, event_id: str) -> dict[str, object]:
@@ -65,6 +66,15 @@ def render_oauth(error: GatepostError, event_id: str) -> dict[str, object]:
     return {"error": error.code, "error_description": error.description, "event_id": event_id, **error.extra}
 
 
+def in_json(render: Render) -> Write:
+    """Refusals as JSON, in these words."""
+
+    def write(request: Request, error: GatepostError, event_id: str, headers: tuple[Header, ...]) -> Reply:
+        return json_reply(render(error, event_id), error.status, headers)
+
+    return write
+
+
 class Refusals:
     """Answers refusals in a style, and remembers them."""
 
@@ -75,8 +85,8 @@ class Refusals:
         self._left_out: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def style(self, render: Render, always: tuple[Header, ...] = ()) -> Refuse:
-        """The function that answers refusals with this rendering, and with headers that all of them have."""
+    def style(self, write: Write, always: tuple[Header, ...] = ()) -> Refuse:
+        """The function that answers refusals as `write` writes them, and with headers that all of them have."""
 
         async def refuse(request: Request, error: GatepostError) -> Reply:
             event = error.event or new_id()
@@ -84,7 +94,7 @@ class Refusals:
                 await self._remember(request, error, event)
             event_id = render_id("evt", event)
             headers = [(b"x-event-id", event_id.encode()), *always, *_headers(error)]
-            return json_reply(render(error, event_id), error.status, tuple(headers))
+            return write(request, error, event_id, tuple(headers))
 
         return refuse
 

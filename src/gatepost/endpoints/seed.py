@@ -4,7 +4,8 @@ from gatepost.errors import OAuthError
 from gatepost.flows.callers import Caller, authenticate_key, check_in_org
 from gatepost.flows.clients import get_auth_token, save_client
 from gatepost.flows.instance import Instance
-from gatepost.flows.token import TokenPair, refresh
+from gatepost.flows.minting import Issued
+from gatepost.flows.token import refresh
 from gatepost.flows.verify import VerifyAsk, verify
 from gatepost.secrets import render_id
 from gatepost.store.events import Act
@@ -62,7 +63,13 @@ class Seed:
 
     async def refresh(self, request: Request) -> Reply:
         token = take_text(_content(request), "refresh_token", required=True) or ""
-        pair = await refresh(self._instance, token, request.address)
+        try:
+            pair = await refresh(self._instance, token, request.address)
+        except OAuthError as error:
+            if error.code == "invalid_grant":
+                # The seed says 401 where RFC 6749 says 400.
+                error.status, error.scheme = 401, "Bearer"
+            raise
         return _render_pair("Access token refreshed successfully", pair)
 
     async def _caller(self, request: Request) -> Caller:
@@ -81,7 +88,7 @@ def _content(request: Request) -> dict[str, object]:
     return parse_json_object(request.body)
 
 
-def _render_pair(message: str, pair: TokenPair) -> Reply:
+def _render_pair(message: str, pair: Issued) -> Reply:
     return json_reply(
         {
             "success": True,

@@ -1,17 +1,13 @@
-"""Who calls: an organization's API key, or an app with its secret. Identity first, then possession, then liveness."""
+"""Who calls: an organization's API key, or an app that has proved who it is. Identity first, then possession, then liveness."""
 
-import contextlib
 import hmac
 from typing import NamedTuple
 
-from gatepost.errors import GatepostError, OAuthError, StoreUnavailableError
+from gatepost.errors import GatepostError, OAuthError
 from gatepost.flows.instance import Instance
-from gatepost.oauth.client_auth import ClientClaim
-from gatepost.records import ApiKey, App, AppSecret
+from gatepost.records import ApiKey, App
 from gatepost.secrets import API_KEY, parse_start, render_id
-from gatepost.store.apps import find_app, list_secrets, note_secret_used
 from gatepost.store.keys import find_key
-from gatepost.store.orgs import find_owner
 from gatepost.store.question import INSTANCE
 
 POWERS = (
@@ -99,54 +95,10 @@ def check_in_org(caller: Caller) -> bytes:
     return caller.org
 
 
-async def authenticate_app(instance: Instance, claim: ClientClaim, *, allow_public: bool) -> Caller:
-    """The app behind a claim. Raises `invalid_client`, in one way for unknown, disabled and wrong."""
-    owner = await instance.store.read(find_owner("client_id", claim.client_id))
-    app = await instance.store.read(find_app(owner, claim.client_id)) if owner else None
-    if app is None:
-        raise _no_app(claim, "unknown")
-    if claim.method == "none":
-        if not (allow_public and app.is_public):
-            raise _no_app(claim, "it sent no secret")
-    else:
-        await _check_secret(instance, app, claim)
-    if app.disabled_at is not None or app.org_disabled_at is not None:
-        raise _no_app(claim, "disabled")
-    return Caller(app.org, None, app)
-
-
-async def _check_secret(instance: Instance, app: App, claim: ClientClaim) -> None:
-    if app.auth_method not in (None, claim.method):
-        raise _no_app(claim, f"it is registered for {app.auth_method} and used {claim.method}")
-    now = instance.clock()
-    for secret in await instance.store.read(list_secrets(app.org, app.client_id)):
-        if _matches(instance, secret, claim) and (secret.expires_at is None or now < secret.expires_at):
-            if secret.last_used_at is None or secret.last_used_at < now - 3600:
-                # Good to know, but no reason to refuse a caller who only reads while the disk is full.
-                with contextlib.suppress(StoreUnavailableError):
-                    await instance.store.ask(note_secret_used(app.org, app.client_id, secret.id, now))
-            return
-    raise _no_app(claim, "wrong secret")
-
-
-def _matches(instance: Instance, secret: AppSecret, claim: ClientClaim) -> bool:
-    return any(
-        hmac.compare_digest(instance.keyring.hash_secret(each.reveal(), secret.key_version), secret.secret_hash)
-        for each in claim.secrets
-    )
-
-
 def _no_key(why: str) -> GatepostError:
     return OAuthError(
         "invalid_token",
         "The API key is unknown, expired or revoked.",
         detail=why,
         scheme='Bearer error="invalid_token"',
-    )
-
-
-def _no_app(claim: ClientClaim, why: str) -> GatepostError:
-    scheme = {"client_secret_basic": "Basic"}.get(claim.method, "")
-    return OAuthError(
-        "invalid_client", "The app is unknown, disabled, or its secret is wrong.", detail=why, scheme=scheme
     )

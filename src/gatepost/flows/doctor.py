@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
 from gatepost.flows.deployment import Disk, Facts
+from gatepost.jose import ALGORITHMS
 from gatepost.store.migrations import NEWEST
 
 LEAST_FREE = 100 << 20
@@ -139,17 +140,18 @@ def _signing_keys(facts: Facts) -> Findings:
     if not facts.known.signing_keys:
         yield _advice("there are none yet", "they are made when the server starts")
         return
-    states = [key.state for key in facts.known.signing_keys]
-    for state in ("active", "next"):
-        if states.count(state) != 1:
-            yield _problem(
-                f"{states.count(state)} keys are {state}; there must be one",
-                "gatepost restore a backup, or report this",
-            )
+    states = [(key.alg, key.state) for key in facts.known.signing_keys]
+    for alg in ALGORITHMS:
+        for state in ("active", "next"):
+            count = states.count((alg, state))
+            if count != 1:
+                yield _problem(
+                    f"{count} {alg} keys are {state}; there must be one", "gatepost restore a backup, or report this"
+                )
     for key in facts.known.signing_keys:
         age = facts.now - (key.activated_at or facts.now)
         if key.state == "active" and age > OLD_KEY:
-            yield _advice(f"the active key is {age // 86_400} days old", "gatepost signing-key rotate")
+            yield _advice(f"the active {key.alg} key is {age // 86_400} days old", "gatepost signing-key rotate")
 
 
 def _clock(facts: Facts) -> Findings:

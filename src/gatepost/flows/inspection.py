@@ -7,11 +7,12 @@ import orjson
 from gatepost.errors import GatepostError
 from gatepost.flows.callers import authenticate_key
 from gatepost.flows.instance import Instance
+from gatepost.flows.introspect import judge, verified_of
 from gatepost.jose import decode_segment
 from gatepost.oauth.access_token import subject
 from gatepost.oauth.gate import why_dead, would_answer
 from gatepost.oauth.refresh_token import is_authentic, parse_refresh_token
-from gatepost.secrets import API_KEY, CLIENT_SECRET, REFRESH_TOKEN, SIGN_IN_LINK, Secret, parse_id, render_id
+from gatepost.secrets import API_KEY, CLIENT_SECRET, REFRESH_TOKEN, SIGN_IN_LINK, Secret, render_id
 from gatepost.store.grants import find_grant
 
 _NO_TOKENS = {CLIENT_SECRET: "client secret", SIGN_IN_LINK: "sign-in link"}
@@ -42,7 +43,7 @@ async def inspect_token(instance: Instance, token: Secret) -> Inspected:
 
 async def _access_token(instance: Instance, text: str) -> Inspected:
     shown = _decoded(text)
-    claims = await instance.signing.open_access_token(text)
+    claims = await instance.signing.open(text)
     now = instance.clock()
     if claims is None:
         reason = "none of this server's published keys signed it, or it was changed"
@@ -51,8 +52,7 @@ async def _access_token(instance: Instance, text: str) -> Inspected:
     elif now >= claims["exp"]:
         reason = f"it expired {now - claims['exp']} seconds ago"
     else:
-        org, grant = parse_id("org", claims["org"]), parse_id("gnt", claims["gid"])
-        reason = why_dead(await instance.store.read(find_grant(org or b"", grant or b"")), now)
+        reason, _ = await judge(instance, verified_of(claims), now)
     return Inspected("access token", shown, reason)
 
 

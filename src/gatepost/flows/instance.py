@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gatepost.flows.policy import Policy
 from gatepost.flows.signing import SigningRing
 from gatepost.secrets import Keyring
-from gatepost.settings import PasswordSettings, TokenSettings
+from gatepost.settings import PasswordSettings, SessionSettings, TokenSettings
 from gatepost.store.question import Store
 
 
@@ -32,4 +32,5 @@ class Instance:
     issuer: str
     tokens: TokenSettings
     passwords: PasswordSettings
+    sessions: SessionSettings
     clock: Callable[[], int]

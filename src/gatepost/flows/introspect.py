@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from gatepost.flows.callers import Caller, check_power
 from gatepost.flows.instance import Instance
+from gatepost.flows.known_apps import find_known_app
 from gatepost.jose import MAX_TOKEN
 from gatepost.oauth.access_token import describe_access_token, describe_refresh_token
 from gatepost.oauth.gate import why_dead, would_answer
@@ -12,6 +13,7 @@ from gatepost.secrets import REFRESH_TOKEN, parse_id
 from gatepost.store.grants import find_grant
 from gatepost.store.question import INSTANCE
 from gatepost.store.resources import is_served_by
+from gatepost.store.revocations import is_service_token_revoked
 
 INACTIVE: dict[str, Any] = {"active": False}
 
@@ -19,11 +21,17 @@ REMEMBERED = 4096
 
 
 class Verified(NamedTuple):
-    """An access token of ours: what it says, and the grant it was minted from."""
+    """An access token of ours: what it says, and the grant it was minted from; empty for one that an app got for itself."""
 
     claims: dict[str, Any]
     org: bytes
     grant: bytes
+
+
+def verified_of(claims: dict[str, Any]) -> Verified:
+    """The token with these claims of ours."""
+    org, grant = parse_id("org", claims["org"]), parse_id("gnt", claims.get("gid", ""))
+    return Verified(claims, org or b"", grant or b"")
 
 
 class VerifiedTokens:
@@ -36,10 +44,9 @@ class VerifiedTokens:
         """An access token of ours; None for any other text. Says nothing about whether it is live."""
         verified = self._verified.get(token)
         if verified is None and len(token) <= MAX_TOKEN:
-            claims = await instance.signing.open_access_token(token)
+            claims = await instance.signing.open(token)
             if claims is not None:
-                org, grant = parse_id("org", claims["org"]), parse_id("gnt", claims["gid"])
-                verified = Verified(claims, org or b"", grant or b"")
+                verified = verified_of(claims)
                 if len(self._verified) >= REMEMBERED:
                     del self._verified[next(iter(self._verified))]
                 self._verified[token] = verified
@@ -55,16 +62,30 @@ async def introspect(instance: Instance, verified: VerifiedTokens, caller: Calle
     opened = await verified.open(instance, token)
     if opened is None:
         return INACTIVE
-    claims, org, grant_id = opened
+    claims, org = opened.claims, opened.org
     now = instance.clock()
     if now >= claims["exp"] or claims["iss"] != instance.issuer:
         return INACTIVE
-    grant = await instance.store.read(find_grant(org, grant_id))
-    if grant is None or why_dead(grant, now):
+    reason, ceiling = await judge(instance, opened, now)
+    if reason or not await _concerns(instance, caller, org, claims["client_id"], claims["aud"]):
         return INACTIVE
-    if not await _concerns(instance, caller, org, claims["client_id"], claims["aud"]):
-        return INACTIVE
-    return describe_access_token(claims, grant.app_scope)
+    return describe_access_token(claims, ceiling)
+
+
+async def judge(instance: Instance, opened: Verified, now: int) -> tuple[str, str]:
+    """Why what a token stands on is dead, empty when it is alive; and the scope that its app may have at most."""
+    if opened.grant:
+        grant = await instance.store.read(find_grant(opened.org, opened.grant))
+        return why_dead(grant, now), grant.app_scope if grant else ""
+    # An app got it for itself: no grant stands behind it, so revocations are looked up.
+    claims = opened.claims
+    known = await find_known_app(instance, claims["client_id"])
+    if known is None or known.is_disabled:
+        return "the app is disabled or deleted", ""
+    is_revoked = await instance.store.read(
+        is_service_token_revoked(opened.org, claims["jti"], claims["client_id"], claims["iat"])
+    )
+    return "it was revoked" if is_revoked else "", known.app.scope
 
 
 async def _introspect_refresh_token(instance: Instance, caller: Caller, token: str) -> dict[str, Any]:
@@ -80,10 +101,13 @@ async def _introspect_refresh_token(instance: Instance, caller: Caller, token: s
     return describe_refresh_token(grant, instance.issuer)
 
 
-async def _concerns(instance: Instance, caller: Caller, org: bytes, client_id: str, audience: str) -> bool:
+async def _concerns(instance: Instance, caller: Caller, org: bytes, client_id: str, audience: str | list[str]) -> bool:
     """A key sees its organization's tokens; an app sees its own, and those for the API that it is."""
-    if caller.org not in (org, INSTANCE):
-        return False
-    if caller.app is None or caller.app.client_id == client_id:
+    if caller.app is None:
+        return caller.org in (org, INSTANCE)
+    if caller.app.client_id == client_id:
         return True
-    return bool(audience) and await instance.store.read(is_served_by(org, audience, caller.app.client_id))
+    for uri in [audience] if isinstance(audience, str) else audience:
+        if caller.org == org and await instance.store.read(is_served_by(org, uri, caller.app.client_id)):
+            return True
+    return False

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gatepost.errors import GatepostError
-from gatepost.jose import SigningKey, VerifyingKey
+from gatepost.jose import ACCESS_TOKEN_TYPE, ALGORITHMS, ES256, SigningKey, VerifyingKey
 from gatepost.records import MAX_ACCESS_TTL, SigningKeyRecord
 from gatepost.secrets import Keyring
 from gatepost.store.events import Act
@@ -35,17 +35,16 @@ class SigningRing:
         self._keyring = keyring
         self._clock = clock
         self._opened: dict[str, SigningKey] = {}
-        self._active: SigningKey | None = None
-        self._by_head: dict[bytes, VerifyingKey] = {}
+        self._active: dict[str, SigningKey] = {}
+        self._by_head: dict[bytes, tuple[VerifyingKey, str]] = {}
         self._jwks: tuple[dict[str, str], ...] = ()
         self._look_at = 0.0
 
-    async def active(self) -> SigningKey:
+    async def active(self, alg: str = ES256) -> SigningKey:
         """The key to sign with now."""
         if time.monotonic() >= self._look_at:
             await self.look()
-        assert self._active is not None
-        return self._active
+        return self._active[alg]
 
     async def published(self) -> tuple[dict[str, str], ...]:
         """The JWKs that verifiers should know now; the same object until they change."""
@@ -53,13 +52,16 @@ class SigningRing:
             await self.look()
         return self._jwks
 
-    async def open_access_token(self, token: str) -> dict[str, Any] | None:
-        """The claims of a token that one of our published keys signed; None for any other text. Checks no claim."""
+    async def open(self, token: str, typ: str = ACCESS_TOKEN_TYPE) -> dict[str, Any] | None:
+        """The claims of a token of this type that a published key of ours signed; None for any other text.
+
+        Judges no claim.
+        """
         if time.monotonic() >= self._look_at:
             await self.look()
         raw = token.encode("ascii", "replace")
-        key = self._by_head.get(raw.partition(b".")[0])
-        if key is None:
+        key, found = self._by_head.get(raw.partition(b".")[0], (None, ""))
+        if key is None or found != typ:
             return None
         try:
             return key.open(raw)
@@ -74,9 +76,9 @@ class SigningRing:
         keys = {record.kid: self._opened.get(record.kid) or self._open(record) for record in published}
         if keys.keys() != self._opened.keys():
             self._opened = keys
-            self._by_head = {key.public.head: key.public for key in keys.values()}
+            self._by_head = {head: (key.public, typ) for key in keys.values() for typ, head in key.public.heads.items()}
             self._jwks = tuple(key.public.jwk for key in keys.values())
-        self._active = next((keys[record.kid] for record in published if record.state == "active"), None)
+        self._active = {record.alg: keys[record.kid] for record in published if record.state == "active"}
         self._look_at = time.monotonic() + LOOK_AGAIN_SECONDS
 
     def _open(self, record: SigningKeyRecord) -> SigningKey:
@@ -101,33 +103,36 @@ def _unwrapped(keyring: Keyring, record: SigningKeyRecord) -> bytes:
 
 
 async def make_keys_once(store: Store, keyring: Keyring, act: Act) -> None:
-    """Give a new instance its first two keys; one that has keys keeps them.
+    """Give a new instance its first two keys of each algorithm; one that has keys keeps them.
 
     Raises `invalid_configuration` when the instance key does not open them: then nothing else would fit either.
     """
     records = await store.read(list_signing_keys())
     check_opens(keyring, records)
-    if not records:
-        await store.ask(make_first_keys(_wrapped(keyring), _wrapped(keyring), act))
+    for alg in ALGORITHMS:
+        if alg not in {record.alg for record in records}:
+            await store.ask(make_first_keys(_wrapped(keyring, alg), _wrapped(keyring, alg), act, alg))
 
 
 async def rotate(store: Store, keyring: Keyring, act: Act, *, max_age: int, force: bool) -> list[SigningKeyRecord]:
-    """Activate the next key and publish a new one. Raises `conflict` while verifiers may not have seen the next key.
+    """Activate the next key of each algorithm and publish a new one.
 
-    `max_age` is how long verifiers may keep the JWKS.
+    Raises `conflict` while verifiers may not have seen a next key. `max_age` is how long verifiers may keep the JWKS.
     """
-    records = await store.read(list_signing_keys())
-    coming = next(record for record in records if record.state == "next")
-    safe_at = safe_to_activate_at(coming, max_age)
+    coming = [record for record in await store.read(list_signing_keys()) if record.state == "next"]
+    youngest = max(coming, key=lambda record: record.published_at)
+    safe_at = safe_to_activate_at(youngest, max_age)
     if act.at < safe_at and not force:
         raise GatepostError(
             "conflict",
-            f"The next key was published {act.at - coming.published_at} s ago; verifiers may keep the JWKS for {max_age} s"
+            f"The next key was published {act.at - youngest.published_at} s ago; verifiers may keep the JWKS for {max_age} s"
             " and would refuse its tokens.",
             fix=f"wait {safe_at - act.at} s, or use --force if no verifier keeps the JWKS",
         )
-    if not await store.ask(rotate_keys(coming.kid, _wrapped(keyring), act.at + MAX_ACCESS_TTL + SKEW, act)):
-        raise GatepostError("conflict", "Somebody else rotated the keys just now.", fix="gatepost signing-key list")
+    for each in coming:
+        fresh, remove_at = _wrapped(keyring, each.alg), act.at + MAX_ACCESS_TTL + SKEW
+        if not await store.ask(rotate_keys(each.kid, fresh, remove_at, act, each.alg)):
+            raise GatepostError("conflict", "Somebody else rotated the keys just now.", fix="gatepost signing-key list")
     return await store.read(list_signing_keys())
 
 
@@ -136,6 +141,6 @@ def safe_to_activate_at(coming: SigningKeyRecord, max_age: int) -> int:
     return coming.published_at + NOTICED_SECONDS + max_age
 
 
-def _wrapped(keyring: Keyring) -> tuple[str, bytes]:
-    key = SigningKey.generate()
+def _wrapped(keyring: Keyring, alg: str) -> tuple[str, bytes]:
+    key = SigningKey.generate(alg)
     return key.kid, keyring.seal(_WRAP, key.dump(), key.kid.encode())

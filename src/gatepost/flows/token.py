@@ -1,37 +1,164 @@
-"""Minting: from a grant to a pair of tokens, for the first time and again. RFC 6749 §5.1, §6; RFC 9068."""
+"""The token endpoint: one row to a grant type, one function to a row. RFC 6749 §4.1.3, §4.4, §6; OAuth 2.1 §3.2, §4.
+
+Every function keeps one order: possession, liveness, policy, and then the one write that says who won. A refused request
+has moved nothing.
+"""
 
 import os
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from gatepost.errors import OAuthError
+from gatepost.flows.app_auth import AuthenticatedApp
 from gatepost.flows.instance import Instance
-from gatepost.oauth.access_token import render_claims
+from gatepost.flows.minting import Issued, add_id_token, mint, mint_service, newborn
+from gatepost.oauth.approval import CODE_TTL, Approval, check_exchange, load_approval
+from gatepost.oauth.client_metadata import grant_types_of
 from gatepost.oauth.gate import may_mint, retry_window
-from gatepost.oauth.refresh_token import is_authentic, parse_refresh_token, render_refresh_token
+from gatepost.oauth.id_token import SignIn, dump_sign_in
+from gatepost.oauth.narrow import Issue, narrow, needs_resources, within_grant
+from gatepost.oauth.pkce import check_verifier
+from gatepost.oauth.refresh_token import is_authentic, parse_refresh_token
+from gatepost.oauth.scope import OFFLINE_ACCESS, STANDARD
 from gatepost.records import Grant
+from gatepost.secrets import AUTHORIZATION_CODE
 from gatepost.store.events import Act
-from gatepost.store.grants import Replayed, Retried, Rotated, find_grant, rotate
+from gatepost.store.grants import Made, NewGrant, Replayed, Retried, Rotated, find_grant, redeem, rotate
+from gatepost.store.resources import list_resources
 
 _NO_SALT = bytes(16)
 
 
-class TokenPair(NamedTuple):
-    """What a token request is answered with. The tokens are secrets: `repr` hides them."""
+class TokenAsk(NamedTuple):
+    """A token request of an app that has proved who it is."""
 
-    access_token: str
-    refresh_token: str
-    expires_in: int
-    scope: str
+    client: AuthenticatedApp
+    fields: dict[str, str]
+    resources: tuple[str, ...]
+    address: str
 
-    def __repr__(self) -> str:
-        return f"TokenPair(***, ***, expires_in={self.expires_in}, scope={self.scope!r})"
+    def get(self, name: str) -> str:
+        """A parameter that must be there. Raises `invalid_request`."""
+        value = self.fields.get(name)
+        if not value:
+            raise OAuthError("invalid_request", f"{name} is missing.", field=name)
+        return value
 
 
-async def refresh(instance: Instance, refresh_token: str, address: str) -> TokenPair:
-    """The next pair for a refresh token, once the rotation is durable. Raises `invalid_grant` in one way for every reason.
+async def issue(instance: Instance, ask: TokenAsk) -> Issued:
+    """The tokens for a request. Raises a code of RFC 6749 §5.2 or RFC 8707 §2."""
+    grant_type = ask.get("grant_type")
+    grant = GRANTS.get(grant_type)
+    if grant is None:
+        raise OAuthError("unsupported_grant_type", f"grant_type is one of: {' '.join(GRANTS)}.")
+    if grant_type not in grant_types_of(ask.client.known.app):
+        raise OAuthError("unauthorized_client", f"This app is not registered for the grant type {grant_type}.")
+    return await grant(instance, ask)
 
-    The order is possession, liveness, then the one write: who does not hold an authentic token learns nothing and moves
-    nothing, and a refused refresh leaves the generation where it was.
+
+async def _authorization_code(instance: Instance, ask: TokenAsk) -> Issued:
+    """One durable write: the grant. Whoever comes second with the same code ends it. RFC 6749 §4.1.3."""
+    now = instance.clock()
+    app = ask.client.known.app
+    plain = instance.keyring.unseal_text(AUTHORIZATION_CODE, ask.get("code"))
+    if plain is None:
+        raise OAuthError(
+            "invalid_grant", "The code is invalid, expired or was used.", detail="it is not a code of ours"
+        )
+    approval = load_approval(plain)
+    # Possession before the write: only a caller who holds the verifier may spend the code, or trip replay handling.
+    check_exchange(approval, app.org, app.client_id, ask.fields.get("redirect_uri"), now)
+    check_verifier(ask.fields.get("code_verifier"), approval.challenge)
+    narrowed = within_grant(Issue(approval.scope, approval.resource), ask.fields.get("scope"), ask.resources)
+    if approval.resource:
+        registered = await instance.store.read(list_resources(app.org))
+        narrow(app, "", tuple(approval.resource.split()), registered)
+    new = _grant_of(instance, ask, approval, now)
+    org = bytes.fromhex(approval.org)
+    act = Act(now, f"app:{app.client_id}", ask.address, app.client_id, new.user_id, new.id)
+    match await instance.store.ask(redeem(org, new, approval.expires_at - CODE_TTL, act)):
+        case Made():
+            return await _first_tokens(instance, ask, approval, narrowed, org, new, now)
+        case Replayed(event):
+            raise OAuthError(
+                "invalid_grant",
+                "The code is invalid, expired or was used.",
+                detail="it was used before: its grant is revoked",
+                org=org,
+                event=event,
+            )
+        case _:
+            raise OAuthError(
+                "invalid_grant",
+                "The code is invalid, expired or was used.",
+                detail="what it stands on is gone",
+                org=org,
+            )
+
+
+def _grant_of(instance: Instance, ask: TokenAsk, approval: Approval, now: int) -> NewGrant:
+    app = ask.client.known.app
+    sign_in = SignIn(approval.auth_time, tuple(approval.amr.split()), approval.acr, approval.claims)
+    return NewGrant(
+        id=bytes.fromhex(approval.id),
+        client_id=app.client_id,
+        user_id=bytes.fromhex(approval.user_id),
+        key_id=None,
+        scope=approval.scope,
+        resource=approval.resource,
+        salt=os.urandom(16),
+        idle_ttl=app.grant_idle_ttl or instance.tokens.grant_idle_ttl,
+        expires_at=now + (app.grant_ttl or instance.tokens.grant_ttl),
+        app_org=app.org if app.org.hex() != approval.org else None,
+        session_id=bytes.fromhex(approval.session_id) or None,
+        ends_with_session=OFFLINE_ACCESS not in approval.scope.split(),
+        authentication=dump_sign_in(sign_in),
+    )
+
+
+async def _first_tokens(
+    instance: Instance, ask: TokenAsk, approval: Approval, narrowed: Issue, org: bytes, new: NewGrant, now: int
+) -> Issued:
+    # As it was made: whoever else presented the code may have ended the grant since, and this one still came first.
+    grant = newborn(org, new, ask.client.known.app, now)
+    issued = await mint(instance, grant, 1, now, narrowed)
+    if "refresh_token" not in grant_types_of(ask.client.known.app):
+        issued = issued._replace(refresh_token="")
+    return await add_id_token(instance, issued, grant, ask.client.known, now, approval.nonce)
+
+
+async def _refresh_token(instance: Instance, ask: TokenAsk) -> Issued:
+    """One durable write: the rotation. RFC 6749 §6, RFC 8707 §2.2."""
+    client_id = ask.client.known.app.client_id
+
+    def check(grant: Grant) -> Issue:
+        if grant.client_id != client_id:
+            raise _refused("it belongs to another app")
+        return within_grant(Issue(grant.scope, grant.resource), ask.fields.get("scope"), ask.resources)
+
+    now = instance.clock()
+    issued, grant = await _refresh(instance, ask.get("refresh_token"), ask.address, check)
+    return await add_id_token(instance, issued, grant, ask.client.known, now)
+
+
+async def refresh(instance: Instance, refresh_token: str, address: str) -> Issued:
+    """The next tokens for a refresh token, whoever holds it. Raises `invalid_grant` in one way for every reason."""
+    issued, _ = await _refresh(instance, refresh_token, address, _whole)
+    return issued
+
+
+def _whole(grant: Grant) -> Issue:
+    return Issue(grant.scope, grant.resource)
+
+
+async def _refresh(
+    instance: Instance, refresh_token: str, address: str, check: Callable[[Grant], Issue]
+) -> tuple[Issued, Grant]:
+    """The next tokens for a refresh token, once the rotation is durable, and the grant they are of.
+
+    Raises `invalid_grant` in one way for every reason, and what `check` raises. The order is possession, policy, liveness,
+    then the one write: who does not hold an authentic token learns nothing and moves nothing, and a refused refresh leaves
+    the generation where it was.
     """
     now = instance.clock()
     claim = parse_refresh_token(refresh_token)
@@ -39,35 +166,49 @@ async def refresh(instance: Instance, refresh_token: str, address: str) -> Token
     if not is_authentic(claim, grant.salt if grant else _NO_SALT, instance.keyring):
         raise _refused("it is not a token of ours")
     try:
+        narrowed = check(grant) if grant else None
         grant = may_mint(grant, now)
     except OAuthError as error:
-        raise _refused(error.detail, grant) from None
+        raise (_refused(error.detail, grant) if error.code == "invalid_grant" else error) from None
     window = retry_window(grant, instance.tokens.retry_window)
     act = Act(now, f"app:{grant.client_id}", address, grant.client_id, grant.user_id, grant.id)
     match await instance.store.ask(rotate(grant.org, grant.id, claim.generation, window, act)):
         case Rotated(generation) | Retried(generation):
-            return await mint_pair(instance, grant, generation, now)
+            return await mint(instance, grant, generation, now, narrowed), grant
         case Replayed(event):
             raise _refused("an older generation was presented: the grant is revoked", grant, event)
         case _:
             raise _refused("the grant was revoked just now", grant)
 
 
-async def mint_pair(instance: Instance, grant: Grant, generation: int, now: int) -> TokenPair:
-    """An access token and the refresh token of this generation. The access token never outlives the grant."""
-    ttl = min(grant.app_access_ttl or instance.tokens.access_ttl, grant.expires_at - now)
-    key = await instance.signing.active()
-    claims = render_claims(grant, instance.issuer, now + ttl, now, os.urandom(16))
-    refresh_token = render_refresh_token(grant.org, grant.id, generation, grant.salt, instance.keyring)
-    return TokenPair(key.mint(claims), refresh_token, ttl, claims["scope"])
+async def _client_credentials(instance: Instance, ask: TokenAsk) -> Issued:
+    """Nothing is written: the app itself is the subject, and its secret can be presented again. RFC 6749 §4.4."""
+    app = ask.client.known.app
+    if app.is_public:
+        raise OAuthError("unauthorized_client", "A public app cannot act for itself.")
+    scope = ask.fields.get("scope")
+    needed = needs_resources(app, scope, ask.resources)
+    known = await instance.store.read(list_resources(app.org)) if needed else []
+    asked = narrow(app, scope, ask.resources, known)
+    personal = [token for token in asked.scope.split() if token in STANDARD]
+    if personal:
+        raise OAuthError(
+            "invalid_scope", f"There is no person behind this grant, so it cannot have: {' '.join(personal)}."
+        )
+    return await mint_service(instance, app, asked, instance.clock())
+
+
+GRANTS: dict[str, Callable[[Instance, TokenAsk], Awaitable[Issued]]] = {
+    "authorization_code": _authorization_code,
+    "refresh_token": _refresh_token,
+    "client_credentials": _client_credentials,
+}
 
 
 def _refused(why: str, grant: Grant | None = None, event: bytes = b"") -> OAuthError:
     return OAuthError(
         "invalid_grant",
         "The refresh token is invalid, expired or revoked. Sign in or verify again.",
-        status=401,
-        scheme="Bearer",
         detail=why,
         org=grant.org if grant else b"",
         event=event,

@@ -6,10 +6,10 @@ from typing import NamedTuple
 from gatepost.errors import OAuthError
 from gatepost.flows.callers import Caller, check_in_org, check_power
 from gatepost.flows.instance import Instance
-from gatepost.flows.token import TokenPair, mint_pair
+from gatepost.flows.minting import Issued, mint, newborn
 from gatepost.oauth.narrow import narrow, needs_resources
 from gatepost.oauth.redirects import nearest
-from gatepost.records import App, Grant
+from gatepost.records import App
 from gatepost.secrets import new_id, parse_id
 from gatepost.store.apps import find_pair, list_redirect_uris
 from gatepost.store.events import Act
@@ -28,7 +28,7 @@ class VerifyAsk(NamedTuple):
     resource: str | None = None
 
 
-async def verify(instance: Instance, caller: Caller, ask: VerifyAsk, address: str) -> TokenPair:
+async def verify(instance: Instance, caller: Caller, ask: VerifyAsk, address: str) -> Issued:
     """Make a grant for the app and answer its first tokens, once it is durable.
 
     Raises `insufficient_scope`, `invalid_client`, `redirect_uri_mismatch`, `invalid_user`, `invalid_scope`,
@@ -39,8 +39,9 @@ async def verify(instance: Instance, caller: Caller, ask: VerifyAsk, address: st
     now = instance.clock()
     app = await _get_app(instance, org, ask)
     user_id = await _get_user(instance, caller, org, ask.user_id)
-    known = await instance.store.read(list_resources(org)) if needs_resources(app, ask.scope, ask.resource) else []
-    issue = narrow(app, ask.scope, ask.resource, known)
+    asked = (ask.resource,) if ask.resource else ()
+    known = await instance.store.read(list_resources(org)) if needs_resources(app, ask.scope, asked) else []
+    issue = narrow(app, ask.scope, asked, known)
     new = NewGrant(
         id=new_id(),
         client_id=app.client_id,
@@ -55,39 +56,7 @@ async def verify(instance: Instance, caller: Caller, ask: VerifyAsk, address: st
     act = Act(now, caller.actor, address, app.client_id, user_id, new.id)
     if not await instance.store.ask(make_grant(org, new, act)):
         raise _unknown_client()
-    return await mint_pair(instance, newborn(new, app, now), 1, now)
-
-
-def newborn(new: NewGrant, app: App, now: int) -> Grant:
-    """The grant as a look-up would find it right after it was made: everything it stands on was live then."""
-    return Grant(
-        org=app.org,
-        id=new.id,
-        client_id=app.client_id,
-        user_id=new.user_id,
-        key_id=new.key_id,
-        scope=new.scope,
-        resource=new.resource,
-        generation=1,
-        salt=new.salt,
-        created_at=now,
-        rotated_at=now,
-        last_used_at=now,
-        uses=0,
-        idle_ttl=new.idle_ttl,
-        expires_at=new.expires_at,
-        revoked_at=None,
-        unbroken=True,
-        org_disabled_at=None,
-        app_disabled_at=None,
-        app_scope=app.scope,
-        app_retry_window=app.retry_window,
-        app_auth_method=app.auth_method,
-        app_access_ttl=app.access_ttl,
-        user_disabled_at=None,
-        is_member=True,
-        resource_exists=True,
-    )
+    return await mint(instance, newborn(org, new, app, now), 1, now)
 
 
 async def _get_app(instance: Instance, org: bytes, ask: VerifyAsk) -> App:

@@ -2,28 +2,65 @@
 
 from typing import Any
 
-from gatepost.oauth.scope import lowered
-from gatepost.records import Grant
+import orjson
+
+from gatepost.oauth.narrow import Issue
+from gatepost.oauth.scope import OPENID, lowered
+from gatepost.records import App, Grant
 from gatepost.secrets import render_id
 
 
-def render_claims(grant: Grant, issuer: str, expires_at: int, now: int, jti: bytes) -> dict[str, Any]:
-    """The claims of an access token minted from a grant.
+def render_claims(
+    grant: Grant, issuer: str, expires_at: int, now: int, jti: bytes, narrowed: Issue | None = None
+) -> dict[str, Any]:
+    """The claims of an access token minted from a grant; `narrowed` is the part of it that was asked for, if not all.
 
     `sub` is the person, or the organization itself when a service acts for it. `aud` is the resource, else the issuer.
     """
-    return {
+    scope, resource = narrowed or (grant.scope, grant.resource)
+    scope = lowered(scope, grant.app_scope)
+    claims = {
         "iss": issuer,
         "sub": subject(grant),
-        "aud": grant.resource or issuer,
+        "aud": audience(scope, resource, issuer),
         "exp": expires_at,
         "iat": now,
         "jti": jti.hex(),
         "client_id": grant.client_id,
-        "scope": lowered(grant.scope, grant.app_scope),
+        "scope": scope,
         "org": render_id("org", grant.org),
         "gid": render_id("gnt", grant.id),
     }
+    if grant.authentication != "{}":
+        sign_in = orjson.loads(grant.authentication)
+        claims |= {"auth_time": sign_in["auth_time"], "acr": sign_in["acr"]}
+    return claims
+
+
+def render_service_claims(app: App, issue: Issue, issuer: str, expires_at: int, now: int, jti: bytes) -> dict[str, Any]:
+    """The claims of an access token that an app got for itself: its subject is the app, and no grant stands behind it.
+
+    RFC 6749 §4.4, RFC 9068 §2.2.
+    """
+    return {
+        "iss": issuer,
+        "sub": app.client_id,
+        "aud": audience(issue.scope, issue.resource, issuer),
+        "exp": expires_at,
+        "iat": now,
+        "jti": jti.hex(),
+        "client_id": app.client_id,
+        "scope": issue.scope,
+        "org": render_id("org", app.org),
+    }
+
+
+def audience(scope: str, resource: str | None, issuer: str) -> str | list[str]:
+    """Whom a token is for: its resources, and this server too if it may ask here who the person is. RFC 8707 §2."""
+    uris = resource.split(" ") if resource else []
+    if not uris or OPENID in scope.split(" "):
+        uris.append(issuer)
+    return uris[0] if len(uris) == 1 else uris
 
 
 def subject(grant: Grant) -> str:

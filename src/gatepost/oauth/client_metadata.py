@@ -1,9 +1,14 @@
-"""What an app says of itself: its id, its name, its kind. RFC 6749 §2.2, RFC 7591 §2."""
+"""What an app says of itself: its id, its name, its kind, and what else shapes its flows. RFC 6749 §2.2, RFC 7591 §2."""
 
 import re
 import unicodedata
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import orjson
 
 from gatepost.errors import OAuthError
+from gatepost.records import App
 
 KINDS = {
     "web": "a website with a server",
@@ -15,20 +20,71 @@ KINDS = {
 PUBLIC_KINDS = ("spa", "native", "device")
 """Kinds that cannot keep a secret and have none. RFC 6749 §2.1, RFC 8252 §8.4."""
 
-SUPPORTED_GRANTS = (
-    "authorization_code",
-    "refresh_token",
-    "client_credentials",
-    "urn:ietf:params:oauth:grant-type:device_code",
-)
+DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
+SUPPORTED_GRANTS = ("authorization_code", "refresh_token", "client_credentials", DEVICE_CODE)
+GRANT_TYPES = {
+    "web": ("authorization_code", "refresh_token"),
+    "spa": ("authorization_code", "refresh_token"),
+    "native": ("authorization_code", "refresh_token"),
+    "device": ("authorization_code", DEVICE_CODE, "refresh_token"),
+    "service": ("client_credentials",),
+}
+"""What an app may do that names no grant types of its own. Client credentials are never a login's fallback."""
 
 PROFILES = ("oauth21", "oidc", "fapi2")
-AUTH_METHODS = ("client_secret_basic", "client_secret_post", "none")
+AUTH_METHODS = ("client_secret_basic", "client_secret_post", "private_key_jwt", "none")
 
 MAX_CLIENT_ID = 200
 
 _CLIENT_ID = re.compile(rf"[A-Za-z0-9._~-]{{1,{MAX_CLIENT_ID}}}")
 _HIDDEN = frozenset(("Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"))
+
+
+class ClientMetadata(NamedTuple):
+    """What no statement joins on, by its name in RFC 7591, OpenID Connect Registration, and the logout specifications."""
+
+    id_token_signed_response_alg: str = "RS256"
+    userinfo_signed_response_alg: str | None = None
+    subject_type: str = "public"
+    sector_identifier: str | None = None
+    default_max_age: int | None = None
+    require_pushed_authorization_requests: bool = False
+    jwks: dict[str, Any] | None = None
+    jwks_uri: str | None = None
+    token_endpoint_auth_signing_alg: str | None = None
+    post_logout_redirect_uris: tuple[str, ...] = ()
+    backchannel_logout_uri: str | None = None
+    backchannel_logout_session_required: bool = False
+    client_uri: str | None = None
+    policy_uri: str | None = None
+    tos_uri: str | None = None
+    first_party: bool = False
+    """The organization vouches for it as its own."""
+    skip_consent: bool = False
+    """A first-party app that asks nobody."""
+    open_to_others: bool = False
+    """Members of other organizations may connect it to theirs."""
+    optional_scope: str = ""
+    """Scopes that a person may leave out."""
+
+
+@lru_cache(maxsize=4096)
+def parse_metadata(text: str) -> ClientMetadata:
+    """The metadata as it is kept with an app."""
+    content = orjson.loads(text)
+    uris = tuple(content.pop("post_logout_redirect_uris", ()))
+    return ClientMetadata(**content, post_logout_redirect_uris=uris)
+
+
+def render_metadata(metadata: ClientMetadata) -> str:
+    """The text that is kept with an app: what differs from the defaults."""
+    defaults = ClientMetadata()._asdict()
+    return orjson.dumps({name: value for name, value in metadata._asdict().items() if value != defaults[name]}).decode()
+
+
+def grant_types_of(app: App) -> tuple[str, ...]:
+    """The grant types an app may use: its own list, else its kind's."""
+    return tuple(app.grant_types.split()) or GRANT_TYPES[app.kind]
 
 
 def check_client_id(client_id: str) -> str:

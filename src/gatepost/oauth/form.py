@@ -13,17 +13,33 @@ _PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 def parse_form(body: bytes) -> dict[str, str]:
     """The fields of a form. Raises `invalid_request` on a repeated field, a broken escape, or text that is not UTF-8."""
     fields: dict[str, str] = {}
-    if not body:
-        return fields
-    if body.count(b"&") >= MAX_FIELDS:
-        raise OAuthError("invalid_request", f"The form has more than {MAX_FIELDS} fields.")
-    for pair in body.split(b"&"):
-        raw_name, _, raw_value = pair.partition(b"=")
-        name, value = _decode(raw_name), _decode(raw_value)
+    for name, value in parse_pairs(body):
         if name in fields:
             raise OAuthError("invalid_request", "A field is in the form twice; each may be sent once.", field=name[:64])
         fields[name] = value
     return {name: value for name, value in fields.items() if value}
+
+
+def parse_repeatable(body: bytes) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """The fields that stand in a form or query once, and the values of those that stand there more often."""
+    fields: dict[str, list[str]] = {}
+    for name, value in parse_pairs(body):
+        fields.setdefault(name, []).append(value)
+    once = {name: values[0] for name, values in fields.items() if len(values) == 1 and values[0]}
+    return once, {name: values for name, values in fields.items() if len(values) > 1}
+
+
+def parse_pairs(body: bytes) -> list[tuple[str, str]]:
+    """Names and values in their order. Raises `invalid_request` on a broken escape, or text that is not UTF-8."""
+    if not body:
+        return []
+    if body.count(b"&") >= MAX_FIELDS:
+        raise OAuthError("invalid_request", f"The form has more than {MAX_FIELDS} fields.")
+    pairs = []
+    for pair in body.split(b"&"):
+        name, _, value = pair.partition(b"=")
+        pairs.append((_decode(name), _decode(value)))
+    return pairs
 
 
 def _decode(raw: bytes) -> str:

@@ -1,25 +1,69 @@
 """The documents that describe this server, made once from what it has. RFC 8414, OpenID Connect Discovery, RFC 7517."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from gatepost.oauth.client_metadata import AUTH_METHODS
+from gatepost.oauth.authorize import PROMPTS, RESPONSE_MODES, RESPONSE_TYPE
+from gatepost.oauth.id_token import ACR_VALUES, CLAIMS
+from gatepost.oauth.pkce import METHOD
+from gatepost.oauth.scope import STANDARD
+
+ENDPOINTS = {
+    "authorization_endpoint": "/authorize",
+    "token_endpoint": "/token",
+    "userinfo_endpoint": "/userinfo",
+    "introspection_endpoint": "/introspect",
+    "revocation_endpoint": "/revoke",
+    "pushed_authorization_request_endpoint": "/par",
+    "jwks_uri": "/jwks.json",
+}
+"""An endpoint is in the document if its path is among the server's."""
 
 
-def render_metadata(issuer: str, paths: set[str]) -> dict[str, Any]:
-    """The metadata of a server that has these paths: an endpoint that is not among them is not in the document."""
-    endpoints = {
-        "introspection_endpoint": "/introspect",
-        "revocation_endpoint": "/revoke",
-        "jwks_uri": "/jwks.json",
-    }
+def render_metadata(
+    issuer: str,
+    paths: Iterable[str],
+    grant_types: Iterable[str],
+    auth_methods: Iterable[str],
+    algorithms: Iterable[str],
+) -> dict[str, Any]:
+    """The metadata of a server that has these paths, grant types, client authentication methods and ID token algorithms."""
+    known, methods = set(paths), list(auth_methods)
     document: dict[str, Any] = {"issuer": issuer}
-    document |= {name: issuer.rstrip("/") + path for name, path in endpoints.items() if path in paths}
+    document |= {name: issuer.rstrip("/") + path for name, path in ENDPOINTS.items() if path in known}
+    confidential = [method for method in methods if method != "none"]
     return document | {
-        # Leaving these out would mean their defaults, which this server does not have.
-        "response_types_supported": [],
-        "grant_types_supported": [],
-        "introspection_endpoint_auth_methods_supported": [method for method in AUTH_METHODS if method != "none"],
-        "revocation_endpoint_auth_methods_supported": list(AUTH_METHODS),
+        "response_types_supported": [RESPONSE_TYPE],
+        "response_modes_supported": list(RESPONSE_MODES),
+        "grant_types_supported": list(grant_types),
+        "scopes_supported": list(STANDARD),
+        "claims_supported": [
+            "sub",
+            "iss",
+            "aud",
+            "exp",
+            "iat",
+            "auth_time",
+            "nonce",
+            "acr",
+            "amr",
+            "at_hash",
+            "sid",
+            *CLAIMS,
+        ],
+        "claims_parameter_supported": True,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+        "subject_types_supported": ["public", "pairwise"],
+        "id_token_signing_alg_values_supported": list(algorithms),
+        "userinfo_signing_alg_values_supported": list(algorithms),
+        "acr_values_supported": list(ACR_VALUES),
+        "prompt_values_supported": list(PROMPTS),
+        "code_challenge_methods_supported": [METHOD],
+        "authorization_response_iss_parameter_supported": True,
+        "token_endpoint_auth_methods_supported": methods,
+        "introspection_endpoint_auth_methods_supported": confidential,
+        "revocation_endpoint_auth_methods_supported": methods,
     }
 
 

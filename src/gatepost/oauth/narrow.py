@@ -2,30 +2,48 @@
 
 from typing import NamedTuple
 
-from gatepost.oauth.resource import find_resource
-from gatepost.oauth.scope import check_ceiling, parse_scope
+from gatepost.errors import OAuthError
+from gatepost.oauth.resource import are_equal, check_resource_uri, find_resource
+from gatepost.oauth.scope import STANDARD, check_ceiling, parse_scope
 from gatepost.records import App, Resource
 
 
 class Issue(NamedTuple):
-    """What will be granted. `resource` is the registered spelling; None stands for the issuer itself."""
+    """What will be granted. `resource` are the registered spellings, separated by spaces; None is the issuer itself."""
 
     scope: str
     resource: str | None
 
 
-def needs_resources(app: App, scope: str | None, resource: str | None) -> bool:
+def needs_resources(app: App, scope: str | None, resources: tuple[str, ...]) -> bool:
     """Whether this ask cannot be narrowed without knowing the organization's resources."""
-    return bool(resource or app.default_resource or (scope and not app.scope))
+    return bool(resources or app.default_resource or (scope and not app.scope))
 
 
-def narrow(app: App, scope: str | None, resource: str | None, resources: list[Resource]) -> Issue:
+def narrow(app: App, scope: str | None, asked: tuple[str, ...], registered: list[Resource]) -> Issue:
     """The scope and resource to grant. Raises `invalid_scope`, `invalid_target`.
 
     An app without scopes of its own may ask for any that the organization's resources define, and gets none unasked.
     """
     own = tuple(app.scope.split())
-    ceiling = own or tuple(token for each in resources for token in each.scopes.split())
+    ceiling = own or (*STANDARD, *(token for each in registered for token in each.scopes.split()))
     granted = check_ceiling(parse_scope(scope or ""), ceiling) or own
-    asked = resource or app.default_resource
-    return Issue(" ".join(granted), find_resource(asked, resources).uri if asked else None)
+    wanted = asked or tuple(filter(None, [app.default_resource]))
+    found = dict.fromkeys(find_resource(each, registered).uri for each in wanted)
+    return Issue(" ".join(granted), " ".join(found) or None)
+
+
+def within_grant(granted: Issue, scope: str | None, resources: tuple[str, ...]) -> Issue:
+    """The part of a grant that a token request asks for; all of it, if it asks for no part.
+
+    Raises `invalid_scope`, `invalid_target`. RFC 6749 §6, RFC 8707 §2.2.
+    """
+    asked = parse_scope(scope or "")
+    over = [token for token in asked if token not in granted.scope.split(" ")]
+    if over:
+        raise OAuthError("invalid_scope", f"The grant does not have: {' '.join(over)}.")
+    known = (granted.resource or "").split()
+    found = [uri for each in resources for uri in known if are_equal(check_resource_uri(each), uri)]
+    if len(found) != len(resources):
+        raise OAuthError("invalid_target", "The grant is not for this resource.", detail=f"it is for {known}")
+    return Issue(" ".join(asked) or granted.scope, " ".join(dict.fromkeys(found)) or granted.resource)

@@ -4,10 +4,14 @@ They are compared byte for byte and never parsed for comparison; the grammar her
 """
 
 import re
+from collections.abc import Iterable
 
 from gatepost.errors import OAuthError
 
 MAX_LENGTH = 2048
+
+NATIVE_KINDS = ("native", "device")
+"""Kinds that listen on a port of the moment."""
 
 _PORT = r"(?P<port>:[1-9][0-9]{0,4})?"
 _REST = r"(/[!-~]*)?(\?[!-~]*)?"
@@ -53,6 +57,25 @@ def _character_fault(character: str, index: int) -> str:
     if character == "*":
         return f"it has a wildcard at character {index}; register each URI on its own"
     return f"character {index} is not allowed in a URI"
+
+
+def is_registered(uri: str, registered: Iterable[str], kind: str) -> bool:
+    """Whether the URI is one of the registered ones: byte for byte, but for the port of a native app's loopback address.
+
+    RFC 8252 §7.3, RFC 9700 §4.1.3.
+    """
+    if uri in registered:
+        return True
+    portless = _without_loopback_port(uri) if kind in NATIVE_KINDS else None
+    return portless is not None and any(_without_loopback_port(each) == portless for each in registered)
+
+
+def _without_loopback_port(uri: str) -> str | None:
+    """A loopback URI that could be registered, its port left out; None for any other text."""
+    match = _LOOPBACK.fullmatch(uri)
+    if match is None or _fault(uri, None):
+        return None
+    return uri[: match.start("port")] + uri[match.end("port") :] if match["port"] else uri
 
 
 def nearest(received: str, registered: list[str]) -> tuple[str, int]:

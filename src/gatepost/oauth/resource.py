@@ -37,6 +37,11 @@ def find_resource(asked: str, registered: list[Resource]) -> Resource:
     )
 
 
+def are_equal(one: str, other: str) -> bool:
+    """Whether two spellings mean the same resource, as `find_resource` says."""
+    return _canonical(one) == _canonical(other)
+
+
 def _canonical(uri: str) -> str:
     match = _URI.fullmatch(uri)
     if not match:

@@ -6,6 +6,11 @@ from gatepost.errors import OAuthError
 
 MAX_LENGTH = 2048
 
+OPENID = "openid"
+OFFLINE_ACCESS = "offline_access"
+STANDARD = (OPENID, "profile", "email", "address", "phone", OFFLINE_ACCESS)
+"""Scopes that every organization has. OpenID Connect Core §5.4, §11."""
+
 _SCOPE = re.compile(r"[!#-\[\]-~]+( [!#-\[\]-~]+)*")
 
 
@@ -23,8 +28,11 @@ def parse_scope(text: str) -> tuple[str, ...]:
 
 
 def check_ceiling(asked: tuple[str, ...], ceiling: tuple[str, ...]) -> tuple[str, ...]:
-    """The asked scopes, if all are under the ceiling. Raises `invalid_scope`, naming those that are not."""
-    over = [token for token in asked if token not in ceiling]
+    """The asked scopes, if all are under the ceiling. Raises `invalid_scope`, naming those that are not.
+
+    Every app may ask to stay connected: many do so always, and whether it holds is for the grant to say.
+    """
+    over = [token for token in asked if token not in ceiling and token != OFFLINE_ACCESS]
     if over:
         raise OAuthError("invalid_scope", f"This app may not have: {' '.join(over)}.", allowed=list(ceiling))
     return asked
@@ -35,4 +43,4 @@ def lowered(scope: str, ceiling: str) -> str:
     if not ceiling or scope == ceiling:
         return scope
     allowed = ceiling.split(" ")
-    return " ".join(token for token in scope.split(" ") if token in allowed)
+    return " ".join(token for token in scope.split(" ") if token in allowed or token == OFFLINE_ACCESS)

@@ -134,6 +134,22 @@ class PasswordSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionSettings:
+    """How long people stay signed in."""
+
+    idle_ttl: int = _setting(
+        "12h",
+        parse_duration,
+        "duration",
+        "How long a browser stays signed in without being used.",
+        bounds=(60, _CENTURY),
+    )
+    ttl: int = _setting(
+        "14d", parse_duration, "duration", "How long a browser stays signed in at most.", bounds=(60, _CENTURY)
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class LimitSettings:
     """How much anyone may ask for; 0 is no limit."""
 
@@ -146,6 +162,10 @@ class LimitSettings:
         "200", parse_number, "requests per second", "For each address (IPv6: each /64) before anyone is authenticated."
     )
     wrong_secrets: int = _setting("100", parse_number, "per minute", "Wrong client secrets for each app and address.")
+    wrong_passwords: int = _setting(
+        "20", parse_number, "per five minutes", "Wrong passwords for each account and address."
+    )
+    wrong_sign_ins: int = _setting("100", parse_number, "per five minutes", "Wrong passwords from each address.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +202,7 @@ class Settings:
     server: ServerSettings = field(default_factory=ServerSettings)
     tokens: TokenSettings = field(default_factory=TokenSettings)
     passwords: PasswordSettings = field(default_factory=PasswordSettings)
+    sessions: SessionSettings = field(default_factory=SessionSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     outbound: OutboundSettings = field(default_factory=OutboundSettings)
     log: LogSettings = field(default_factory=LogSettings)

@@ -12,7 +12,7 @@ from gatepost.store.question import SQL, Steps, question
 _COLUMNS = """org, client_id, name, kind, profile, auth_method, grant_types, scope, default_resource, access_ttl,
     grant_idle_ttl, grant_ttl, retry_window, disabled_at, created_at"""
 
-_APP_COLUMNS = ", ".join("a." + column.strip() for column in _COLUMNS.split(",")) + ", o.disabled_at"
+_APP_COLUMNS = ", ".join("a." + column.strip() for column in _COLUMNS.split(",")) + ", o.disabled_at, a.metadata"
 
 _APP = f"select {_APP_COLUMNS} from apps a join orgs o on o.org = a.org where a.org = ?"
 
@@ -36,9 +36,9 @@ def make_app(app: App, redirect_uris: tuple[str, ...], epoch: int, act: Act) -> 
     if (yield from claim_name("client_id", app.client_id, app.org)) != app.org:
         return Taken()
     rows = yield SQL(
-        f"""insert into apps ({_COLUMNS}, epoch) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        f"""insert into apps ({_COLUMNS}, metadata, epoch) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             on conflict do nothing returning client_id""",
-        (*app[:-1], epoch),
+        (*app[:-2], app.metadata, epoch),
     )
     if not rows:
         return Saved(False, False)
@@ -141,10 +141,11 @@ def replace_app(app: App, act: Act) -> Steps[bool]:
     """Store an app's changed policy. False when there is no such app."""
     rows = yield SQL(
         """update apps set name = ?, auth_method = ?, grant_types = ?, scope = ?, default_resource = ?, access_ttl = ?,
-            grant_idle_ttl = ?, grant_ttl = ?, retry_window = ? where org = ? and client_id = ? returning client_id""",
+            grant_idle_ttl = ?, grant_ttl = ?, retry_window = ?, metadata = ?
+            where org = ? and client_id = ? returning client_id""",
         (
             *(app.name, app.auth_method, app.grant_types, app.scope, app.default_resource, app.access_ttl),
-            *(app.grant_idle_ttl, app.grant_ttl, app.retry_window, app.org, app.client_id),
+            *(app.grant_idle_ttl, app.grant_ttl, app.retry_window, app.metadata, app.org, app.client_id),
         ),
     )
     if rows:

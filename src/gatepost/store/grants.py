@@ -36,6 +36,7 @@ from typing import NamedTuple
 from gatepost.records import UNTIL_USED, Grant
 from gatepost.store.events import Act, record
 from gatepost.store.question import INSTANCE, SQL, Steps, Value, question
+from gatepost.store.restored import restored_at
 from gatepost.store.revocations import revoke_grant
 
 SWEEP_AFTER = 7 * 86_400
@@ -50,22 +51,27 @@ _EPOCH = "o.epoch + a.epoch + coalesce(m.epoch, 0) + coalesce(k.epoch, 0)"
 
 _LIVE = f"""select g.org, g.id, g.client_id, g.user_id, g.key_id, g.scope, g.resource, g.generation, g.salt, g.created_at,
     g.rotated_at, g.last_used_at, g.uses, g.idle_ttl, g.expires_at, g.revoked_at, g.epoch = {_EPOCH},
-    o.disabled_at, a.disabled_at, a.scope, a.retry_window, a.auth_method, a.access_ttl, u.disabled_at,
-    g.user_id is null or m.user_id is not null, g.resource is null or r.uri is not null
-    from grants g join orgs o on o.org = g.org join apps a on a.org = g.org and a.client_id = g.client_id
+    o.disabled_at, coalesce(a.disabled_at, p.disabled_at), a.scope, a.retry_window, a.auth_method, a.access_ttl, u.disabled_at,
+    g.user_id is null or m.user_id is not null, g.resource is null or r.uri is not null or g.resource like '% %',
+    g.app_org, g.session_id, g.authentication
+    from grants g join orgs o on o.org = g.org
+    join apps a on a.org = coalesce(g.app_org, g.org) and a.client_id = g.client_id join orgs p on p.org = a.org
     left join memberships m on m.org = g.org and m.user_id = g.user_id
     left join users u on u.org = ? and u.id = g.user_id
     left join api_keys k on k.org = g.org and k.id = g.key_id
-    left join resources r on r.org = g.org and r.uri = g.resource
+    left join resources r on r.org = a.org and r.uri = g.resource
     where g.org = ?"""
 
 _MAKE = f"""insert into grants (org, id, client_id, user_id, key_id, scope, resource, generation, salt, epoch,
-    created_at, rotated_at, last_used_at, uses, idle_ttl, expires_at)
-    select o.org, ?, a.client_id, ?, ?, ?, ?, 1, ?, {_EPOCH}, ?, ?, ?, 0, ?, ?
-    from orgs o join apps a on a.org = o.org and a.client_id = ?
+    created_at, rotated_at, last_used_at, uses, idle_ttl, expires_at, app_org, session_id, ends_with_session, authentication)
+    select o.org, ?, a.client_id, ?, ?, ?, ?, 1, ?, {_EPOCH}, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?
+    from orgs o join apps a on a.org = ? and a.client_id = ? join orgs p on p.org = a.org
     left join memberships m on m.org = o.org and m.user_id = ?
+    left join users u on u.org = ? and u.id = m.user_id
     left join api_keys k on k.org = o.org and k.id = ?
-    where o.org = ? and o.disabled_at is null and a.disabled_at is null and k.revoked_at is null
+    left join sessions s on s.org = ? and s.id = ?
+    where o.org = ? and o.disabled_at is null and a.disabled_at is null and p.disabled_at is null
+    and u.disabled_at is null and k.revoked_at is null and s.ended_at is null
     and (m.user_id is not null or ? = 1) and (k.id is not null or ? = 1)
     on conflict do nothing returning generation"""
 
@@ -82,6 +88,10 @@ class NewGrant(NamedTuple):
     salt: bytes
     idle_ttl: int
     expires_at: int
+    app_org: bytes | None = None
+    session_id: bytes | None = None
+    ends_with_session: bool = False
+    authentication: str = "{}"
 
 
 class Rotated(NamedTuple):
@@ -102,6 +112,10 @@ class Replayed(NamedTuple):
     event: bytes
 
 
+class Made(NamedTuple):
+    """The grant was made, and this request made it."""
+
+
 class Gone(NamedTuple):
     """There is no such live grant."""
 
@@ -115,7 +129,7 @@ def find_grant(org: bytes, grant: bytes) -> Steps[Grant | None]:
 
 @question
 def make_grant(org: bytes, new: NewGrant, act: Act) -> Steps[bool]:
-    """Make a grant for a live app, member and API key, at generation 1. False when one of them is not live (any more).
+    """Make a grant for a live app, member, API key and session, at generation 1. False when one is not live (any more).
 
     Passing by, it clears away a few of the organization's expired grants.
     """
@@ -123,7 +137,15 @@ def make_grant(org: bytes, new: NewGrant, act: Act) -> Steps[bool]:
         _MAKE,
         (
             *(new.id, new.user_id, new.key_id, new.scope, new.resource, new.salt, act.at, act.at, act.at),
-            *(new.idle_ttl, new.expires_at, new.client_id, new.user_id, new.key_id, org),
+            *(
+                new.idle_ttl,
+                new.expires_at,
+                new.app_org,
+                new.session_id,
+                int(new.ends_with_session),
+                new.authentication,
+            ),
+            *(new.app_org or org, new.client_id, new.user_id, INSTANCE, new.key_id, INSTANCE, new.session_id, org),
             *(int(new.user_id is None), int(new.key_id is None)),
         ),
     )
@@ -136,6 +158,22 @@ def make_grant(org: bytes, new: NewGrant, act: Act) -> Steps[bool]:
         )
     yield from record(org, "grant.made", act)
     return True
+
+
+@question
+def redeem(org: bytes, new: NewGrant, approved_at: int, act: Act) -> Steps[Made | Replayed | Gone]:
+    """Make the grant that was approved. The id of an approval is its grant's, so it can become one grant only.
+
+    One from before the database was restored from a backup becomes none: whether it did already, nobody knows any more.
+
+    Whoever comes second with the same approval replays it, and that ends the grant: one of the two is a thief.
+    """
+    if approved_at < (yield from restored_at()):
+        return Gone()
+    if (yield from make_grant(org, new, act)):
+        return Made()
+    event = yield from revoke_grant(org, new.id, act, type="grant.replayed")
+    return Replayed(event) if event else Gone()
 
 
 @question

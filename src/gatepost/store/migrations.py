@@ -71,6 +71,56 @@ MIGRATIONS = (
                 address {text}, detail {text} not null, primary key (org, id)){table}""",
         ),
     ),
+    Migration(
+        2,
+        "the standard flow",
+        (
+            # What an app says of itself beyond what any statement joins on: one JSON object. RFC 7591 §2.
+            "alter table apps add column metadata text not null default '{{}}'",
+            "alter table signing_keys add column alg text not null default 'ES256'",
+            "alter table users add column name text",
+            "alter table users add column email_verified_at bigint",
+            "alter table users add column profile text not null default '{{}}'",
+            "alter table users add column totp {bytes}",
+            "alter table users add column totp_step bigint not null default 0",
+            # The organization of the app, where it is not the one the grant is for; and what a sign-in left on the grant.
+            "alter table grants add column app_org {bytes}",
+            "alter table grants add column session_id {bytes}",
+            "alter table grants add column ends_with_session bigint not null default 0",
+            "alter table grants add column authentication text not null default '{{}}'",
+            "create index revocations_by_target on revocations (org, kind, target)",
+            "create index grants_by_session on grants (session_id) where session_id is not null",
+            """create table sessions (org {bytes} not null, id {bytes} not null, user_id {bytes} not null, salt {bytes} not null,
+                generation bigint not null, rotated_at bigint not null, created_at bigint not null,
+                last_seen_at bigint not null, expires_at bigint not null, auth_time bigint not null, amr text not null,
+                address text, agent text not null, ended_at bigint, primary key (org, id)){table}""",
+            "create index sessions_by_user on sessions (user_id, id)",
+            "create index sessions_by_expiry on sessions (org, expires_at)",
+            """create table consents (org {bytes} not null, user_id {bytes} not null, client_id text not null,
+                scope text not null, digest {bytes} not null, created_at bigint not null,
+                primary key (org, user_id, client_id)){table}""",
+            """create table device_requests (org {bytes} not null, user_code text not null, client_id text not null,
+                app_org {bytes} not null, scope text not null, resource text, address text, created_at bigint not null,
+                expires_at bigint not null, polled_at bigint not null, poll_seconds bigint not null, state text not null,
+                approval text, primary key (org, user_code)){table}""",
+            "create index device_requests_by_expiry on device_requests (org, expires_at)",
+            """create table passkeys (org {bytes} not null, id {bytes} not null, user_id {bytes} not null, name text not null,
+                public_key {bytes} not null, sign_count bigint not null, created_at bigint not null, last_used_at bigint,
+                primary key (org, id)){table}""",
+            "create index passkeys_by_user on passkeys (user_id, id)",
+            """create table recovery_codes (org {bytes} not null, user_id {bytes} not null, code_hash {bytes} not null,
+                primary key (org, user_id, code_hash)){table}""",
+            """create table invitations (org {bytes} not null, id {bytes} not null, email text not null, role text not null,
+                created_at bigint not null, expires_at bigint not null, ended_at bigint, primary key (org, id)){table}""",
+            # What is to be sent: mails and logout tokens, sealed, until they arrive or are given up.
+            """create table outbox (org {bytes} not null, id {bytes} not null, kind text not null, target text not null,
+                sealed {bytes} not null, tries bigint not null, next_at bigint not null, created_at bigint not null,
+                primary key (org, id)){table}""",
+            "create index outbox_by_time on outbox (org, next_at)",
+            """create table scope_texts (org {bytes} not null, scope text not null, locale text not null, text text not null,
+                primary key (org, scope, locale)){table}""",
+        ),
+    ),
 )
 
 NEWEST = MIGRATIONS[-1].number
@@ -125,6 +175,15 @@ def apply_next(dialect: dict[str, str], now: int) -> Steps[int]:
         for statement in migration.statements if recorded else ():
             yield SQL(statement.format(**dialect))
         return migration.number
+    return version
+
+
+@question
+def apply_all(dialect: dict[str, str], now: int) -> Steps[int]:
+    """Give a database without a schema the newest one, in one transaction: nobody ever finds it half made."""
+    version = yield from schema_version()
+    while version < NEWEST:
+        version = yield from apply_next(dialect, now)
     return version
 
 

@@ -52,9 +52,18 @@ def list_members(org: bytes, after: bytes = b"", limit: int = 1000) -> Steps[lis
 def find_user(user_id: bytes) -> Steps[User | None]:
     """The person with this id."""
     rows = yield SQL(
-        "select id, email, disabled_at, created_at from users where org = ? and id = ?", (INSTANCE, user_id)
+        """select id, email, disabled_at, created_at, name, email_verified_at, profile from users
+            where org = ? and id = ?""",
+        (INSTANCE, user_id),
     )
     return User._make(rows[0]) if rows else None
+
+
+@question
+def find_password_hash(user_id: bytes) -> Steps[str | None]:
+    """The hash of a person's password; None without a person or a password."""
+    rows = yield SQL("select password_hash from users where org = ? and id = ?", (INSTANCE, user_id))
+    return rows[0][0] if rows else None
 
 
 @question
@@ -62,6 +71,17 @@ def list_organizations_of(user_id: bytes) -> Steps[list[tuple[bytes, str]]]:
     """Where a person is a member, and as what."""
     rows = yield SQL("select org, role from memberships where user_id = ? order by org", (user_id,))
     return [(org, role) for org, role in rows]
+
+
+@question
+def list_memberships(user_id: bytes) -> Steps[list[tuple[bytes, str, int | None]]]:
+    """Where a person is a member: the organization, its name, and since when it is disabled."""
+    rows = yield SQL(
+        """select o.org, o.name, o.disabled_at from memberships m join orgs o on o.org = m.org where m.user_id = ?
+            order by o.org""",
+        (user_id,),
+    )
+    return [(org, name, disabled_at) for org, name, disabled_at in rows]
 
 
 @question

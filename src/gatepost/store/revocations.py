@@ -21,7 +21,7 @@ def revoke_grant(org: bytes, grant: bytes, act: Act, *, type: str = "grant.revok
     if not rows:
         return b""
     client_id, user_id = rows[0]
-    yield from _tell(org, "grant", render_id("gnt", grant), act.at)
+    yield from tell(org, "grant", render_id("gnt", grant), act.at)
     return (
         yield from record(
             org,
@@ -65,22 +65,41 @@ def revoke_key(org: bytes, key: bytes, act: Act, *, keep_grants: bool) -> Steps[
         (act.at, 0 if keep_grants else 1, org, key),
     )
     if rows and not keep_grants:
-        yield from _tell(org, "key", render_id("key", key), act.at)
+        yield from tell(org, "key", render_id("key", key), act.at)
     if rows:
         yield from record(org, "key.revoked", act, detail=f'{{"id":"{render_id("key", key)}"}}')
     return bool(rows)
 
 
 @question
+def revoke_service_token(org: bytes, jti: str, act: Act) -> Steps[None]:
+    """End a token that an app got for itself. No grant stands behind it, so the line for verifiers is all there is."""
+    yield from tell(org, "token", jti, act.at)
+    yield from record(org, "grant.token_revoked", act)
+
+
+@question
+def is_service_token_revoked(org: bytes, jti: str, client_id: str, issued_at: int) -> Steps[bool]:
+    """Whether such a token was revoked: itself, or with all of its app's or its organization's since it was issued."""
+    rows = yield SQL(
+        """select 1 from revocations where org = ? and (kind = 'token' and target = ?
+            or revoked_at >= ? and (kind = 'app' and target = ? or kind = 'org')) limit 1""",
+        (org, jti, issued_at, client_id),
+    )
+    return bool(rows)
+
+
+@question
 def _ended(org: bytes, kind: str, target: str, found: bool, act: Act) -> Steps[bool]:
     if found:
-        yield from _tell(org, kind, target, act.at)
+        yield from tell(org, kind, target, act.at)
         yield from record(org, f"{kind}.grants_revoked", act)
     return found
 
 
 @question
-def _tell(org: bytes, kind: str, target: str, now: int) -> Steps[None]:
+def tell(org: bytes, kind: str, target: str, now: int) -> Steps[None]:
+    """Leave a line for verifiers."""
     yield SQL("delete from revocations where org = ? and expires_at < ?", (org, now - MAX_ACCESS_TTL))
     yield SQL(
         "insert into revocations (org, id, kind, target, revoked_at, expires_at) values (?, ?, ?, ?, ?, ?)",

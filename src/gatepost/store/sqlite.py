@@ -273,15 +273,17 @@ def _enter_wal(connection: apsw.Connection) -> None:
 
 
 def upgrade(path: Path, now: int, *, migrate: bool) -> int:
-    """Bring the schema up, each migration in a transaction of its own, and answer the version it has now.
+    """Bring the schema up and answer the version it has now.
 
-    A database without any gets all of them; one that has some gets the missing ones only if `migrate` says so.
+    A database without any gets all migrations at once; one that has some gets the missing ones only if `migrate` says so,
+    each in a transaction of its own.
     """
     cursor = connect(path).cursor()
     try:
         version: int = transact(cursor, [migrations.prepare(DIALECT)])[0]
-        wanted = migrations.NEWEST if migrate or version == 0 else version
-        while version < wanted:
+        if version == 0:
+            version = transact(cursor, [migrations.apply_all(DIALECT, now)])[0]
+        while migrate and version < migrations.NEWEST:
             version = transact(cursor, [migrations.apply_next(DIALECT, now)])[0]
         return version
     except REFUSED as fault:

@@ -39,9 +39,15 @@ class App:
     """The application: a table of routes and the limits before them."""
 
     def __init__(
-        self, routes: Mapping[bytes, Route], nowhere: Route, by_address: Buckets, trusted: tuple[Network, ...]
+        self,
+        routes: Mapping[bytes, Route],
+        below: Mapping[bytes, Route],
+        nowhere: Route,
+        by_address: Buckets,
+        trusted: tuple[Network, ...],
     ) -> None:
         self._routes = routes
+        self._below = below
         self._nowhere = nowhere
         self._by_address = by_address
         self._trusted = trusted
@@ -49,7 +55,7 @@ class App:
 
     async def answer(self, request: Request) -> Reply:
         """The reply to a request; always one, whatever happens."""
-        route = self._routes.get(request.raw_path)
+        route = self._routes.get(request.raw_path) or self._find_below(request.raw_path)
         if route is None:
             # From here on only the log reads the path, and one that is not ours may hold a secret.
             route, request.raw_path = self._nowhere, _ELSEWHERE
@@ -64,6 +70,10 @@ class App:
         except Exception:
             log.exception("A fault of ours", extra={"path": request.path})
             return await route.refuse(request, OAuthError("server_error", "Something went wrong here. Try again."))
+
+    def _find_below(self, path: bytes) -> Route | None:
+        """The route of everything below a place, as in `/consent/…`."""
+        return self._below.get(path[: path.rfind(b"/") + 1])
 
     def _admit(self, route: Route, request: Request) -> Handler:
         """The handler, if the request may reach it."""

@@ -26,18 +26,19 @@ _PATIENT = SQL("set lock_timeout = 0")
 
 
 def upgrade(url: str, now: int, *, migrate: bool) -> int:
-    """Bring the schema up, each migration in a transaction of its own, and answer the version it has now.
+    """Bring the schema up and answer the version it has now.
 
-    A database without any gets all of them; one that has some gets the missing ones only if `migrate` says so. Processes
-    that do this at once wait for each other.
+    A database without any gets all migrations at once; one that has some gets the missing ones only if `migrate` says so,
+    each in a transaction of its own. Processes that do this at once wait for each other.
     """
     with closing(connect(conninfo_of(url), deadline=0)) as connection:
         pgconn = connection.pgconn
         try:
             _execute(pgconn, _PATIENT)
             version = transact(pgconn, migrations.prepare(DIALECT))
-            wanted = migrations.NEWEST if migrate or version == 0 else version
-            while version < wanted:
+            if version == 0:
+                version = transact(pgconn, migrations.apply_all(DIALECT, now))
+            while migrate and version < migrations.NEWEST:
                 version = transact(pgconn, migrations.apply_next(DIALECT, now))
             transact(pgconn, _keep_marks())
             _announce(pgconn)

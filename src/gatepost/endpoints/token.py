@@ -1,0 +1,36 @@
+"""`/token`: from a form to the tokens of the answer. RFC 6749 §3.2, §5.1; OAuth 2.1 §3.2."""
+
+from gatepost.endpoints.apps import Apps, read_form_with_resources
+from gatepost.flows.instance import Instance
+from gatepost.flows.minting import Issued
+from gatepost.flows.token import TokenAsk, issue
+from gatepost.web.message import ANY_ORIGIN, Reply, Request, json_reply
+
+
+class Token:
+    """The handler of the token endpoint."""
+
+    def __init__(self, instance: Instance, apps: Apps) -> None:
+        self._instance = instance
+        self._apps = apps
+
+    async def token(self, request: Request) -> Reply:
+        fields, resources = read_form_with_resources(request)
+        client = await self._apps.authenticate(request, fields, allow_public=True)
+        issued = await issue(self._instance, TokenAsk(client, fields, resources, request.address))
+        return json_reply(render_issued(issued), extra=ANY_ORIGIN)
+
+
+def render_issued(issued: Issued) -> dict[str, object]:
+    """The members of a token response. RFC 6749 §5.1, OpenID Connect Core §3.1.3.3."""
+    content: dict[str, object] = {
+        "access_token": issued.access_token,
+        "token_type": "Bearer",
+        "expires_in": issued.expires_in,
+        "scope": issued.scope,
+    }
+    if issued.refresh_token:
+        content["refresh_token"] = issued.refresh_token
+    if issued.id_token:
+        content["id_token"] = issued.id_token
+    return content

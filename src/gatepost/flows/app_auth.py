@@ -1,0 +1,88 @@
+"""How an app proves who it is: one method to a request, one row to a method. RFC 6749 §2.3, OAuth 2.1 §2.4.
+
+Identity first, then possession, then liveness; unknown, wrong and disabled are refused alike.
+"""
+
+import contextlib
+import hmac
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from gatepost.errors import OAuthError, StoreUnavailableError
+from gatepost.flows.instance import Instance
+from gatepost.flows.known_apps import KnownApp, find_known_app
+from gatepost.oauth.client_auth import ClientClaim
+from gatepost.records import AppSecret
+from gatepost.store.apps import note_secret_used
+
+NOTED_SECONDS = 3600
+"""How exactly it is remembered when a secret was last used."""
+
+
+class AuthenticatedApp(NamedTuple):
+    """An app that has proved who it is, or a public one that cannot."""
+
+    known: KnownApp
+    method: str
+
+
+async def authenticate_app(instance: Instance, claim: ClientClaim, *, allow_public: bool) -> AuthenticatedApp:
+    """The app behind a claim. Raises `invalid_client`."""
+    known = await find_known_app(instance, claim.client_id)
+    if known is None:
+        raise refused(claim, "unknown")
+    if claim.method == "none" and not allow_public:
+        raise refused(claim, "it sent no secret")
+    await METHODS[claim.method](instance, known, claim)
+    if known.is_disabled:
+        raise refused(claim, "disabled")
+    return AuthenticatedApp(known, claim.method)
+
+
+async def _check_public(instance: Instance, known: KnownApp, claim: ClientClaim) -> None:
+    if not known.app.is_public:
+        raise refused(claim, "it sent no secret")
+
+
+async def _check_secret(instance: Instance, known: KnownApp, claim: ClientClaim) -> None:
+    if known.app.auth_method not in (None, claim.method):
+        raise refused(claim, f"it is registered for {known.app.auth_method} and used {claim.method}")
+    now = instance.clock()
+    for secret in known.secrets:
+        if _matches(instance, secret, claim) and (secret.expires_at is None or now < secret.expires_at):
+            await _note_used(instance, known, secret, now)
+            return
+    raise refused(claim, "wrong secret")
+
+
+def _matches(instance: Instance, secret: AppSecret, claim: ClientClaim) -> bool:
+    return any(
+        hmac.compare_digest(instance.keyring.hash_secret(each.reveal(), secret.key_version), secret.secret_hash)
+        for each in claim.secrets
+    )
+
+
+async def _note_used(instance: Instance, known: KnownApp, secret: AppSecret, now: int) -> None:
+    place = ("secret used", secret.id)
+    facts = await instance.policy.facts()
+    last_used_at = max(secret.last_used_at or 0, facts.get(place, 0))
+    if last_used_at < now - NOTED_SECONDS:
+        facts[place] = now
+        # Good to know, but no reason to refuse a caller who only reads while the disk is full.
+        with contextlib.suppress(StoreUnavailableError):
+            await instance.store.ask(note_secret_used(known.app.org, known.app.client_id, secret.id, now))
+
+
+METHODS: dict[str, Callable[[Instance, KnownApp, ClientClaim], Awaitable[None]]] = {
+    "client_secret_basic": _check_secret,
+    "client_secret_post": _check_secret,
+    "none": _check_public,
+}
+
+
+def refused(claim: ClientClaim, why: str) -> OAuthError:
+    """The one refusal, whatever the reason."""
+    scheme = "Basic" if claim.method == "client_secret_basic" else ""
+    return OAuthError(
+        "invalid_client", "The app is unknown, disabled, or its secret is wrong.", detail=why, scheme=scheme
+    )

@@ -1,0 +1,240 @@
+"""An authorization, step by step: begun by an app, led through sign-in and consent, left with a code or a refusal.
+
+Nothing of a flow is stored. Each step looks at the live state again, so signing in as somebody else, a change of the app,
+or a consent given meanwhile in another tab is seen by the next step. OAuth 2.1 §4.1, OpenID Connect Core §3.1.2.
+"""
+
+from typing import NamedTuple
+
+from gatepost.errors import OAuthError
+from gatepost.flows.instance import Instance
+from gatepost.flows.known_apps import KnownApp, find_known_app
+from gatepost.flows.minting import subject_for
+from gatepost.flows.pushed import PUSHED, open_pushed
+from gatepost.jose import ID_TOKEN_TYPE
+from gatepost.oauth.approval import CODE_TTL, Approval, dump_approval
+from gatepost.oauth.authorize import AuthorizeAsk, VerifiedAsk, check, verify_redirect
+from gatepost.oauth.consent import covers, digest_of, may_pass_silently
+from gatepost.oauth.flow import FLOW_TTL, Flow, dump_flow, load_flow, start_flow
+from gatepost.oauth.id_token import acr_of
+from gatepost.records import Consent, Session
+from gatepost.secrets import AUTHORIZATION_CODE, FLOW, new_id
+from gatepost.store.consents import find_consent, give_consent
+from gatepost.store.events import Act
+from gatepost.store.grants import find_grant
+from gatepost.store.people import list_memberships
+from gatepost.store.resources import list_resources
+
+
+class Leave(NamedTuple):
+    """The way back to the app, with its answer."""
+
+    redirect_uri: str
+    response_mode: str
+    params: dict[str, str]
+
+
+class NeedsSignIn(NamedTuple):
+    """Somebody has to sign in first: anybody, or again, or with a second factor."""
+
+    flow: Flow
+
+
+class NeedsConsent(NamedTuple):
+    """The person has to be asked. `places` are the organizations that the grant may be for: id and name."""
+
+    flow: Flow
+    known: KnownApp
+    places: list[tuple[bytes, str]]
+
+
+class NoPlace(NamedTuple):
+    """The person belongs to no organization in which this app may be connected."""
+
+    flow: Flow
+    known: KnownApp
+
+
+Step = Leave | NeedsSignIn | NeedsConsent | NoPlace
+
+
+async def begin(instance: Instance, ask: AuthorizeAsk, browser: bytes) -> Flow | Leave:
+    """Check a request. Raises what a page of ours has to say, as long as the redirect URI is not known good."""
+    client_id = ask.fields.get("client_id")
+    if client_id is None:
+        raise OAuthError("invalid_request", "The request does not say which app it is from: client_id.")
+    flow_id, pushed = new_id(), False
+    if ask.fields.get("request_uri", "").startswith(PUSHED):
+        flow_id, ask = open_pushed(instance, client_id, ask.fields["request_uri"])
+        pushed = True
+    known = await find_known_app(instance, client_id)
+    if known is None or known.is_disabled:
+        raise OAuthError("invalid_client", "The app is unknown here, or disabled.")
+    verified = verify_redirect(ask, known.app, known.metadata, known.redirect_uris)
+    try:
+        if known.metadata.require_pushed_authorization_requests and not pushed:
+            raise OAuthError("invalid_request", "This app has to push its requests to /par.")
+        asked = check(verified, await instance.store.read(list_resources(known.app.org)))
+        await _check_hint(instance, asked.id_token_hint)
+        return start_flow(verified, asked, flow_id, browser, instance.clock(), is_pushed=pushed)
+    except OAuthError as error:
+        return refuse(instance, verified, error)
+
+
+async def go_on(instance: Instance, flow: Flow, session: Session | None) -> Step:
+    """The next step of a flow: what is missing, or the way back to the app."""
+    try:
+        return await _go_on(instance, flow, session)
+    except OAuthError as error:
+        return refuse(instance, flow, error)
+
+
+async def _go_on(instance: Instance, flow: Flow, session: Session | None) -> Step:
+    known = await _live_app(instance, flow)
+    silent = "none" in flow.asked.prompt
+    if session is None or await _must_sign_in(instance, flow, session, known):
+        if silent:
+            raise OAuthError("login_required", "Nobody is signed in as this request needs it.")
+        return NeedsSignIn(flow)
+    places = await _places(instance, known, session)
+    if not places:
+        if silent:
+            raise OAuthError("access_denied", "The person may not connect this app.")
+        return NoPlace(flow, known)
+    org = await _consented_place(instance, flow, known, session, [org for org, _ in places])
+    if org is None:
+        if silent:
+            raise OAuthError("consent_required", "The person has to be asked.")
+        return NeedsConsent(flow, known, places)
+    return await _approve(instance, flow, known, session, org, flow.asked.scope)
+
+
+async def answer(
+    instance: Instance, flow: Flow, session: Session, org: bytes, scope: str, *, allowed: bool, address: str
+) -> Leave | None:
+    """What the person said on the consent page. None when the page was answered before."""
+    if not allowed:
+        return refuse(instance, flow, OAuthError("access_denied", "The person said no."))
+    try:
+        known = await _live_app(instance, flow)
+    except OAuthError as error:
+        return refuse(instance, flow, error)
+    if org not in [place for place, _ in await _places(instance, known, session)]:
+        return refuse(instance, flow, OAuthError("access_denied", "The person may not connect this app there."))
+    now = instance.clock()
+    consent = Consent(org, session.user_id, flow.client_id, scope, _digest(known), now)
+    act = Act(now, "user", address, flow.client_id, session.user_id)
+    started_at, expires_at = flow.started_at, flow.started_at + FLOW_TTL
+    if not await instance.store.ask(give_consent(org, consent, bytes.fromhex(flow.id), started_at, expires_at, act)):
+        return None
+    return await _approve(instance, flow, known, session, org, scope)
+
+
+def refuse(instance: Instance, place: Flow | VerifiedAsk, error: OAuthError) -> Leave:
+    """The way back to the app with a refusal."""
+    return _leave(instance, place, {"error": error.code, "error_description": error.description})
+
+
+def seal_flow(instance: Instance, flow: Flow) -> str:
+    """The flow as our pages carry it."""
+    return instance.keyring.seal_text(FLOW, dump_flow(flow))
+
+
+def open_flow(instance: Instance, text: str, browser: bytes) -> Flow | None:
+    """A flow that this browser began, while it may be answered; None for any other."""
+    plain = instance.keyring.unseal_text(FLOW, text)
+    flow = load_flow(plain) if plain else None
+    return flow if flow and flow.browser == browser.hex() and not flow.is_over(instance.clock()) else None
+
+
+async def _live_app(instance: Instance, flow: Flow) -> KnownApp:
+    known = await find_known_app(instance, flow.client_id)
+    if known is None or known.is_disabled:
+        raise OAuthError("unauthorized_client", "The app is disabled.")
+    return known
+
+
+async def _check_hint(instance: Instance, hint: str | None) -> None:
+    if hint is not None and await instance.signing.open(hint, ID_TOKEN_TYPE) is None:
+        raise OAuthError("invalid_request", "id_token_hint is not an ID token of this server.")
+
+
+async def _must_sign_in(instance: Instance, flow: Flow, session: Session, known: KnownApp) -> bool:
+    """Whether this session will not do. One made on this flow's way is fresh, whatever was asked."""
+    asked = flow.asked
+    if asked.id_token_hint is not None:
+        claims = await instance.signing.open(asked.id_token_hint, ID_TOKEN_TYPE)
+        if claims is None or claims["sub"] != await subject_for(instance, session.user_id, known):
+            return True
+    if session.id.hex() == flow.session_id:
+        return False
+    age = flow.started_at - session.auth_time
+    is_stale = asked.max_age is not None and (age > asked.max_age or asked.max_age == 0)
+    return is_stale or bool({"login", "select_account"} & set(asked.prompt))
+
+
+async def _places(instance: Instance, known: KnownApp, session: Session) -> list[tuple[bytes, str]]:
+    """Where the person may connect this app: its own organization, or any of theirs if it is open to others."""
+    if session.user_disabled_at is not None:
+        return []
+    places = await instance.store.read(list_memberships(session.user_id))
+    return [
+        (org, name)
+        for org, name, disabled_at in places
+        if disabled_at is None and (known.metadata.open_to_others or org == known.app.org)
+    ]
+
+
+async def _consented_place(
+    instance: Instance, flow: Flow, known: KnownApp, session: Session, places: list[bytes]
+) -> bytes | None:
+    """The one organization for which nobody needs to be asked."""
+    if "consent" in flow.asked.prompt:
+        return None
+    if known.metadata.skip_consent and known.app.org in places:
+        return known.app.org
+    if not may_pass_silently(known.app, flow.redirect_uri):
+        return None
+    digest = _digest(known)
+    consented = [
+        org
+        for org in places
+        if covers(
+            await instance.store.read(find_consent(org, session.user_id, flow.client_id)), flow.asked.scope, digest
+        )
+    ]
+    return consented[0] if len(consented) == 1 else None
+
+
+async def _approve(instance: Instance, flow: Flow, known: KnownApp, session: Session, org: bytes, scope: str) -> Leave:
+    if flow.is_pushed and await instance.store.read(find_grant(org, bytes.fromhex(flow.id))) is not None:
+        raise OAuthError("invalid_request_uri", "This request_uri was used.")
+    approval = Approval(
+        id=flow.id,
+        expires_at=instance.clock() + CODE_TTL,
+        app_org=known.app.org.hex(),
+        client_id=flow.client_id,
+        redirect_uri=flow.redirect_uri,
+        challenge=flow.asked.challenge,
+        nonce=flow.asked.nonce,
+        org=org.hex(),
+        user_id=session.user_id.hex(),
+        session_id=session.id.hex(),
+        scope=scope,
+        resource=flow.asked.resource,
+        auth_time=session.auth_time,
+        amr=session.amr,
+        acr=acr_of(session.amr),
+        claims=flow.asked.claims,
+        dpop_jkt=flow.asked.dpop_jkt,
+    )
+    return _leave(instance, flow, {"code": instance.keyring.seal_text(AUTHORIZATION_CODE, dump_approval(approval))})
+
+
+def _digest(known: KnownApp) -> bytes:
+    return digest_of(known.app, known.metadata, known.redirect_uris)
+
+
+def _leave(instance: Instance, place: Flow | VerifiedAsk, params: dict[str, str]) -> Leave:
+    state = {"state": place.state} if place.state is not None else {}
+    return Leave(place.redirect_uri, place.response_mode, {**params, **state, "iss": instance.issuer})

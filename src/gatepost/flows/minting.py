@@ -1,0 +1,124 @@
+"""Minting: from a live grant, or an app alone, to the tokens of an answer. RFC 6749 §5.1, RFC 9068, OIDC Core §3.1.3.3."""
+
+import os
+from typing import NamedTuple
+
+from gatepost.flows.instance import Instance
+from gatepost.flows.known_apps import KnownApp
+from gatepost.jose import ID_TOKEN_TYPE
+from gatepost.oauth.access_token import render_claims, render_service_claims
+from gatepost.oauth.id_token import describe_person, load_sign_in, render_id_token, subject_of
+from gatepost.oauth.narrow import Issue
+from gatepost.oauth.refresh_token import render_refresh_token
+from gatepost.oauth.scope import OPENID
+from gatepost.records import App, Grant
+from gatepost.secrets import render_id
+from gatepost.store.grants import NewGrant
+from gatepost.store.orgs import claim_name, find_owner
+from gatepost.store.people import find_user
+
+
+class Issued(NamedTuple):
+    """What a token request is answered with; a token that is not issued is empty. They are secrets: `repr` hides them."""
+
+    access_token: str
+    expires_in: int
+    scope: str
+    refresh_token: str = ""
+    id_token: str = ""
+
+    def __repr__(self) -> str:
+        return f"Issued(***, expires_in={self.expires_in}, scope={self.scope!r})"
+
+
+async def mint(instance: Instance, grant: Grant, generation: int, now: int, narrowed: Issue | None = None) -> Issued:
+    """An access token and the refresh token of this generation. The access token never outlives the grant."""
+    ttl = min(grant.app_access_ttl or instance.tokens.access_ttl, grant.expires_at - now)
+    key = await instance.signing.active()
+    claims = render_claims(grant, instance.issuer, now + ttl, now, os.urandom(16), narrowed)
+    refresh_token = render_refresh_token(grant.org, grant.id, generation, grant.salt, instance.keyring)
+    return Issued(key.mint(claims), ttl, claims["scope"], refresh_token)
+
+
+def newborn(org: bytes, new: NewGrant, app: App, now: int) -> Grant:
+    """The grant as a look-up would find it right after it was made: everything it stands on was live then."""
+    return Grant(
+        org=org,
+        id=new.id,
+        client_id=app.client_id,
+        user_id=new.user_id,
+        key_id=new.key_id,
+        scope=new.scope,
+        resource=new.resource,
+        generation=1,
+        salt=new.salt,
+        created_at=now,
+        rotated_at=now,
+        last_used_at=now,
+        uses=0,
+        idle_ttl=new.idle_ttl,
+        expires_at=new.expires_at,
+        revoked_at=None,
+        unbroken=True,
+        org_disabled_at=None,
+        app_disabled_at=None,
+        app_scope=app.scope,
+        app_retry_window=app.retry_window,
+        app_auth_method=app.auth_method,
+        app_access_ttl=app.access_ttl,
+        user_disabled_at=None,
+        is_member=True,
+        resource_exists=True,
+        app_org=new.app_org,
+        session_id=new.session_id,
+        authentication=new.authentication,
+    )
+
+
+async def mint_service(instance: Instance, app: App, issue: Issue, now: int) -> Issued:
+    """An access token that an app gets for itself. RFC 6749 §4.4."""
+    ttl = app.access_ttl or instance.tokens.access_ttl
+    key = await instance.signing.active()
+    claims = render_service_claims(app, issue, instance.issuer, now + ttl, now, os.urandom(16))
+    return Issued(key.mint(claims), ttl, issue.scope)
+
+
+async def add_id_token(
+    instance: Instance, issued: Issued, grant: Grant, known: KnownApp, now: int, nonce: str | None = None
+) -> Issued:
+    """The answer with an ID token, if the person let the app know who they are."""
+    sign_in = load_sign_in(grant.authentication)
+    if grant.user_id is None or sign_in is None or OPENID not in issued.scope.split():
+        return issued
+    user = await instance.store.read(find_user(grant.user_id))
+    if user is None:
+        return issued
+    claims = describe_person(user, "", sign_in.claims.get("id_token", {})) | render_id_token(
+        instance.issuer,
+        await subject_for(instance, grant.user_id, known),
+        grant.client_id,
+        sign_in,
+        now,
+        access_token=issued.access_token,
+        nonce=nonce,
+        sid=render_id("ses", grant.session_id) if grant.session_id else "",
+    )
+    key = await instance.signing.active(known.metadata.id_token_signed_response_alg)
+    return issued._replace(id_token=key.mint(claims, ID_TOKEN_TYPE))
+
+
+async def subject_for(instance: Instance, user_id: bytes, known: KnownApp) -> str:
+    """The `sub` of a person as this app sees it."""
+    public = render_id("usr", user_id)
+    if known.metadata.subject_type != "pairwise":
+        return public
+    where = (*known.redirect_uris, known.app.client_id)[0]
+    return subject_of(public, known.metadata, where, await _pairwise_salt(instance))
+
+
+async def _pairwise_salt(instance: Instance) -> bytes:
+    """The instance's salt of pairwise subjects: drawn once, kept like a name, the same for ever."""
+    salt = await instance.store.read(find_owner("salt", "pairwise"))
+    if salt is None:
+        salt = await instance.store.ask(claim_name("salt", "pairwise", os.urandom(16)))
+    return salt

@@ -1,0 +1,52 @@
+"""Pushed authorization requests: checked early, sealed into their request_uri, stored nowhere. RFC 9126.
+
+The id inside becomes the code's and the grant's: a request_uri can be visited again until its grant is made, and then no
+more.
+"""
+
+import orjson
+
+from gatepost.errors import OAuthError
+from gatepost.flows.instance import Instance
+from gatepost.flows.known_apps import KnownApp
+from gatepost.oauth.authorize import AuthorizeAsk, check, verify_redirect
+from gatepost.secrets import REQUEST_URI, new_id
+from gatepost.store.resources import list_resources
+
+PUSHED = "urn:ietf:params:oauth:request_uri:"
+PUSHED_TTL = 90
+MAX_PUSHED = 6000
+"""Bytes of a request that may be pushed: its request_uri has to fit into a URL."""
+
+
+async def push(instance: Instance, known: KnownApp, ask: AuthorizeAsk) -> str:
+    """The request_uri of a request that would pass. Raises what is wrong with it. RFC 9126 §2.1."""
+    if "request_uri" in ask.fields:
+        raise OAuthError("invalid_request", "A pushed request cannot carry a request_uri.", field="request_uri")
+    if ask.fields.get("client_id", known.app.client_id) != known.app.client_id:
+        raise OAuthError("invalid_request", "client_id is another app's.", field="client_id")
+    verified = verify_redirect(ask, known.app, known.metadata, known.redirect_uris)
+    check(verified, await instance.store.read(list_resources(known.app.org)))
+    expires_at = instance.clock() + PUSHED_TTL
+    content = [new_id().hex(), expires_at, known.app.client_id, ask.fields, ask.resources]
+    plain = orjson.dumps(content)
+    if len(plain) > MAX_PUSHED:
+        raise OAuthError("invalid_request", f"The request has more than {MAX_PUSHED:,} bytes; none needs as many.")
+    return PUSHED + instance.keyring.seal_text(REQUEST_URI, plain)
+
+
+def open_pushed(instance: Instance, client_id: str, request_uri: str) -> tuple[bytes, AuthorizeAsk]:
+    """The id and the request behind a request_uri of ours. Raises `invalid_request_uri`."""
+    plain = instance.keyring.unseal_text(REQUEST_URI, request_uri.removeprefix(PUSHED))
+    if plain is None:
+        raise _refused("it is not one of ours")
+    id, expires_at, owner, fields, resources = orjson.loads(plain)
+    if owner != client_id:
+        raise _refused("it is another app's")
+    if instance.clock() >= expires_at:
+        raise _refused("it expired")
+    return bytes.fromhex(id), AuthorizeAsk(fields, frozenset(), tuple(resources))
+
+
+def _refused(why: str) -> OAuthError:
+    return OAuthError("invalid_request_uri", "The request_uri is unknown, expired or was used.", detail=why)

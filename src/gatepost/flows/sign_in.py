@@ -1,0 +1,63 @@
+"""Signing in with a password: one answer and one time for unknown, wrong and disabled. OWASP ASVS V2, NIST SP 800-63B §5.1.
+
+Hashing is slow by design, so it runs in a pool of its own with a bounded queue: a flood of sign-ins waits or is turned
+away, and never holds up a token.
+"""
+
+import asyncio
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+from gatepost.errors import GatepostError, OAuthError
+from gatepost.flows.instance import Instance
+from gatepost.flows.people import check_email
+from gatepost.passwords import MAX_CHARACTERS, hash_password, is_password
+from gatepost.records import User
+from gatepost.secrets import Secret
+from gatepost.store.orgs import find_owner
+from gatepost.store.people import find_password_hash, find_user
+
+HASHING = 2
+MAX_WAITING = 64
+
+
+class Passwords:
+    """The pool in which passwords are hashed."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(HASHING, "gatepost-passwords")
+        self._waiting = 0
+        # Compared with when there is nobody to compare with; of a password that nobody has.
+        self._nobodys = hash_password(os.urandom(16).hex())
+
+    async def match(self, password: Secret, password_hash: str | None) -> bool:
+        """Whether this is the password of that hash; with None, False after the same work.
+
+        Raises `temporarily_unavailable` when too many are waiting.
+        """
+        if self._waiting >= MAX_WAITING:
+            raise OAuthError("temporarily_unavailable", "Too many people are signing in. Try again in a moment.")
+        self._waiting += 1
+        try:
+            loop = asyncio.get_running_loop()
+            matches = await loop.run_in_executor(
+                self._pool, is_password, password.reveal(), password_hash or self._nobodys
+            )
+        finally:
+            self._waiting -= 1
+        return matches and password_hash is not None
+
+
+async def check_password(instance: Instance, passwords: Passwords, email: str, password: Secret) -> User | None:
+    """The active person with this e-mail and password; None for every kind of wrong."""
+    if len(password.reveal()) > MAX_CHARACTERS:
+        return None
+    try:
+        user_id = await instance.store.read(find_owner("email", check_email(email)))
+    except GatepostError:
+        user_id = None
+    user = await instance.store.read(find_user(user_id)) if user_id else None
+    password_hash = await instance.store.read(find_password_hash(user.id)) if user else None
+    if not await passwords.match(password, password_hash) or user is None or user.disabled_at is not None:
+        return None
+    return user

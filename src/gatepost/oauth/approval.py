@@ -1,0 +1,60 @@
+"""What was approved, between the person's yes and the app's exchange: the content of an authorization code. RFC 6749 §4.1.2.
+
+It is sealed into the code and stored nowhere. Its id becomes the grant's, so the database decides which exchange is first.
+"""
+
+from typing import Any, NamedTuple
+
+import orjson
+
+from gatepost.errors import OAuthError
+
+CODE_TTL = 60
+
+
+class Approval(NamedTuple):
+    """Who approved what for which app, and how the app has to prove itself. Ids are hex."""
+
+    id: str
+    expires_at: int
+    app_org: str
+    client_id: str
+    redirect_uri: str
+    challenge: str | None
+    nonce: str | None
+    org: str
+    user_id: str
+    session_id: str
+    scope: str
+    resource: str | None
+    auth_time: int
+    amr: str
+    acr: str
+    claims: dict[str, Any]
+    dpop_jkt: str | None
+
+
+def dump_approval(approval: Approval) -> bytes:
+    """The approval as it is sealed."""
+    return orjson.dumps(list(approval))
+
+
+def load_approval(plain: bytes) -> Approval:
+    """The approval that was sealed."""
+    return Approval(*orjson.loads(plain))
+
+
+def check_exchange(approval: Approval, app_org: bytes, client_id: str, redirect_uri: str | None, now: int) -> None:
+    """Raises `invalid_grant` unless this app may exchange this approval now. Whether it was before is the store's to say."""
+    if (approval.app_org, approval.client_id) != (app_org.hex(), client_id):
+        raise _refused("it belongs to another app")
+    if now >= approval.expires_at:
+        raise _refused("it expired")
+    if redirect_uri is not None and redirect_uri != approval.redirect_uri:
+        raise _refused("redirect_uri differs from the authorization request's")
+    if redirect_uri is None and approval.challenge is None:
+        raise _refused("redirect_uri is missing, and there is no proof key in its place")
+
+
+def _refused(why: str) -> OAuthError:
+    return OAuthError("invalid_grant", "The code is invalid, expired or was used.", detail=why)

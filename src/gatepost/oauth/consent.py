@@ -1,0 +1,36 @@
+"""When a person has to be asked, and what their yes is bound to. RFC 9700 §4.1, OAuth 2.1 §7.3, OpenID Connect Core §3.1.2.4."""
+
+import hashlib
+from urllib.parse import urlsplit
+
+import orjson
+
+from gatepost.oauth.client_metadata import ClientMetadata
+from gatepost.records import App, Consent
+
+LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
+
+
+def digest_of(app: App, metadata: ClientMetadata, redirect_uris: tuple[str, ...]) -> bytes:
+    """What a person was shown of an app, and what makes it that app: a change asks again."""
+    shown = [app.name, sorted(redirect_uris), metadata.jwks, metadata.jwks_uri, app.auth_method, app.scope]
+    return hashlib.sha256(orjson.dumps(shown, option=orjson.OPT_SORT_KEYS)).digest()
+
+
+def covers(consent: Consent | None, scope: str, digest: bytes) -> bool:
+    """Whether this consent still speaks for this ask."""
+    return consent is not None and consent.digest == digest and set(scope.split()) <= set(consent.scope.split())
+
+
+def may_pass_silently(app: App, redirect_uri: str) -> bool:
+    """Whether an app may go by a remembered consent: anybody can claim to be a public one, but not to own a real host."""
+    if not app.is_public:
+        return True
+    address = urlsplit(redirect_uri)
+    return address.scheme == "https" and address.hostname not in LOOPBACK_HOSTS
+
+
+def host_of(redirect_uri: str) -> str:
+    """Where the person will be sent, as they read it: the host, or the scheme of an app on their device."""
+    address = urlsplit(redirect_uri)
+    return address.hostname or f"{address.scheme}:"

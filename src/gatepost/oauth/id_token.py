@@ -1,0 +1,111 @@
+"""What we say of a person: ID tokens, and the claims that scopes stand for. OpenID Connect Core §2, §5.1 to §5.5, §8.1."""
+
+import base64
+import hashlib
+import hmac
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import orjson
+
+from gatepost.oauth.client_metadata import ClientMetadata
+from gatepost.records import User
+
+ID_TOKEN_TTL = 3600
+
+ACR_VALUES = ("1", "2")
+"""One factor; two factors, or a passkey that checked its person."""
+
+CLAIMS_OF_SCOPE = {
+    "profile": (
+        *("name", "family_name", "given_name", "middle_name", "nickname", "preferred_username", "profile", "picture"),
+        *("website", "gender", "birthdate", "zoneinfo", "locale", "updated_at"),
+    ),
+    "email": ("email", "email_verified"),
+    "address": ("address",),
+    "phone": ("phone_number", "phone_number_verified"),
+}
+"""The claims that a scope asks for. OpenID Connect Core §5.4."""
+
+CLAIMS = tuple(claim for claims in CLAIMS_OF_SCOPE.values() for claim in claims)
+
+
+_STRONG = frozenset({"otp", "hwk"})
+"""Methods that stand for a second factor: a one-time password, a passkey that checked its person. RFC 8176."""
+
+
+class SignIn(NamedTuple):
+    """How the person had signed in, and what the app asked by name."""
+
+    auth_time: int
+    amr: tuple[str, ...]
+    acr: str
+    claims: dict[str, Any]
+
+
+def describe_person(user: User, scope: str, requested: dict[str, Any]) -> dict[str, Any]:
+    """The claims about a person that these scopes and this member of the `claims` parameter ask for, where we have them."""
+    wanted = {claim for token in scope.split() for claim in CLAIMS_OF_SCOPE.get(token, ())}
+    wanted |= {claim for claim in requested if claim in CLAIMS}
+    known: dict[str, Any] = {**orjson.loads(user.profile), "name": user.name}
+    known |= {"email": user.email, "email_verified": user.email_verified_at is not None}
+    return {claim: known[claim] for claim in CLAIMS if claim in wanted and known.get(claim) is not None}
+
+
+def subject_of(public: str, metadata: ClientMetadata, redirect_uri: str, salt: bytes) -> str:
+    """The `sub` that an app sees: the person's id, or one that only this app's sector sees. OpenID Connect Core §8.1."""
+    if metadata.subject_type != "pairwise":
+        return public
+    sector = metadata.sector_identifier or urlsplit(redirect_uri).hostname or redirect_uri
+    return hmac.new(salt, f"{sector} {public}".encode(), "sha256").hexdigest()
+
+
+def acr_of(amr: str) -> str:
+    """How sure a sign-in by these methods is of the person."""
+    return ACR_VALUES[1] if _STRONG & set(amr.split()) else ACR_VALUES[0]
+
+
+def half_hash(token: str) -> str:
+    """`at_hash` and its kin: the left half of the SHA-256. OpenID Connect Core §3.1.3.6."""
+    return base64.urlsafe_b64encode(hashlib.sha256(token.encode()).digest()[:16]).rstrip(b"=").decode()
+
+
+def render_id_token(
+    issuer: str,
+    subject: str,
+    client_id: str,
+    sign_in: SignIn,
+    now: int,
+    *,
+    access_token: str,
+    nonce: str | None,
+    sid: str,
+) -> dict[str, Any]:
+    """The claims of an ID token about a sign-in; those about the person come on top."""
+    claims = {
+        "iss": issuer,
+        "sub": subject,
+        "aud": client_id,
+        "exp": now + ID_TOKEN_TTL,
+        "iat": now,
+        "auth_time": sign_in.auth_time,
+        "amr": list(sign_in.amr),
+        "acr": sign_in.acr,
+        "at_hash": half_hash(access_token),
+    }
+    if nonce is not None:
+        claims["nonce"] = nonce
+    if sid:
+        claims["sid"] = sid
+    return claims
+
+
+def load_sign_in(text: str) -> SignIn | None:
+    """How the person had signed in, as a grant keeps it; None where nobody did."""
+    content = orjson.loads(text)
+    return SignIn(content["auth_time"], tuple(content["amr"]), content["acr"], content["claims"]) if content else None
+
+
+def dump_sign_in(sign_in: SignIn) -> str:
+    """A sign-in as its grant keeps it."""
+    return orjson.dumps(sign_in._asdict()).decode()

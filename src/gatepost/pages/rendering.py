@@ -1,0 +1,78 @@
+"""Templates to pages: autoescaped, strict about what is missing, in the reader's language."""
+
+import gettext
+import re
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+import jinja2
+
+from gatepost.web.message import Header, Reply
+
+LOCALES = {"en": "English", "ar": "العربية"}
+"""The languages there are, by their own names; the first is the default."""
+
+RIGHT_TO_LEFT = frozenset({"ar"})
+
+_HEADERS: tuple[Header, ...] = (
+    (b"content-type", b"text/html; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
+)
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
+    " form-action {}; frame-ancestors 'none'; base-uri 'none'"
+)
+_LANGUAGE = re.compile(r"\s*([A-Za-z]{2,3})(?:-[A-Za-z0-9-]+)?\s*(?:;\s*q=([01](?:\.[0-9]{0,3})?))?\s*")
+
+
+def choose_locale(ui_locales: str, accept_language: str) -> str:
+    """The first language that is asked for and that there is: by the app's `ui_locales`, else by the browser."""
+    wanted = [tag.partition("-")[0].lower() for tag in ui_locales.split()[:20]]
+    offers = [match for part in accept_language.split(",")[:20] if (match := _LANGUAGE.fullmatch(part))]
+    offers.sort(key=lambda match: -float(match[2] or 1))
+    wanted += [match[1].lower() for match in offers]
+    return next((locale for locale in wanted if locale in LOCALES), next(iter(LOCALES)))
+
+
+def render_page(
+    template: str,
+    locale: str,
+    status: int = 200,
+    extra: tuple[Header, ...] = (),
+    form_action: str = "'self'",
+    **view: Any,
+) -> Reply:
+    """The page of a template. `form_action` widens where its forms may lead, for the one page that has to."""
+    html = _environment(locale).get_template(template).render(**view)
+    policy = _POLICY.format(form_action)
+    return Reply(status, _HEADERS, html.encode(), ((b"content-security-policy", policy.encode()), *extra))
+
+
+@lru_cache(maxsize=len(LOCALES))
+def _environment(locale: str) -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("gatepost.pages"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.install_gettext_translations(_translations(locale), newstyle=True)  # type: ignore[attr-defined] # it comes with the extension
+    environment.globals["locale"] = locale
+    environment.globals["direction"] = "rtl" if locale in RIGHT_TO_LEFT else "ltr"
+    return environment
+
+
+def _translations(locale: str) -> gettext.NullTranslations:
+    catalogue = resources.files("gatepost.pages") / "locales" / f"{locale}.mo"
+    if not catalogue.is_file():
+        return gettext.NullTranslations()
+    with catalogue.open("rb") as file:
+        return gettext.GNUTranslations(file)

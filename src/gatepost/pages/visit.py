@@ -1,0 +1,121 @@
+"""A visit: who is at the browser, in which language, and the proof that a form came from a page of ours."""
+
+import base64
+import hmac
+import os
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from gatepost.errors import GatepostError
+from gatepost.flows.instance import Instance
+from gatepost.flows.sessions import SignedIn, find_signed_in
+from gatepost.oauth.form import parse_form
+from gatepost.pages.rendering import choose_locale, render_page
+from gatepost.records import Session
+from gatepost.secrets import Secret
+from gatepost.web.cookies import Cookie, parse_cookies
+from gatepost.web.message import EMPTY, Header, Reply, Request
+
+FORM = b"application/x-www-form-urlencoded"
+CSRF_FIELD = "csrf"
+
+_CSRF = b"form of ours"
+_BROWSER_BYTES = 16
+
+
+class Visit(NamedTuple):
+    """One request of a browser. `browser` is random, and tells it from every other browser; our pages are below `base`."""
+
+    request: Request
+    base: str
+    browser: bytes
+    session: Session | None
+    locale: str
+    csrf: str
+    cookies: tuple[Header, ...]
+
+
+class Visits:
+    """Reads visits, and answers them with pages and redirects that carry the visit's cookies."""
+
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+        self._base = urlsplit(instance.issuer).path.rstrip("/")
+        self._browser_cookie = Cookie("browser", instance.issuer)
+        self._session_cookie = Cookie("session", instance.issuer)
+
+    async def read(self, request: Request, ui_locales: str = "") -> Visit:
+        """The visit of a request: its browser, known or new, and the person signed in there."""
+        cookies = parse_cookies(request.headers.get(b"cookie", b""))
+        known = _decode_browser(self._browser_cookie.read(cookies))
+        browser = known or os.urandom(_BROWSER_BYTES)
+        text = self._session_cookie.read(cookies)
+        signed_in = await find_signed_in(self._instance, text, request.address) if text else None
+        headers = []
+        if not known:
+            headers.append(self._browser_cookie.write(base64.urlsafe_b64encode(browser).rstrip(b"=").decode()))
+        if signed_in and signed_in.token:
+            headers.append(self._session_cookie.write(signed_in.token.reveal()))
+        session = signed_in.session if signed_in else None
+        language = request.headers.get(b"accept-language", b"").decode("latin-1")
+        locale = choose_locale(ui_locales, language)
+        return Visit(request, self._base, browser, session, locale, self._csrf(browser, session), tuple(headers))
+
+    async def read_form(self, request: Request) -> tuple[Visit, dict[str, str]]:
+        """The visit and the fields of a form that one of our pages sent. Raises `not_allowed` for anybody else's."""
+        request.check_media_type(FORM)
+        visit = await self.read(request)
+        fields = parse_form(request.body)
+        site = request.headers.get(b"sec-fetch-site", b"same-origin")
+        is_ours = hmac.compare_digest(fields.get(CSRF_FIELD, "").encode(), visit.csrf.encode())
+        if site not in (b"same-origin", b"none") or not is_ours:
+            raise GatepostError("not_allowed", "This form was not sent by the page it belongs to. Open the page again.")
+        return visit, fields
+
+    def sign_in(self, visit: Visit, signed_in: SignedIn) -> Visit:
+        """The visit as a new session's: with its cookie, and with forms that are good for that session alone."""
+        token = signed_in.token or Secret("")
+        cookies = (*visit.cookies, self._session_cookie.write(token.reveal()))
+        csrf = self._csrf(visit.browser, signed_in.session)
+        return visit._replace(session=signed_in.session, csrf=csrf, cookies=cookies)
+
+    def sign_out(self, visit: Visit) -> Visit:
+        """The visit without a session."""
+        cookies = (*visit.cookies, self._session_cookie.write(""))
+        return visit._replace(session=None, csrf=self._csrf(visit.browser, None), cookies=cookies)
+
+    def _csrf(self, browser: bytes, session: Session | None) -> str:
+        message = browser + (session.id if session else b"")
+        mac = self._instance.keyring.mac(self._instance.keyring.current, message, _CSRF)
+        assert mac is not None
+        return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
+
+
+def show(visit: Visit, template: str, status: int = 200, form_action: str = "'self'", **view: Any) -> Reply:
+    """A page for this visit."""
+    return render_page(
+        template,
+        visit.locale,
+        status,
+        visit.cookies,
+        form_action,
+        base=visit.base,
+        csrf=visit.csrf,
+        session=visit.session,
+        **view,
+    )
+
+
+def see_other(visit: Visit, location: str) -> Reply:
+    """303: the form is done, look there, on a page of ours or at an app. RFC 9110 §15.4.4, RFC 9700 §4.12."""
+    place = visit.base + location if location.startswith("/") else location
+    headers = ((b"location", place.encode()), *visit.cookies)
+    return Reply(303, (*EMPTY, (b"referrer-policy", b"no-referrer")), b"", headers)
+
+
+def _decode_browser(text: str) -> bytes | None:
+    try:
+        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError:
+        return None
+    return raw if len(raw) == _BROWSER_BYTES else None

@@ -1,0 +1,88 @@
+"""Questions about sessions: people signed in at browsers. Ending one ends the grants that hang on it."""
+
+from gatepost.records import Session
+from gatepost.secrets import render_id
+from gatepost.store.events import Act, record
+from gatepost.store.question import INSTANCE, SQL, Steps, question
+from gatepost.store.revocations import tell
+
+SWEEP = 16
+"""How many expired sessions one new one clears away."""
+
+_SESSION = """select s.id, s.user_id, s.salt, s.generation, s.rotated_at, s.created_at, s.last_seen_at, s.expires_at, s.auth_time,
+    s.amr, s.address, s.agent, s.ended_at, u.email, u.name, u.disabled_at
+    from sessions s join users u on u.org = s.org and u.id = s.user_id where s.org = ?"""
+
+
+@question
+def make_session(session: Session, act: Act) -> Steps[None]:
+    """Keep a new session. Passing by, it clears away a few that expired."""
+    yield SQL(
+        """delete from sessions where org = ? and id in
+            (select id from sessions where org = ? and expires_at < ? limit ?)""",
+        (INSTANCE, INSTANCE, act.at, SWEEP),
+    )
+    yield SQL(
+        """insert into sessions (org, id, user_id, salt, generation, rotated_at, created_at, last_seen_at, expires_at,
+            auth_time, amr, address, agent, ended_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, null)""",
+        (INSTANCE, *session[:12]),
+    )
+    yield from record(INSTANCE, "request.signed_in", act._replace(user_id=session.user_id), detail=_named(session.id))
+
+
+@question
+def find_session(session: bytes) -> Steps[Session | None]:
+    """The session with this id, ended or not."""
+    rows = yield SQL(_SESSION + " and s.id = ?", (INSTANCE, session))
+    return Session._make(rows[0]) if rows else None
+
+
+@question
+def list_sessions(user_id: bytes, now: int) -> Steps[list[Session]]:
+    """A person's live sessions, newest first."""
+    rows = yield SQL(
+        _SESSION + " and s.user_id = ? and s.ended_at is null and s.expires_at > ? order by s.id desc limit 100",
+        (INSTANCE, user_id, now),
+    )
+    return [Session._make(row) for row in rows]
+
+
+@question
+def touch_session(session: bytes, generation: int, now: int, *, rotate: bool) -> Steps[bool]:
+    """Note that a session is in use, and move it to its next generation if asked. False when somebody else moved it."""
+    step = 1 if rotate else 0
+    rows = yield SQL(
+        """update sessions set last_seen_at = ?, generation = generation + ?,
+            rotated_at = case when ? = 1 then ? else rotated_at end
+            where org = ? and id = ? and generation = ? and ended_at is null returning generation""",
+        (now, step, step, now, INSTANCE, session, generation),
+    )
+    return bool(rows)
+
+
+@question
+def end_session(session: bytes, act: Act) -> Steps[list[tuple[bytes, str]]]:
+    """End a session and the grants that hang on it. Answers the apps that took part in it: their organization and name.
+
+    One that has ended before is left as it is, and has nobody to tell.
+    """
+    rows = yield SQL(
+        "update sessions set ended_at = ? where org = ? and id = ? and ended_at is null returning user_id",
+        (act.at, INSTANCE, session),
+    )
+    if not rows:
+        return []
+    apps = yield SQL("select distinct coalesce(app_org, org), client_id from grants where session_id = ?", (session,))
+    ended = yield SQL(
+        """update grants set revoked_at = ? where session_id = ? and ends_with_session = 1 and revoked_at is null
+            returning org, id""",
+        (act.at, session),
+    )
+    for org, grant in ended:
+        yield from tell(org, "grant", render_id("gnt", grant), act.at)
+    yield from record(INSTANCE, "request.signed_out", act._replace(user_id=rows[0][0]), detail=_named(session))
+    return [(org, client_id) for org, client_id in apps]
+
+
+def _named(session: bytes) -> str:
+    return f'{{"session":"{render_id("ses", session)}"}}'

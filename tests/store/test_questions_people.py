@@ -1,0 +1,238 @@
+"""What the questions about people at browsers promise when nobody interferes: sessions, consent, words of scopes."""
+
+from typing import Any
+
+from gatepost.records import Consent, Session
+from gatepost.secrets import new_id
+from gatepost.store.consents import end_connection, find_consent, give_consent, list_consents
+from gatepost.store.events import list_events
+from gatepost.store.grants import Gone, Made, Replayed, find_grant, make_grant, redeem
+from gatepost.store.orgs import set_org_disabled
+from gatepost.store.people import find_password_hash, list_memberships, set_password, set_user_disabled
+from gatepost.store.question import INSTANCE, Store
+from gatepost.store.revocations import (
+    is_service_token_revoked,
+    revoke_app_grants,
+    revoke_org_grants,
+    revoke_service_token,
+    tell,
+)
+from gatepost.store.scope_texts import find_scope_texts, set_scope_text
+from gatepost.store.sessions import end_session, find_session, list_sessions, make_session, touch_session
+
+from .world import DAY, NOW, World, act, dump, new_grant, populate
+
+
+def a_session(user: bytes, **changes: Any) -> Session:
+    session = Session(
+        id=new_id(),
+        user_id=user,
+        salt=b"s" * 16,
+        generation=1,
+        rotated_at=NOW,
+        created_at=NOW,
+        last_seen_at=NOW,
+        expires_at=NOW + DAY,
+        auth_time=NOW,
+        amr="pwd",
+        address="192.0.2.1",
+        agent="A browser",
+        ended_at=None,
+        email="",
+        name=None,
+        user_disabled_at=None,
+    )
+    return session._replace(**changes)
+
+
+async def sign_in(store: Store, world: World, **changes: Any) -> Session:
+    session = a_session(world.user, **changes)
+    await store.ask(make_session(session, act()))
+    return session._replace(email=world.email)
+
+
+async def test_a_session_is_found_with_its_person(store: Store) -> None:
+    a = await populate(store, "acme")
+    session = await sign_in(store, a)
+    assert await store.read(find_session(session.id)) == session
+    assert await store.read(find_session(new_id())) is None
+    await store.ask(set_user_disabled(a.user, True, act(NOW + 5)))
+    found = await store.read(find_session(session.id))
+    assert found is not None
+    assert found.user_disabled_at == NOW + 5
+
+
+async def test_sessions_are_listed_while_they_live(store: Store) -> None:
+    a, b = await populate(store, "acme"), await populate(store, "beta")
+    old, ended, live = [await sign_in(store, a, expires_at=NOW + seconds) for seconds in (5, DAY, DAY)]
+    await sign_in(store, b)
+    await store.ask(end_session(ended.id, act()))
+    assert [each.id for each in await store.read(list_sessions(a.user, NOW))] == [live.id, old.id]
+    assert [each.id for each in await store.read(list_sessions(a.user, NOW + 5))] == [live.id]
+
+
+async def test_a_new_session_clears_expired_ones_away(store: Store) -> None:
+    a = await populate(store, "acme")
+    old = await sign_in(store, a, expires_at=NOW - 1)
+    await sign_in(store, a)
+    assert await store.read(find_session(old.id)) is None
+
+
+async def test_a_session_moves_on_once(store: Store) -> None:
+    a = await populate(store, "acme")
+    session = await sign_in(store, a)
+    assert await store.ask(touch_session(session.id, 1, NOW + 60, rotate=False))
+    assert await store.ask(touch_session(session.id, 1, NOW + 900, rotate=True))
+    assert not await store.ask(touch_session(session.id, 1, NOW + 901, rotate=True))
+    moved = await store.read(find_session(session.id))
+    assert moved is not None
+    assert (moved.generation, moved.rotated_at, moved.last_seen_at) == (2, NOW + 900, NOW + 900)
+    await store.ask(end_session(session.id, act()))
+    assert not await store.ask(touch_session(session.id, 2, NOW + 902, rotate=True))
+
+
+async def test_the_end_of_a_session_ends_the_grants_that_hang_on_it(store: Store) -> None:
+    a = await populate(store, "acme")
+    session = await sign_in(store, a)
+    online, offline = (
+        new_grant(a, new_id())._replace(session_id=session.id, ends_with_session=ends) for ends in (True, False)
+    )
+    for new in (online, offline):
+        assert await store.ask(make_grant(a.org, new, act()))
+    assert await store.ask(end_session(session.id, act(NOW + 1))) == [(a.org, a.client_id)]
+    ended, lives = [await store.read(find_grant(a.org, new.id)) for new in (online, offline)]
+    assert ended is not None
+    assert lives is not None
+    assert (ended.revoked_at, lives.revoked_at) == (NOW + 1, None)
+    assert await store.ask(end_session(session.id, act(NOW + 2))) == []
+    again = new_grant(a, new_id())._replace(session_id=session.id)
+    assert not await store.ask(make_grant(a.org, again, act())), "nothing more comes of a session that ended"
+    types = [event.type for event in await store.read(list_events(INSTANCE, 100))]
+    assert types.count("request.signed_in") == types.count("request.signed_out") == 1
+
+
+async def test_an_approval_becomes_one_grant(store: Store) -> None:
+    a = await populate(store, "acme")
+    new = new_grant(a, new_id())
+    assert await store.ask(redeem(a.org, new, NOW, act())) == Made()
+    replayed = await store.ask(redeem(a.org, new, NOW, act(NOW + 1)))
+    assert isinstance(replayed, Replayed)
+    grant = await store.read(find_grant(a.org, new.id))
+    assert grant is not None
+    assert grant.revoked_at == NOW + 1
+    assert await store.ask(redeem(a.org, new, NOW, act(NOW + 2))) == Gone()
+    events = await store.read(list_events(a.org, 100, type="grant.replayed"))
+    assert [event.id for event in events] == [replayed.event]
+
+
+async def test_nothing_becomes_of_an_approval_by_somebody_disabled(store: Store) -> None:
+    a = await populate(store, "acme")
+    await store.ask(set_user_disabled(a.user, True, act()))
+    assert await store.ask(redeem(a.org, new_grant(a, new_id()), NOW, act())) == Gone()
+
+
+async def test_a_grant_for_another_organizations_app_stands_on_both(store: Store) -> None:
+    a, b = await populate(store, "acme"), await populate(store, "beta")
+    new = new_grant(a, new_id(), key=False, resource=False)._replace(client_id=b.client_id, app_org=b.org)
+    assert await store.ask(make_grant(a.org, new, act()))
+    grant = await store.read(find_grant(a.org, new.id))
+    assert grant is not None
+    assert (grant.app_org, grant.app_disabled_at) == (b.org, None)
+    await store.ask(set_org_disabled(b.org, True, act(NOW + 1)))
+    grant = await store.read(find_grant(a.org, new.id))
+    assert grant is not None
+    assert (grant.org_disabled_at, grant.app_disabled_at) == (None, NOW + 1)
+
+
+def consent_of(world: World, scope: str = "read", digest: bytes = b"d" * 32) -> Consent:
+    return Consent(world.org, world.user, "fresh", scope, digest, NOW)
+
+
+async def test_a_consent_is_given_once_for_each_flow(store: Store) -> None:
+    a = await populate(store, "acme")
+    assert await store.ask(give_consent(a.org, consent_of(a), b"flow one", NOW, NOW + 60, act()))
+    assert not await store.ask(give_consent(a.org, consent_of(a, "write"), b"flow one", NOW, NOW + 60, act()))
+    assert await store.read(find_consent(a.org, a.user, "fresh")) == consent_of(a)
+
+
+async def test_a_consent_widens_on_the_same_terms_and_starts_anew_on_others(store: Store) -> None:
+    a = await populate(store, "acme")
+    for flow, (scope, digest, kept) in enumerate(
+        [("read", b"d" * 32, "read"), ("write", b"d" * 32, "read write"), ("write", b"e" * 32, "write")]
+    ):
+        await store.ask(give_consent(a.org, consent_of(a, scope, digest), bytes([flow]), NOW, NOW + 60, act()))
+        found = await store.read(find_consent(a.org, a.user, "fresh"))
+        assert found is not None
+        assert (found.scope, found.digest) == (kept, digest)
+
+
+async def test_what_is_disconnected_is_gone_with_its_grants(store: Store) -> None:
+    a = await populate(store, "acme")
+    ours, others = new_grant(a, new_id()), new_grant(a, new_id(), user=False)
+    for new in (ours, others):
+        assert await store.ask(make_grant(a.org, new, act()))
+    given = consent_of(a)._replace(client_id=a.client_id)
+    await store.ask(give_consent(a.org, given, b"flow", NOW, NOW + 60, act()))
+    assert await store.read(list_consents(a.org, a.user)) == [given]
+    assert await store.ask(end_connection(a.org, a.user, a.client_id, act(NOW + 1))) == 2
+    assert await store.read(list_consents(a.org, a.user)) == []
+    ended, lives = [await store.read(find_grant(a.org, new.id)) for new in (ours, others)]
+    assert ended is not None
+    assert lives is not None
+    assert (ended.revoked_at, lives.revoked_at) == (NOW + 1, None)
+    assert await store.ask(end_connection(a.org, a.user, a.client_id, act(NOW + 2))) == 0
+
+
+async def test_scopes_have_words(store: Store) -> None:
+    a = await populate(store, "acme")
+    before = await store.read(find_scope_texts(a.org))
+    await store.ask(set_scope_text(a.org, "agents:read", "en", "See your agents", act()))
+    await store.ask(set_scope_text(a.org, "agents:read", "ar", "عرض الوكلاء", act()))
+    await store.ask(set_scope_text(a.org, "agents:read", "en", "See agents", act()))
+    assert await store.read(find_scope_texts(a.org)) == before | {
+        "agents:read": {"ar": "عرض الوكلاء", "en": "See agents"}
+    }
+    for locale in ("en", "ar"):
+        await store.ask(set_scope_text(a.org, "agents:read", locale, "", act()))
+    assert await store.read(find_scope_texts(a.org)) == before
+
+
+async def test_a_person_knows_where_they_belong(store: Store) -> None:
+    a = await populate(store, "acme")
+    assert await store.read(list_memberships(a.user)) == [(a.org, "acme", None)]
+    await store.ask(set_org_disabled(a.org, True, act(NOW + 1)))
+    assert await store.read(list_memberships(a.user)) == [(a.org, "acme", NOW + 1)]
+    assert await store.read(list_memberships(new_id())) == []
+
+
+async def test_a_password_hash_is_found(store: Store) -> None:
+    a = await populate(store, "acme")
+    assert await store.read(find_password_hash(a.user)) is None
+    await store.ask(set_password(a.user, "a hash", act()))
+    assert await store.read(find_password_hash(a.user)) == "a hash"
+    assert await store.read(find_password_hash(new_id())) is None
+
+
+async def test_a_service_token_is_revoked_itself_or_with_its_app(store: Store) -> None:
+    a = await populate(store, "acme")
+
+    async def is_revoked(jti: str, issued_at: int = NOW) -> bool:
+        return await store.read(is_service_token_revoked(a.org, jti, a.client_id, issued_at))
+
+    assert not await is_revoked("one")
+    await store.ask(revoke_service_token(a.org, "one", act(NOW + 1)))
+    assert (await is_revoked("one"), await is_revoked("two")) == (True, False)
+    await store.ask(revoke_app_grants(a.org, a.client_id, act(NOW + 5)))
+    assert await is_revoked("two", NOW + 5)
+    assert not await is_revoked("two", NOW + 6), "issued after that"
+    await store.ask(revoke_org_grants(a.org, act(NOW + 9)))
+    assert await is_revoked("two", NOW + 9)
+
+
+async def test_verifiers_are_told(store: Store) -> None:
+    a = await populate(store, "acme")
+    before = len((await store.read(dump(a.org)))["revocations"])
+    await store.ask(tell(a.org, "grant", "gnt_1", NOW))
+    lines = (await store.read(dump(a.org)))["revocations"]
+    assert len(lines) == before + 1
+    assert ("grant", "gnt_1", NOW) in [line[2:5] for line in lines]

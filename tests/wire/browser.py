@@ -1,0 +1,146 @@
+"""A browser as far as the hosted pages need one: cookies, forms, redirects; and an app that sends it to /authorize."""
+
+import base64
+import hashlib
+import html
+import re
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+
+from gatepost.passwords import hash_password
+from gatepost.secrets import parse_id
+from gatepost.store.people import set_password
+
+from .world import ISSUER, Client, World, check_answer
+
+VERIFIER = "v" * 50
+CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
+PASSWORD = "a long enough password"
+
+_HASH = hash_password(PASSWORD)
+_FORM = re.compile(r'<form method="post" action="([^"]*)".*?</form>', re.DOTALL)
+_FIELD = re.compile(r'name="([^"]*)"[^>]*?value="([^"]*)"')
+_LINK = re.compile(r'id="continue" href="([^"]*)"')
+
+
+class Form(NamedTuple):
+    """The one form of a page: where it leads, and its fields as they stand there."""
+
+    action: str
+    fields: dict[str, str]
+
+
+class Browser:
+    """One browser with its cookies. It follows nothing by itself."""
+
+    def __init__(self, world: World, address: str = "192.0.2.9") -> None:
+        self.world = world
+        transport = httpx.ASGITransport(world.app, client=(address, 50_000))
+        self._client = httpx.AsyncClient(transport=transport, base_url=ISSUER)
+
+    async def get(self, url: str, **options: Any) -> httpx.Response:
+        return self._checked(await self._client.get(url, **options))
+
+    async def post(self, url: str, fields: dict[str, str], **options: Any) -> httpx.Response:
+        return self._checked(await self._client.post(url, data=fields, **options))
+
+    def _checked(self, response: httpx.Response) -> httpx.Response:
+        check_answer(response, to_a_person=True)
+        if response.headers.get("content-type", "").startswith("text/html"):
+            assert "script-src 'self'" in response.headers["content-security-policy"]
+            assert response.headers["x-frame-options"] == "DENY"
+            assert not re.search(r'style="|<script>|javascript:| on[a-z]+="', response.text)
+        return response
+
+    @property
+    def cookies(self) -> httpx.Cookies:
+        return self._client.cookies
+
+    async def authorize(self, app: Client, **changes: str | None) -> httpx.Response:
+        """An app sends the browser to /authorize. A parameter that is None is left out."""
+        return await self.get("/authorize", params=request_of(app, **changes))
+
+    async def sign_in(self, page: httpx.Response, email: str, password: str = PASSWORD) -> httpx.Response:
+        """Fill in the page that a redirect led to."""
+        form = form_of(await self.get(page.headers["location"]))
+        return await self.post(form.action, form.fields | {"email": email, "password": password})
+
+    async def consent(self, page: httpx.Response, decision: str = "allow", **changes: str) -> httpx.Response:
+        """Answer the consent page that a redirect led to."""
+        form = form_of(await self.get(page.headers["location"]))
+        return await self.post(form.action, form.fields | {"decision": decision} | changes)
+
+    async def leave(self, page: httpx.Response) -> dict[str, str]:
+        """What the app gets at its redirect URI, from the page that leaves."""
+        left = await self.get(page.headers["location"])
+        link = _LINK.search(left.text)
+        assert link is not None, left.text
+        assert f'content="0; url={link[1]}"' in left.text
+        return answer_of(html.unescape(link[1]))
+
+    async def allow(self, app: Client, email: str, **changes: str | None) -> dict[str, str]:
+        """The whole way, from /authorize over sign-in and consent to the app's answer."""
+        return await self.leave(await self.consent(await self.sign_in(await self.authorize(app, **changes), email)))
+
+
+def request_of(app: Client, **changes: str | None) -> dict[str, str]:
+    """The parameters of an authorization request."""
+    wanted: dict[str, str | None] = {
+        "response_type": "code",
+        "client_id": app.client_id,
+        "redirect_uri": app.redirect,
+        "state": "a state",
+        "code_challenge": CHALLENGE,
+        "code_challenge_method": "S256",
+        **changes,
+    }
+    return {name: value for name, value in wanted.items() if value is not None}
+
+
+def form_of(page: httpx.Response) -> Form:
+    assert page.status_code == 200, page.text
+    form = _FORM.search(page.text)
+    assert form is not None, page.text
+    fields = {html.unescape(name): html.unescape(value) for name, value in _FIELD.findall(form[0])}
+    return Form(html.unescape(form[1]), {name: value for name, value in fields.items() if name != "decision"})
+
+
+def answer_of(url: str) -> dict[str, str]:
+    """The parameters of an authorization response, each once."""
+    parsed = parse_qs(urlsplit(url).query, strict_parsing=True)
+    assert all(len(values) == 1 for values in parsed.values())
+    return {name: values[0] for name, values in parsed.items()}
+
+
+async def give_password(world: World, user_id: str) -> None:
+    """Let a person of the world sign in with PASSWORD."""
+    await world.instance.store.ask(set_password(parse_id("usr", user_id) or b"", _HASH, world.act))
+
+
+async def token(world: World, by: Client | str | None, **fields: str) -> httpx.Response:
+    response = await world.call("POST", "/token", by, form=fields)
+    assert response.headers["cache-control"] == "no-store"
+    assert response.headers["access-control-allow-origin"] == "*"
+    return response
+
+
+async def redeem(world: World, app: Client, code: str, **changes: str | None) -> httpx.Response:
+    wanted = {"code": code, "redirect_uri": app.redirect, "code_verifier": VERIFIER, **changes}
+    fields = {name: value for name, value in wanted.items() if value is not None}
+    return await token(world, app, grant_type="authorization_code", **fields)
+
+
+async def connected(
+    world: World, browser: Browser, app: Client, email: str = "bob@acme.test", **changes: str | None
+) -> dict[str, Any]:
+    """The tokens of a whole login."""
+    response = await redeem(world, app, (await browser.allow(app, email, **changes))["code"])
+    assert response.status_code == 200, response.text
+    content: dict[str, Any] = response.json()
+    return content
+
+
+async def userinfo(world: World, access_token: str, **options: Any) -> httpx.Response:
+    return await world.call("GET", "/userinfo", f"Bearer {access_token}", **options)

@@ -1,0 +1,92 @@
+"""Who the person is, told to whom they let know. OpenID Connect Core §5.3; RI-16 to RI-20 of the cases."""
+
+import pytest
+
+from gatepost.store.apps import find_app, replace_app
+
+from .browser import Browser, connected, give_password, redeem, userinfo
+from .world import RESOURCE, Client, World, claims_of
+
+BOB = "bob@acme.test"
+
+
+@pytest.fixture
+async def app(world: World) -> Client:
+    """A confidential app that may ask for anything its organization has."""
+    return await world.make_app(world.acme.org, client_id="shop")
+
+
+@pytest.fixture
+async def browser(world: World) -> Browser:
+    await give_password(world, world.acme.bob)
+    return Browser(world)
+
+
+@pytest.mark.parametrize(
+    ("scope", "claims"),
+    [
+        ("openid", {"sub"}),
+        ("openid email", {"sub", "email", "email_verified"}),
+        ("openid profile", {"sub"}),
+        ("openid phone address", {"sub"}),
+    ],
+)
+async def test_userinfo_says_what_the_scopes_let_it(
+    world: World, browser: Browser, app: Client, scope: str, claims: set[str]
+) -> None:
+    tokens = await connected(world, browser, app, scope=scope)
+    said = (await userinfo(world, tokens["access_token"])).json()
+    assert said.keys() == claims
+    assert said["sub"] == claims_of(tokens["id_token"])["sub"]
+
+
+async def test_a_claim_can_be_asked_for_by_name(world: World, browser: Browser, app: Client) -> None:
+    wanted = '{"userinfo":{"email":null},"id_token":{"email_verified":{"essential":true}}}'
+    tokens = await connected(world, browser, app, scope="openid", claims=wanted)
+    assert (await userinfo(world, tokens["access_token"])).json()["email"] == BOB
+    assert claims_of(tokens["id_token"])["email_verified"] is False
+
+
+async def test_userinfo_takes_the_token_in_a_form_too_and_never_two(
+    world: World, browser: Browser, app: Client
+) -> None:
+    access = (await connected(world, browser, app, scope="openid"))["access_token"]
+    assert (await world.call("POST", "/userinfo", form={"access_token": access})).json()["sub"] == world.acme.bob
+    assert (await world.call("POST", "/userinfo", f"Bearer {access}")).json()["sub"] == world.acme.bob
+    twice = await world.call("POST", "/userinfo", f"Bearer {access}", form={"access_token": access})
+    assert twice.status_code == 400
+    assert (await world.call("GET", f"/userinfo?access_token={access}")).status_code == 401
+
+
+async def test_userinfo_refuses_what_is_not_meant_for_it(world: World, browser: Browser, app: Client) -> None:
+    nobody = await world.call("GET", "/userinfo")
+    assert (nobody.status_code, nobody.headers["www-authenticate"]) == (401, 'Bearer realm="gatepost"')
+    login = await connected(world, browser, app, scope="openid")
+    elsewhere = await connected(world, Browser(world), app, scope="read", resource=RESOURCE)
+    seed = await world.tokens()
+    for wrong in (login["id_token"], login["refresh_token"], elsewhere["access_token"], "x", "a.b.c"):
+        refused = await userinfo(world, wrong)
+        assert refused.status_code == 401
+        assert 'error="invalid_token"' in refused.headers["www-authenticate"]
+    without = await userinfo(world, seed.access_token)
+    assert (without.status_code, without.json()["error"]) == (403, "insufficient_scope")
+    world.clock.forward(600)
+    assert (await userinfo(world, login["access_token"])).status_code == 401
+
+
+async def test_apps_may_see_a_person_by_names_of_their_own(world: World, browser: Browser) -> None:
+    subjects = []
+    for name in ("one", "two"):
+        app = await world.make_app(world.acme.org, client_id=name, redirect=f"https://{name}.test/cb")
+        record = await world.instance.store.read(find_app(world.acme.org, name))
+        assert record is not None
+        pairwise = record._replace(metadata='{"subject_type":"pairwise","userinfo_signed_response_alg":"ES256"}')
+        await world.instance.store.ask(replace_app(pairwise, world.act))
+        asked = await browser.authorize(app, scope="openid")
+        asked = await browser.sign_in(asked, BOB) if "/login" in asked.headers["location"] else asked
+        tokens = (await redeem(world, app, (await browser.leave(await browser.consent(asked)))["code"])).json()
+        signed = await userinfo(world, tokens["access_token"])
+        assert signed.headers["content-type"] == "application/jwt"
+        assert claims_of(signed.text)["sub"] == claims_of(tokens["id_token"])["sub"]
+        subjects.append(claims_of(signed.text)["sub"])
+    assert len({*subjects, world.acme.bob}) == 3
