@@ -195,6 +195,18 @@ class SigningKeyRecord(NamedTuple):
     remove_at: int | None
 
 
+class Letter(NamedTuple):
+    """What is to be sent, by its kind; `sealed` is its content. `tries` counts the claims, `next_at` is when it is due."""
+
+    id: bytes
+    kind: str
+    target: str
+    sealed: bytes
+    tries: int
+    next_at: int
+    created_at: int
+
+
 class Event(NamedTuple):
     """Something an auditor asks about. `detail` is a JSON object that holds no secret."""
 

@@ -15,12 +15,13 @@ from gatepost.secrets import new_id
 from gatepost.store.apps import save_pair
 from gatepost.store.grants import Retried, Rotated, find_grant, make_grant, rotate
 from gatepost.store.orgs import claim_name, find_org, give_auth_token, make_org
+from gatepost.store.outbox import claim_letters, put_letter
 from gatepost.store.people import spend
 from gatepost.store.question import SQL, Question, Row, Steps, Store, question
 from gatepost.store.revocations import revoke_grant
 from gatepost.store.signing_keys import list_signing_keys, make_first_keys, rotate_keys
 
-from .world import EPOCH, NOW, act, app, new_grant, populate
+from .world import EPOCH, NOW, a_letter, act, app, new_grant, populate
 
 SCHEDULES = list(product((0, 1), repeat=5))
 """Whose turn it is for the first statements; then the last of them goes on to its end, and the other follows."""
@@ -71,6 +72,9 @@ async def test_one_of_two_wins_in_every_order(store: Store, schedule: tuple[int,
 
     saved = await interleave(store, schedule, *[save_pair(app(a.org, "fresh"), a.uri, EPOCH, act())] * 2)
     assert sorted(outcome.app_is_new for outcome in saved) == [False, True]
+
+    await store.ask(put_letter(a_letter()))
+    assert sorted(map(len, await interleave(store, schedule, *[claim_letters(NOW, 60, 5)] * 2))) == [0, 1]
 
     told = await interleave(store, schedule, *[revoke_grant(a.org, grant, act())] * 2)
     assert sorted(map(bool, told)) == [False, True]

@@ -13,13 +13,14 @@ from gatepost.store.apps import Saved, find_app, list_redirect_uris, make_app, s
 from gatepost.store.events import list_events
 from gatepost.store.grants import Gone, Replayed, Retried, Rotated, find_grant, list_grants, make_grant, rotate
 from gatepost.store.orgs import claim_name, find_org, find_owner, give_auth_token, make_org
+from gatepost.store.outbox import claim_letters, give_up_letter, put_letter
 from gatepost.store.people import list_organizations_of, make_member, spend
 from gatepost.store.question import Question, Store
 from gatepost.store.revocations import revoke_grant
 from gatepost.store.signing_keys import list_signing_keys, make_first_keys, rotate_keys
 
 from .conftest import Database
-from .world import EPOCH, NOW, act, app, new_grant, populate
+from .world import EPOCH, NOW, a_letter, act, app, new_grant, populate
 
 THREADS = 10
 
@@ -147,6 +148,22 @@ async def test_an_email_makes_one_person(database: Database, store: Store) -> No
 async def test_an_id_is_spent_once(database: Database) -> None:
     outcomes = await race(database, [spend("jti", b"once", NOW, NOW + 60, NOW)] * 20)
     assert Counter(outcomes) == {True: 1, False: 19}
+
+
+async def test_a_letter_is_claimed_once(database: Database, store: Store) -> None:
+    letters = [a_letter() for _ in range(30)]
+    for letter in letters:
+        await store.ask(put_letter(letter))
+    claimed = [each for batch in await race(database, [claim_letters(NOW, 60, 4)] * 20) for each in batch]
+    assert sorted(each.id for each in claimed) == [each.id for each in letters]
+
+
+async def test_a_letter_is_given_up_once(database: Database, store: Store) -> None:
+    a = await populate(store, "acme")
+    letter = a_letter()
+    await store.ask(put_letter(letter))
+    assert Counter(await race(database, [give_up_letter(a.org, letter, act(), "{}")] * 10)) == {True: 1, False: 9}
+    assert len(await store.read(list_events(a.org, 100, type="delivery.given_up"))) == 1
 
 
 async def test_keys_rotate_once(database: Database, store: Store) -> None:

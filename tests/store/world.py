@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from gatepost.records import ApiKey, App, AppSecret, Consent, Resource
+from gatepost.records import ApiKey, App, AppSecret, Consent, Letter, Resource
 from gatepost.secrets import new_id
 from gatepost.store.apps import add_secret, make_app
 from gatepost.store.consents import give_consent
@@ -86,6 +86,10 @@ def key(org: bytes, id: bytes) -> ApiKey:
 
 def secret(id: bytes) -> AppSecret:
     return AppSecret(id, b"s" * 32, 1, "wxyz", NOW, None, None)
+
+
+def a_letter(*, next_at: int = NOW) -> Letter:
+    return Letter(new_id(), "mail", "ann@acme.example", b"sealed", 0, next_at, NOW)
 
 
 def new_grant(world: World, id: bytes, *, user: bool = True, key: bool = True, resource: bool = True) -> NewGrant:

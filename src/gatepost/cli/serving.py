@@ -11,7 +11,9 @@ import sys
 from collections.abc import Callable, Iterator
 
 from gatepost.errors import GatepostError
+from gatepost.flows.deliveries import DELIVERIES
 from gatepost.flows.instance import Instance
+from gatepost.flows.outbox import Outbox
 from gatepost.log import start_logging
 from gatepost.settings import Settings
 from gatepost.web.server import serve
@@ -125,6 +127,7 @@ def run_server(
             build_app(settings, instance),
             listener,
             on_listening,
+            Outbox(instance, DELIVERIES).run,
             tls_cert=settings.server.tls_cert,
             tls_key=settings.server.tls_key,
             stop_delay=settings.server.stop_delay,

@@ -20,6 +20,7 @@ SENTENCES = {
     "app.redirect_uri_removed": "{actor} removed a redirect URI of the app {app}",
     "app.secret_added": "{actor} gave the app {app} the secret {id}",
     "app.secret_deleted": "{actor} deleted the secret {id} of the app {app}",
+    "delivery.given_up": "{actor} gave up sending a {kind} to {target}: {why}",
     "grant.consented": "{user} let the app {app} connect",
     "grant.disconnected": "{user} disconnected the app {app}",
     "grant.first_used": "{actor} refreshed {grant} for the first time",
@@ -52,7 +53,7 @@ SENTENCES = {
 }
 """Each type of event, in the words of who acted, what it was about, and the members of its detail."""
 
-_ACTORS = {"cli": "the command line", "anonymous": "somebody", "": "somebody"}
+_ACTORS = {"cli": "the command line", "outbox": "the server", "anonymous": "somebody", "": "somebody"}
 
 FIELDS = ("id", "at", "org", "type", "result", "actor", "client_id", "user_id", "grant_id", "address", "detail")
 """The members of an event's document, in order."""

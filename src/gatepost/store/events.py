@@ -24,14 +24,14 @@ class Act(NamedTuple):
 def record(org: bytes, type: str, act: Act, *, result: str = "ok", detail: str = "{}", id: bytes = b"") -> Steps[bytes]:
     """Append one event and answer its id. `detail` is a JSON object without secrets.
 
-    An event that tells of neither a grant nor a refusal tells of a change of policy, and moves the policy version.
+    An event that tells of no grant, request or delivery tells of a change of policy, and moves the policy version.
     """
     event = id or new_id()
     yield SQL(
         f"insert into events (org, {_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (org, event, act.at, type, result, act.actor, act.client_id, act.user_id, act.grant_id, act.address, detail),
     )
-    if not type.startswith(("grant.", "request.")):
+    if not type.startswith(("grant.", "request.", "delivery.")):
         yield SQL(
             """insert into versions (org, name, version) values (?, 'policy', 1)
                 on conflict (org, name) do update set version = versions.version + 1""",

@@ -5,7 +5,8 @@
 The first SIGTERM or SIGINT turns `/readyz` red and, after the delay that is set, closes the listening socket. A connection
 that is being answered gets its answers, one whose request is arriving may finish it, and an idle one stays a moment longer:
 its client may be sending the next request just now, and gets an answer that says it is the last. What is left after the drain
-time is cut off; a second signal does not wait for it. The store is closed after that, and the exit code is 0.
+time is cut off; a second signal does not wait for it. What runs beside the requests is cancelled with the last of them and
+ends in its own way. The store is closed after that, and the exit code is 0.
 """
 
 import asyncio
@@ -14,8 +15,9 @@ import gc
 import resource
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from types import FrameType
+from typing import Any
 
 import uvicorn
 
@@ -30,8 +32,17 @@ _DRAIN_TICK = 0.02
 class Server(uvicorn.Server):
     """uvicorn's server: tells when it listens, closes connections that dawdle, and stops as the head of this file says."""
 
-    def __init__(self, config: uvicorn.Config, app: App, on_listening: Callable[[], None], stop_delay: float) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        app: App,
+        on_listening: Callable[[], None],
+        beside: Callable[[], Coroutine[Any, Any, None]],
+        stop_delay: float,
+    ) -> None:
         super().__init__(config)
+        self._beside = beside
+        self._running: asyncio.Task[None] | None = None
         self._app = app
         self._on_listening = on_listening
         self._stop_delay = stop_delay
@@ -44,6 +55,7 @@ class Server(uvicorn.Server):
             gc.collect()
             gc.freeze()
             gc.set_threshold(50_000, 50, 50)
+            self._running = asyncio.create_task(self._beside())
             self._on_listening()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -70,6 +82,9 @@ class Server(uvicorn.Server):
             self._close_dawdlers()
         for connection in self._connections():
             connection.abort()
+        if self._running:
+            self._running.cancel()
+            await asyncio.wait([self._running])
 
     def _connections(self) -> Iterator[Connection]:
         return (each for each in list(self.server_state.connections) if isinstance(each, Connection))
@@ -84,12 +99,13 @@ def serve(
     app: App,
     listener: socket.socket,
     on_listening: Callable[[], None],
+    beside: Callable[[], Coroutine[Any, Any, None]],
     *,
     tls_cert: str = "",
     tls_key: str = "",
     stop_delay: float = 0,
 ) -> None:
-    """Serve on a listening socket until SIGTERM or SIGINT; then answer what is in flight, and return."""
+    """Serve on a listening socket until SIGTERM or SIGINT, with `beside` running; then answer what is in flight, and return."""
     config = uvicorn.Config(
         app,
         http=Connection,
@@ -103,7 +119,7 @@ def serve(
         ssl_keyfile=tls_key or None,
     )
     _allow_many_connections()
-    Server(config, app, on_listening, stop_delay).run(sockets=[listener])
+    Server(config, app, on_listening, beside, stop_delay).run(sockets=[listener])
 
 
 def _allow_many_connections() -> None:
