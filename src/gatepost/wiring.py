@@ -26,16 +26,19 @@ from gatepost.flows.signing import SigningRing
 from gatepost.flows.token import GRANTS
 from gatepost.jose import ALGORITHMS
 from gatepost.oauth.metadata import ENDPOINTS, render_metadata
+from gatepost.pages.account import ACCOUNT, SIGNED_OUT, Account
 from gatepost.pages.authorize import CONSENT, CONTINUE, Authorize
+from gatepost.pages.connections import APPS, DETAILS, Connections
+from gatepost.pages.guesses import Guesses
 from gatepost.pages.login import Login
 from gatepost.pages.refusals import in_pages
-from gatepost.pages.visit import Visits
+from gatepost.pages.visit import OwnForm, OwnPage, Visits
 from gatepost.secrets import Keyring
 from gatepost.settings import LimitSettings, Settings
 from gatepost.store.engines import Database, find_database
 from gatepost.store.migrations import NEWEST
 from gatepost.store.question import Store
-from gatepost.web.app import ANY_METHOD, App, Handler, Route
+from gatepost.web.app import ANY_METHOD, App, Handler, Refuse, Route
 from gatepost.web.limits import Buckets, Unlimited
 from gatepost.web.message import ANY_ORIGIN
 
@@ -193,7 +196,8 @@ def build_app(settings: Settings, instance: Instance) -> App:
     apps = Apps(instance, limits.by_app, limits.wrong_secrets)
     verified = VerifiedTokens()
     visits = Visits(instance)
-    login = Login(instance, visits, Passwords(), limits.wrong_passwords, limits.wrong_sign_ins)
+    passwords, guesses = Passwords(), Guesses(limits.wrong_passwords, limits.wrong_sign_ins)
+    login = Login(instance, visits, passwords, guesses)
     routes = _everywhere(
         {
             **_seed_routes(Seed(instance, limits.by_key), documents, refusals),
@@ -202,6 +206,12 @@ def build_app(settings: Settings, instance: Instance) -> App:
             ),
             **_public_routes(documents, refusals),
             **_page_routes(Authorize(instance, visits), login, refusals, instance.issuer),
+            **_account_routes(
+                visits,
+                Account(instance, visits, passwords, guesses),
+                Connections(instance),
+                refusals.style(in_pages(instance.issuer)),
+            ),
         },
         urlsplit(instance.issuer).path,
     )
@@ -281,6 +291,30 @@ def _page_routes(authorize: Authorize, login: Login, refusals: Refusals, issuer:
         CONSENT + BELOW: page(authorize.consent, authorize.decide),
         CONTINUE + BELOW: page(authorize.leave),
         "/login": page(login.page, login.sign_in),
+        "/login/link": Route({"POST": login.spend_link}, refuse),
+    }
+
+
+def _account_routes(visits: Visits, account: Account, connections: Connections, refuse: Refuse) -> dict[str, Route]:
+    """What a signed-in person sees of their own."""
+
+    def page(get: OwnPage, post: OwnForm | None = None) -> Route:
+        show = visits.own_page(get)
+        return Route({"GET": show, "HEAD": show, **({"POST": visits.own_form(post)} if post else {})}, refuse)
+
+    def form(post: OwnForm) -> Route:
+        return Route({"POST": visits.own_form(post)}, refuse)
+
+    return {
+        ACCOUNT: page(account.page),
+        "/account/password": page(account.ask_password, account.change_password),
+        "/account/sessions/end": form(account.end_session),
+        "/account/sessions/end-all": page(account.ask_everywhere, account.end_everywhere),
+        SIGNED_OUT: Route({"GET": account.signed_out, "HEAD": account.signed_out}, refuse),
+        APPS: page(connections.page),
+        DETAILS: page(connections.details),
+        "/account/apps/revoke": form(connections.revoke),
+        "/account/apps/revoke-all": page(connections.ask_all, connections.revoke_all),
     }
 
 

@@ -103,6 +103,8 @@ ACROSS = {
     "claim_letters": "the outbox is the instance's",
     "claim_name": "names are the instance's; whose one is, is the answer",
     "drop_letter": "the outbox is the instance's",
+    "change_password": "people belong to the instance",
+    "end_sessions": "sessions are people's, and people belong to the instance",
     "end_session": "sessions are people's, and people belong to the instance",
     "give_up_letter": "the outbox is the instance's; the organization is told",
     "find_owner": "leads from a name to the organization that owns it",

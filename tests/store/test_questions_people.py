@@ -18,7 +18,15 @@ from gatepost.store.revocations import (
     tell,
 )
 from gatepost.store.scope_texts import find_scope_texts, set_scope_text
-from gatepost.store.sessions import end_session, find_session, list_sessions, make_session, touch_session
+from gatepost.store.sessions import (
+    change_password,
+    end_session,
+    end_sessions,
+    find_session,
+    list_sessions,
+    make_session,
+    touch_session,
+)
 
 from .world import DAY, NOW, World, act, dump, new_grant, populate
 
@@ -109,6 +117,30 @@ async def test_the_end_of_a_session_ends_the_grants_that_hang_on_it(store: Store
     assert not await store.ask(make_grant(a.org, again, act())), "nothing more comes of a session that ended"
     types = [event.type for event in await store.read(list_events(INSTANCE, 100))]
     assert types.count("request.signed_in") == types.count("request.signed_out") == 1
+
+
+async def test_all_sessions_of_a_person_end_but_one(store: Store) -> None:
+    a, b = await populate(store, "acme"), await populate(store, "beta")
+    kept, ended = [await sign_in(store, a) for _ in range(2)]
+    others = await sign_in(store, b)
+    new = new_grant(a, new_id())._replace(session_id=ended.id, ends_with_session=True)
+    assert await store.ask(make_grant(a.org, new, act()))
+    await store.ask(end_sessions(a.user, kept.id, act(NOW + 1)))
+    found = [await store.read(find_session(each.id)) for each in (kept, ended, others)]
+    assert [each and each.ended_at for each in found] == [None, NOW + 1, None]
+    grant = await store.read(find_grant(a.org, new.id))
+    assert grant is not None
+    assert grant.revoked_at == NOW + 1
+    await store.ask(end_sessions(a.user, b"", act(NOW + 2)))
+    assert await store.read(list_sessions(a.user, NOW)) == []
+
+
+async def test_a_new_password_ends_the_other_sessions(store: Store) -> None:
+    a = await populate(store, "acme")
+    kept, _ = [await sign_in(store, a) for _ in range(2)]
+    await store.ask(change_password(a.user, "a new hash", kept.id, act(NOW + 1)))
+    assert await store.read(find_password_hash(a.user)) == "a new hash"
+    assert [each.id for each in await store.read(list_sessions(a.user, NOW))] == [kept.id]
 
 
 async def test_an_approval_becomes_one_grant(store: Store) -> None:

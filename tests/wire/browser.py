@@ -26,7 +26,7 @@ _LINK = re.compile(r'id="continue" href="([^"]*)"')
 
 
 class Form(NamedTuple):
-    """The one form of a page: where it leads, and its fields as they stand there."""
+    """A form of a page: where it leads, and its fields as they stand there."""
 
     action: str
     fields: dict[str, str]
@@ -67,6 +67,17 @@ class Browser:
         form = form_of(await self.get(page.headers["location"]))
         return await self.post(form.action, form.fields | {"email": email, "password": password})
 
+    async def enter(self, email: str) -> httpx.Response:
+        """Sign in on the way to nowhere."""
+        form = form_of(await self.get("/login"))
+        return await self.post(form.action, form.fields | {"email": email, "password": PASSWORD})
+
+    async def press(self, url: str, action: str, **changes: str) -> httpx.Response:
+        """Send the form of a page that leads to `action`; of several, the one with these fields."""
+        page = await self.get(url)
+        form = next(each for each in forms_of(page) if each.action == action and _fits(each, changes))
+        return await self.post(form.action, form.fields | changes)
+
     async def consent(self, page: httpx.Response, decision: str = "allow", **changes: str) -> httpx.Response:
         """Answer the consent page that a redirect led to."""
         form = form_of(await self.get(page.headers["location"]))
@@ -100,11 +111,25 @@ def request_of(app: Client, **changes: str | None) -> dict[str, str]:
 
 
 def form_of(page: httpx.Response) -> Form:
+    """The first form of a page; the others are of what stands below it."""
     assert page.status_code == 200, page.text
-    form = _FORM.search(page.text)
-    assert form is not None, page.text
-    fields = {html.unescape(name): html.unescape(value) for name, value in _FIELD.findall(form[0])}
-    return Form(html.unescape(form[1]), {name: value for name, value in fields.items() if name != "decision"})
+    forms = forms_of(page)
+    assert forms, page.text
+    return forms[0]
+
+
+def forms_of(page: httpx.Response) -> list[Form]:
+    """All forms of a page, in their order."""
+    return [_read_form(match) for match in _FORM.finditer(page.text)]
+
+
+def _read_form(match: re.Match[str]) -> Form:
+    fields = {html.unescape(name): html.unescape(value) for name, value in _FIELD.findall(match[0])}
+    return Form(html.unescape(match[1]), {name: value for name, value in fields.items() if name != "decision"})
+
+
+def _fits(form: Form, fields: dict[str, str]) -> bool:
+    return all(form.fields.get(name, value) == value for name, value in fields.items())
 
 
 def answer_of(url: str) -> dict[str, str]:

@@ -13,14 +13,19 @@ from gatepost.store.people import find_member, spend
 LINK_TTL = 900
 """Seconds a link is good for."""
 
+BY_LINK = "link"
+"""The method of a session that a link began. RFC 8176 has no word for it."""
+
 _PURPOSE = b"sign-in link"
 
 
 class Opened(NamedTuple):
-    """Whom a link stood for."""
+    """Whom a link stands for, and what makes it good for once."""
 
     org: Org
     member: Member
+    id: bytes
+    expires_at: int
 
 
 def create_link(instance: Instance, org: bytes, user_id: bytes) -> Secret:
@@ -31,22 +36,29 @@ def create_link(instance: Instance, org: bytes, user_id: bytes) -> Secret:
     return Secret(f"{instance.issuer.rstrip('/')}/login?link={text}")
 
 
-async def open_link(instance: Instance, text: str) -> Opened | None:
-    """Use a link up. None when it is not ours, expired, used before, or its person is no active member any more."""
+async def find_link(instance: Instance, text: str) -> Opened | None:
+    """Whom a link stands for. None when it is not ours, expired, or its person is no active member any more."""
     sealed = parse_text(SIGN_IN_LINK, text)
     plain = instance.keyring.unseal(_PURPOSE, sealed) if sealed else None
     if plain is None:
         return None
     link_id, org_id, user_id, expires_at = plain[:16], plain[16:32], plain[32:48], int.from_bytes(plain[48:], "big")
-    now = instance.clock()
-    if now >= expires_at:
-        return None
-    if not await instance.store.ask(spend("link", link_id, expires_at - LINK_TTL, expires_at, now)):
+    if instance.clock() >= expires_at:
         return None
     org, member = await instance.store.read(find_org(org_id)), await instance.store.read(find_member(org_id, user_id))
     if org is None or member is None or org.disabled_at is not None or member.disabled_at is not None:
         return None
-    return Opened(org, member)
+    return Opened(org, member, link_id, expires_at)
+
+
+async def open_link(instance: Instance, text: str) -> Opened | None:
+    """Use a link up. None when it was used before, or is none; see `find_link`."""
+    opened = await find_link(instance, text)
+    if opened is None:
+        return None
+    made_at = opened.expires_at - LINK_TTL
+    won = await instance.store.ask(spend("link", opened.id, made_at, opened.expires_at, instance.clock()))
+    return opened if won else None
 
 
 async def find_owners(instance: Instance, org: str | None, email: str | None) -> list[tuple[Org, Member]]:

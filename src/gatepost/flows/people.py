@@ -93,7 +93,12 @@ async def reset_password(instance: Instance, user: User, password: Secret, act: 
     await instance.store.ask(set_password(user.id, _hashed(instance, password), act))
 
 
-def _hashed(instance: Instance, password: Secret) -> str:
+def check_new_password(instance: Instance, password: Secret) -> None:
+    """Refuse what everybody tries first, unless the settings allow it. Raises `invalid_request`."""
     if not instance.passwords.allow_common:
         check_uncommon(password.reveal())
+
+
+def _hashed(instance: Instance, password: Secret) -> str:
+    check_new_password(instance, password)
     return hash_password(password.reveal())

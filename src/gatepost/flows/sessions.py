@@ -7,8 +7,9 @@ from gatepost.flows.instance import Instance
 from gatepost.oauth.session_token import PREVIOUS_SECONDS, is_authentic, parse_session_token, render_session_token
 from gatepost.records import Session
 from gatepost.secrets import Secret, new_id
+from gatepost.store import sessions
 from gatepost.store.events import Act
-from gatepost.store.sessions import end_session, find_session, make_session, touch_session
+from gatepost.store.sessions import find_session, make_session, touch_session
 
 ROTATE_SECONDS = 900
 TOUCH_SECONDS = 60
@@ -64,8 +65,18 @@ async def find_signed_in(instance: Instance, text: str, address: str) -> SignedI
         return await _keep_up(instance, session, now)
     if claim.generation == session.generation - 1 and now - session.rotated_at <= PREVIOUS_SECONDS:
         return SignedIn(session, _token(instance, session, session.generation))
-    await instance.store.ask(end_session(session.id, Act(now, "gatepost", address)))
+    await end_session(instance, session.id, Act(now, "gatepost", address))
     return None
+
+
+async def end_session(instance: Instance, session: bytes, act: Act) -> None:
+    """End a session, and with it the grants that hang on it. One that has ended stays as it is."""
+    await instance.store.ask(sessions.end_session(session, act))
+
+
+async def end_sessions(instance: Instance, user_id: bytes, act: Act) -> None:
+    """End every session of a person, wherever they are signed in."""
+    await instance.store.ask(sessions.end_sessions(user_id, b"", act))
 
 
 async def _keep_up(instance: Instance, session: Session, now: int) -> SignedIn:

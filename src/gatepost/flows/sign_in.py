@@ -6,7 +6,9 @@ away, and never holds up a token.
 
 import asyncio
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from gatepost.errors import GatepostError, OAuthError
 from gatepost.flows.instance import Instance
@@ -16,6 +18,8 @@ from gatepost.records import User
 from gatepost.secrets import Secret
 from gatepost.store.orgs import find_owner
 from gatepost.store.people import find_password_hash, find_user
+
+T = TypeVar("T")
 
 HASHING = 2
 MAX_WAITING = 64
@@ -35,17 +39,21 @@ class Passwords:
 
         Raises `temporarily_unavailable` when too many are waiting.
         """
+        matches = await self._run(is_password, password.reveal(), password_hash or self._nobodys)
+        return matches and password_hash is not None
+
+    async def hash(self, password: Secret) -> str:
+        """The hash of a new password. Raises `temporarily_unavailable`, and `invalid_request` for what cannot be one."""
+        return await self._run(hash_password, password.reveal())
+
+    async def _run(self, work: Callable[..., T], *args: str) -> T:
         if self._waiting >= MAX_WAITING:
             raise OAuthError("temporarily_unavailable", "Too many people are signing in. Try again in a moment.")
         self._waiting += 1
         try:
-            loop = asyncio.get_running_loop()
-            matches = await loop.run_in_executor(
-                self._pool, is_password, password.reveal(), password_hash or self._nobodys
-            )
+            return await asyncio.get_running_loop().run_in_executor(self._pool, work, *args)
         finally:
             self._waiting -= 1
-        return matches and password_hash is not None
 
 
 async def check_password(instance: Instance, passwords: Passwords, email: str, password: Secret) -> User | None:

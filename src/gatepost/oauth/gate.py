@@ -11,6 +11,11 @@ def why_dead(grant: Grant | None, now: int) -> str:
     """The reason why nothing may be minted from this grant, in words; empty when it is alive."""
     if grant is None:
         return "there is no such grant; it expired long ago, or its app was deleted"
+    return why_over(grant, now) or _why_disabled(grant)
+
+
+def why_over(grant: Grant, now: int) -> str:
+    """The reason why a grant is over for good; empty for one that lives, or would if nothing were disabled."""
     if grant.revoked_at is not None:
         return "the grant was revoked"
     if not grant.unbroken:
@@ -19,7 +24,7 @@ def why_dead(grant: Grant | None, now: int) -> str:
         return "the grant reached the end of its life"
     if now >= grant.last_used_at + grant.idle_ttl:
         return "the grant was not used for too long"
-    return _why_disabled(grant)
+    return ""
 
 
 def _why_disabled(grant: Grant) -> str:

@@ -2,6 +2,7 @@
 
 import gettext
 import re
+from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import resources
 from typing import Any
@@ -65,9 +66,15 @@ def _environment(locale: str) -> jinja2.Environment:
         extensions=["jinja2.ext.i18n"],
     )
     environment.install_gettext_translations(_translations(locale), newstyle=True)  # type: ignore[attr-defined] # it comes with the extension
+    environment.filters["instant"] = _instant
     environment.globals["locale"] = locale
     environment.globals["direction"] = "rtl" if locale in RIGHT_TO_LEFT else "ltr"
     return environment
+
+
+def _instant(at: int) -> str:
+    """An instant as `<time>` has it."""
+    return datetime.fromtimestamp(at, UTC).isoformat().replace("+00:00", "Z")
 
 
 def _translations(locale: str) -> gettext.NullTranslations:

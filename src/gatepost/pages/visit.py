@@ -3,7 +3,8 @@
 import base64
 import hmac
 import os
-from typing import Any, NamedTuple
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
 from gatepost.errors import GatepostError
@@ -13,6 +14,7 @@ from gatepost.oauth.form import parse_form
 from gatepost.pages.rendering import choose_locale, render_page
 from gatepost.records import Session
 from gatepost.secrets import Secret
+from gatepost.web.app import Handler
 from gatepost.web.cookies import Cookie, parse_cookies
 from gatepost.web.message import EMPTY, Header, Reply, Request
 
@@ -33,6 +35,10 @@ class Visit(NamedTuple):
     locale: str
     csrf: str
     cookies: tuple[Header, ...]
+
+
+OwnPage: TypeAlias = Callable[[Visit, Session], Awaitable[Reply]]
+OwnForm: TypeAlias = Callable[[Visit, Session, dict[str, str]], Awaitable[Reply]]
 
 
 class Visits:
@@ -71,6 +77,24 @@ class Visits:
         if site not in (b"same-origin", b"none") or not is_ours:
             raise GatepostError("not_allowed", "This form was not sent by the page it belongs to. Open the page again.")
         return visit, fields
+
+    def own_page(self, page: OwnPage) -> Handler:
+        """The handler of a page that belongs to whoever is signed in. Anybody else signs in first."""
+
+        async def handler(request: Request) -> Reply:
+            visit = await self.read(request)
+            return await page(visit, visit.session) if visit.session else see_other(visit, "/login")
+
+        return handler
+
+    def own_form(self, form: OwnForm) -> Handler:
+        """The handler of a form on such a page."""
+
+        async def handler(request: Request) -> Reply:
+            visit, fields = await self.read_form(request)
+            return await form(visit, visit.session, fields) if visit.session else see_other(visit, "/login")
+
+        return handler
 
     def sign_in(self, visit: Visit, signed_in: SignedIn) -> Visit:
         """The visit as a new session's: with its cookie, and with forms that are good for that session alone."""

@@ -3,6 +3,7 @@
 from gatepost.records import Session
 from gatepost.secrets import render_id
 from gatepost.store.events import Act, record
+from gatepost.store.people import set_password
 from gatepost.store.question import INSTANCE, SQL, Steps, question
 from gatepost.store.revocations import tell
 
@@ -82,6 +83,24 @@ def end_session(session: bytes, act: Act) -> Steps[list[tuple[bytes, str]]]:
         yield from tell(org, "grant", render_id("gnt", grant), act.at)
     yield from record(INSTANCE, "request.signed_out", act._replace(user_id=rows[0][0]), detail=_named(session))
     return [(org, client_id) for org, client_id in apps]
+
+
+@question
+def end_sessions(user_id: bytes, keep: bytes, act: Act) -> Steps[None]:
+    """End a person's sessions, all but `keep`, each with the grants that hang on it."""
+    rows = yield SQL(
+        "select id from sessions where org = ? and user_id = ? and id <> ? and ended_at is null order by id",
+        (INSTANCE, user_id, keep),
+    )
+    for (session,) in rows:
+        yield from end_session(session, act)
+
+
+@question
+def change_password(user_id: bytes, password_hash: str, keep: bytes, act: Act) -> Steps[None]:
+    """Give a person a new password, and end their sessions but `keep`: whoever else knew the old one is out with it."""
+    yield from set_password(user_id, password_hash, act)
+    yield from end_sessions(user_id, keep, act)
 
 
 def _named(session: bytes) -> str:

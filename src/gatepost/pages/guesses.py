@@ -1,0 +1,27 @@
+"""How often somebody may be wrong about a secret of an account, before they have to wait."""
+
+from gatepost.errors import GatepostError
+from gatepost.web.limits import Buckets, bucket_of
+
+
+class Guesses:
+    """Wrong guesses, counted for each account and address together, and for each address."""
+
+    def __init__(self, by_account: Buckets, by_address: Buckets) -> None:
+        self._by_account = by_account
+        self._by_address = by_address
+
+    def check(self, email: str, address: str) -> None:
+        """Raises `too_many_requests` while one more guess is one too many. Takes none away."""
+        wait = max(bucket.is_empty(key) for bucket, key in self._buckets(email, address))
+        if wait:
+            raise GatepostError("too_many_requests", f"Too many tries. Try again in {wait} seconds.", retry_after=wait)
+
+    def note_wrong(self, email: str, address: str) -> None:
+        """Count a wrong guess."""
+        for bucket, key in self._buckets(email, address):
+            bucket.take(key)
+
+    def _buckets(self, email: str, address: str) -> tuple[tuple[Buckets, object], ...]:
+        place = bucket_of(address)
+        return (self._by_account, (email.strip().lower(), place)), (self._by_address, place)
