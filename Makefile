@@ -12,7 +12,7 @@ setup: .venv/.run  ## .venv with the locked dependencies, and the gatepost comma
 dev: setup  ## a development server with a demo organization
 	@$(BIN)/gatepost dev
 
-test: .venv/.dev  ## everything: format, lint, types, docs, all tests
+test: .venv/.dev .venv/.programs  ## everything: format, lint, types, docs, all tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
@@ -44,6 +44,10 @@ bench: setup  ## rates of the hot operations beside a bare server
 	@for tool in bash curl; do command -v $$tool >/dev/null || { echo "The tests need $$tool. On Debian: apt-get install $$tool" >&2; exit 1; }; done
 	@echo "Adding what the tests need"
 	@$(PIP) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.venv/.programs: .venv/.dev tests/programs.py tests/peers/node/package-lock.json
+	@$(BIN)/python -m tests.programs
 	@touch $@
 
 lock:  ## refresh the lock files after a change to pyproject.toml (needs uv)
