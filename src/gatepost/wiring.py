@@ -26,6 +26,7 @@ from gatepost.flows.signing import SigningRing
 from gatepost.flows.token import GRANTS
 from gatepost.jose import ALGORITHMS
 from gatepost.oauth.metadata import ENDPOINTS, render_metadata
+from gatepost.outbound import Fetcher
 from gatepost.pages.account import ACCOUNT, SIGNED_OUT, Account
 from gatepost.pages.authorize import CONSENT, CONTINUE, Authorize
 from gatepost.pages.connections import APPS, DETAILS, Connections
@@ -182,8 +183,9 @@ def open_instance(
     store = open_store(settings, migrate=migrate)
     signing = SigningRing(store, keyring, clock)
     policy = Policy(store)
+    fetcher = Fetcher(allow_loopback=settings.outbound.allow_loopback)
     return Instance(
-        store, keyring, signing, policy, issuer, settings.tokens, settings.passwords, settings.sessions, clock
+        store, keyring, signing, policy, fetcher, issuer, settings.tokens, settings.passwords, settings.sessions, clock
     )
 
 

@@ -9,7 +9,7 @@ from .source import Module, assert_none, assert_same, imports, modules, nodes, p
 FLOORS = (
     ("__init__", "errors"),
     ("records", "secrets", "certificates", "passwords", "jose", "log", "files"),
-    ("oauth", "store", "web", "settings"),
+    ("oauth", "store", "web", "settings", "outbound"),
     ("flows",),
     ("endpoints", "pages"),
     ("wiring",),
@@ -22,7 +22,7 @@ OUTSIDE = {
     "apsw": {"store", "bench"},
     "argon2": {"passwords"},
     "cryptography": {"secrets", "certificates", "jose"},
-    "httptools": {"web"},
+    "httptools": {"web", "outbound"},
     "jinja2": {"pages"},
     "orjson": {"jose", "oauth", "web", "flows", "endpoints", "pages", "bench"},
     "psycopg": {"store"},

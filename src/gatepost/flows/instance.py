@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gatepost.flows.policy import Policy
 from gatepost.flows.signing import SigningRing
+from gatepost.outbound import Fetcher
 from gatepost.secrets import Keyring
 from gatepost.settings import PasswordSettings, SessionSettings, TokenSettings
 from gatepost.store.question import Store
@@ -29,6 +30,7 @@ class Instance:
     keyring: Keyring
     signing: SigningRing
     policy: Policy
+    fetcher: Fetcher
     issuer: str
     tokens: TokenSettings
     passwords: PasswordSettings
