@@ -33,6 +33,9 @@ CATALOGUE = {
     "unauthorized_client": Code(400, 6, "The app is known, but not registered for this."),
     "access_denied": Code(403, 6, "The person said no, or may not say yes."),
     "login_required": Code(400, 6, "Nobody is signed in, and the app asked for no page. OpenID Connect Core §3.1.2.6."),
+    "unmet_authentication_requirements": Code(
+        400, 6, "The app wants a surer sign-in than this server or the person has. OpenID Connect."
+    ),
     "consent_required": Code(400, 6, "The person has to be asked, and the app asked for no page."),
     "invalid_user": Code(400, 2, "The user is not a member of the organization."),
     "insufficient_scope": Code(403, 6, "The caller is known but lacks the power this needs."),

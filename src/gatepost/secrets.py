@@ -30,6 +30,8 @@ REQUEST_URI: Final = "gp_par_"
 FLOW: Final = "gp_flow_"
 EXIT: Final = "gp_exit_"
 SESSION: Final = "gp_ses_"
+HALF_SIGN_IN: Final = "gp_half_"
+TOTP_SETUP: Final = "gp_totp_"
 
 _CHECKSUM_BYTES = 4
 _TO_URL = bytes.maketrans(b"+/", b"-_")

@@ -28,11 +28,14 @@ from gatepost.jose import ALGORITHMS
 from gatepost.oauth.metadata import ENDPOINTS, render_metadata
 from gatepost.outbound import Fetcher
 from gatepost.pages.account import ACCOUNT, SIGNED_OUT, Account
-from gatepost.pages.authorize import CONSENT, CONTINUE, Authorize
+from gatepost.pages.authorize import CONSENT, CONTINUE, VERIFY, Authorize
 from gatepost.pages.connections import APPS, DETAILS, Connections
-from gatepost.pages.guesses import Guesses
+from gatepost.pages.guesses import CodeTries, Guesses
 from gatepost.pages.login import Login
 from gatepost.pages.refusals import in_pages
+from gatepost.pages.security import RECOVERY_CODES, SECURITY, TOTP, TOTP_OFF, Security
+from gatepost.pages.sign_ins import SignIns
+from gatepost.pages.verify import Verify
 from gatepost.pages.visit import OwnForm, OwnPage, Visits
 from gatepost.secrets import Keyring
 from gatepost.settings import LimitSettings, Settings
@@ -198,8 +201,7 @@ def build_app(settings: Settings, instance: Instance) -> App:
     apps = Apps(instance, limits.by_app, limits.wrong_secrets)
     verified = VerifiedTokens()
     visits = Visits(instance)
-    passwords, guesses = Passwords(), Guesses(limits.wrong_passwords, limits.wrong_sign_ins)
-    login = Login(instance, visits, passwords, guesses)
+    people = People(instance, visits, limits)
     routes = _everywhere(
         {
             **_seed_routes(Seed(instance, limits.by_key), documents, refusals),
@@ -207,13 +209,8 @@ def build_app(settings: Settings, instance: Instance) -> App:
                 instance, apps, verified, Tokens(instance, apps, verified, limits.by_key), documents, refusals
             ),
             **_public_routes(documents, refusals),
-            **_page_routes(Authorize(instance, visits), login, refusals, instance.issuer),
-            **_account_routes(
-                visits,
-                Account(instance, visits, passwords, guesses),
-                Connections(instance),
-                refusals.style(in_pages(instance.issuer)),
-            ),
+            **_page_routes(Authorize(instance, visits), people, refusals, instance.issuer),
+            **_account_routes(visits, people, refusals.style(in_pages(instance.issuer))),
         },
         urlsplit(instance.issuer).path,
     )
@@ -281,7 +278,21 @@ def _public_routes(documents: Documents, refusals: Refusals) -> dict[str, Route]
     }
 
 
-def _page_routes(authorize: Authorize, login: Login, refusals: Refusals, issuer: str) -> dict[str, Route]:
+class People:
+    """The handlers of everything that people see of their own; they share what counts guesses, and the pool for passwords."""
+
+    def __init__(self, instance: Instance, visits: Visits, limits: "Limits") -> None:
+        passwords, sign_ins = Passwords(), SignIns(instance, visits)
+        guesses = Guesses(limits.wrong_passwords, limits.wrong_sign_ins)
+        tries = CodeTries(limits.code_tries)
+        self.login = Login(instance, visits, sign_ins, passwords, guesses)
+        self.verify = Verify(instance, visits, sign_ins, tries)
+        self.account = Account(instance, visits, passwords, guesses)
+        self.security = Security(instance, passwords, guesses, tries)
+        self.connections = Connections(instance)
+
+
+def _page_routes(authorize: Authorize, people: People, refusals: Refusals, issuer: str) -> dict[str, Route]:
     """What people see."""
     refuse = refusals.style(in_pages(issuer))
 
@@ -292,12 +303,13 @@ def _page_routes(authorize: Authorize, login: Login, refusals: Refusals, issuer:
         "/authorize": page(authorize.authorize, authorize.authorize),
         CONSENT + BELOW: page(authorize.consent, authorize.decide),
         CONTINUE + BELOW: page(authorize.leave),
-        "/login": page(login.page, login.sign_in),
-        "/login/link": Route({"POST": login.spend_link}, refuse),
+        "/login": page(people.login.page, people.login.sign_in),
+        "/login/link": Route({"POST": people.login.spend_link}, refuse),
+        VERIFY: page(people.verify.page, people.verify.verify),
     }
 
 
-def _account_routes(visits: Visits, account: Account, connections: Connections, refuse: Refuse) -> dict[str, Route]:
+def _account_routes(visits: Visits, people: People, refuse: Refuse) -> dict[str, Route]:
     """What a signed-in person sees of their own."""
 
     def page(get: OwnPage, post: OwnForm | None = None) -> Route:
@@ -307,6 +319,7 @@ def _account_routes(visits: Visits, account: Account, connections: Connections, 
     def form(post: OwnForm) -> Route:
         return Route({"POST": visits.own_form(post)}, refuse)
 
+    account, connections, security = people.account, people.connections, people.security
     return {
         ACCOUNT: page(account.page),
         "/account/password": page(account.ask_password, account.change_password),
@@ -317,6 +330,10 @@ def _account_routes(visits: Visits, account: Account, connections: Connections, 
         DETAILS: page(connections.details),
         "/account/apps/revoke": form(connections.revoke),
         "/account/apps/revoke-all": page(connections.ask_all, connections.revoke_all),
+        SECURITY: page(security.page),
+        TOTP: page(security.setup, security.turn_on),
+        TOTP_OFF: page(security.ask_off, security.turn_off),
+        RECOVERY_CODES: page(security.ask_codes, security.make_codes),
     }
 
 
@@ -344,4 +361,5 @@ class Limits:
         self.by_address = buckets(settings.address_rate, settings.address_rate * BURST_SECONDS)
         self.wrong_secrets = buckets(settings.wrong_secrets / 60, settings.wrong_secrets)
         self.wrong_passwords = buckets(settings.wrong_passwords / 300, settings.wrong_passwords)
+        self.code_tries = buckets(settings.code_tries / 300, settings.code_tries)
         self.wrong_sign_ins = buckets(settings.wrong_sign_ins / 300, settings.wrong_sign_ins)

@@ -8,7 +8,7 @@ from .source import Module, assert_none, assert_same, imports, modules, nodes, p
 
 FLOORS = (
     ("__init__", "errors"),
-    ("records", "secrets", "certificates", "passwords", "jose", "log", "files"),
+    ("records", "secrets", "certificates", "passwords", "totp", "jose", "log", "files"),
     ("oauth", "store", "web", "settings", "outbound"),
     ("flows",),
     ("endpoints", "pages"),
@@ -26,6 +26,7 @@ OUTSIDE = {
     "jinja2": {"pages"},
     "orjson": {"jose", "oauth", "web", "flows", "endpoints", "pages", "bench"},
     "psycopg": {"store"},
+    "segno": {"pages"},
     "shtab": {"cli"},
     "tqdm": {"bench", "cli"},
     "uvicorn": {"web", "bench"},

@@ -98,6 +98,14 @@ PROBES: dict[str, tuple[object, Probe]] = {
 }
 
 ACROSS = {
+    "turn_totp_on": "people belong to the instance",
+    "turn_totp_off": "people belong to the instance",
+    "spend_totp": "people belong to the instance",
+    "spend_recovery_code": "people belong to the instance",
+    "replace_recovery_codes": "people belong to the instance",
+    "renew_session": "sessions are people's, and people belong to the instance",
+    "list_recovery_codes": "people belong to the instance",
+    "find_totp": "people belong to the instance",
     "apply_all": "the schema is the instance's",
     "apply_next": "the schema is the instance's",
     "claim_letters": "the outbox is the instance's",

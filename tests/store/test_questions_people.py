@@ -25,6 +25,7 @@ from gatepost.store.sessions import (
     find_session,
     list_sessions,
     make_session,
+    renew_session,
     touch_session,
 )
 
@@ -97,6 +98,17 @@ async def test_a_session_moves_on_once(store: Store) -> None:
     assert (moved.generation, moved.rotated_at, moved.last_seen_at) == (2, NOW + 900, NOW + 900)
     await store.ask(end_session(session.id, act()))
     assert not await store.ask(touch_session(session.id, 2, NOW + 902, rotate=True))
+
+
+async def test_a_session_goes_on_with_another_salt(store: Store) -> None:
+    a = await populate(store, "acme")
+    session = await sign_in(store, a)
+    surer = session._replace(salt=b"t" * 16, amr="pwd otp mfa", auth_time=NOW + 5, expires_at=NOW + 2 * DAY)
+    assert await store.ask(renew_session(surer, act(NOW + 5))) == 2
+    found = await store.read(find_session(session.id))
+    assert found == surer._replace(generation=2, rotated_at=NOW + 5, last_seen_at=NOW + 5)
+    await store.ask(end_session(session.id, act()))
+    assert await store.ask(renew_session(surer, act(NOW + 6))) == 0
 
 
 async def test_the_end_of_a_session_ends_the_grants_that_hang_on_it(store: Store) -> None:

@@ -11,6 +11,7 @@ from gatepost.records import UNTIL_USED
 from gatepost.secrets import new_id
 from gatepost.store.apps import Saved, find_app, list_redirect_uris, make_app, save_pair
 from gatepost.store.events import list_events
+from gatepost.store.factors import list_recovery_codes, spend_recovery_code, spend_totp, turn_totp_on
 from gatepost.store.grants import Gone, Replayed, Retried, Rotated, find_grant, list_grants, make_grant, rotate
 from gatepost.store.orgs import claim_name, find_org, find_owner, give_auth_token, make_org
 from gatepost.store.outbox import claim_letters, give_up_letter, put_letter
@@ -164,6 +165,15 @@ async def test_a_letter_is_given_up_once(database: Database, store: Store) -> No
     await store.ask(put_letter(letter))
     assert Counter(await race(database, [give_up_letter(a.org, letter, act(), "{}")] * 10)) == {True: 1, False: 9}
     assert len(await store.read(list_events(a.org, 100, type="delivery.given_up"))) == 1
+
+
+async def test_a_code_of_the_second_step_is_good_once(database: Database, store: Store) -> None:
+    a = await populate(store, "acme")
+    begun = await race(database, [turn_totp_on(a.user, bytes([n]), 7, (bytes([n]),), act()) for n in range(10)])
+    assert Counter(begun) == {True: 1, False: 9}
+    assert Counter(await race(database, [spend_totp(a.user, 8, NOW)] * 20)) == {True: 1, False: 19}
+    (code_hash,) = await store.read(list_recovery_codes(a.user))
+    assert Counter(await race(database, [spend_recovery_code(a.user, code_hash, act())] * 20)) == {True: 1, False: 19}
 
 
 async def test_keys_rotate_once(database: Database, store: Store) -> None:

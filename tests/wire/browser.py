@@ -139,9 +139,10 @@ def answer_of(url: str) -> dict[str, str]:
     return {name: values[0] for name, values in parsed.items()}
 
 
-async def give_password(world: World, user_id: str) -> None:
-    """Let a person of the world sign in with PASSWORD."""
-    await world.instance.store.ask(set_password(parse_id("usr", user_id) or b"", _HASH, world.act))
+async def give_password(world: World, user_id: str, password: str = PASSWORD) -> None:
+    """Let a person of the world sign in, with PASSWORD or another one."""
+    password_hash = _HASH if password == PASSWORD else hash_password(password)
+    await world.instance.store.ask(set_password(parse_id("usr", user_id) or b"", password_hash, world.act))
 
 
 async def token(world: World, by: Client | str | None, **fields: str) -> httpx.Response:

@@ -13,10 +13,10 @@ from gatepost.flows.minting import subject_for
 from gatepost.flows.pushed import PUSHED, open_pushed
 from gatepost.jose import ID_TOKEN_TYPE
 from gatepost.oauth.approval import CODE_TTL, Approval, dump_approval
+from gatepost.oauth.assurance import acr_of, is_enough
 from gatepost.oauth.authorize import AuthorizeAsk, VerifiedAsk, check, verify_redirect
 from gatepost.oauth.consent import covers, digest_of, may_pass_silently
 from gatepost.oauth.flow import FLOW_TTL, Flow, dump_flow, load_flow, start_flow
-from gatepost.oauth.id_token import acr_of
 from gatepost.records import Consent, Session
 from gatepost.secrets import AUTHORIZATION_CODE, FLOW, new_id
 from gatepost.store.consents import find_consent, give_consent
@@ -35,7 +35,13 @@ class Leave(NamedTuple):
 
 
 class NeedsSignIn(NamedTuple):
-    """Somebody has to sign in first: anybody, or again, or with a second factor."""
+    """Somebody has to sign in first: anybody, or again."""
+
+    flow: Flow
+
+
+class NeedsSecondStep(NamedTuple):
+    """The person has to prove themselves with a second factor too, as the app wants it."""
 
     flow: Flow
 
@@ -55,7 +61,7 @@ class NoPlace(NamedTuple):
     known: KnownApp
 
 
-Step = Leave | NeedsSignIn | NeedsConsent | NoPlace
+Step = Leave | NeedsSignIn | NeedsSecondStep | NeedsConsent | NoPlace
 
 
 async def begin(instance: Instance, ask: AuthorizeAsk, browser: bytes) -> Flow | Leave:
@@ -96,6 +102,10 @@ async def _go_on(instance: Instance, flow: Flow, session: Session | None) -> Ste
         if silent:
             raise OAuthError("login_required", "Nobody is signed in as this request needs it.")
         return NeedsSignIn(flow)
+    if not is_enough(session.amr, flow.asked):
+        if silent:
+            raise OAuthError("login_required", "The person has not signed in with a second factor.")
+        return NeedsSecondStep(flow)
     places = await _places(instance, known, session)
     if not places:
         if silent:

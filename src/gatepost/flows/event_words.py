@@ -49,6 +49,10 @@ SENTENCES = {
     "user.grants_revoked": "{actor} ended all grants of {user}",
     "user.joined": "{actor} made {user} a member",
     "user.made": "{actor} made {user}, new here, a member",
+    "user.recovery_code_used": "{user} signed in with a recovery code",
+    "user.recovery_codes_replaced": "{user} made new recovery codes",
+    "user.totp_off": "{user} turned the second step off",
+    "user.totp_on": "{user} turned the second step on",
     "user.password_set": "{actor} gave {user} a new password",
 }
 """Each type of event, in the words of who acted, what it was about, and the members of its detail."""

@@ -9,7 +9,7 @@ from gatepost.records import Session
 from gatepost.secrets import Secret, new_id
 from gatepost.store import sessions
 from gatepost.store.events import Act
-from gatepost.store.sessions import find_session, make_session, touch_session
+from gatepost.store.sessions import find_session, make_session, renew_session, touch_session
 
 ROTATE_SECONDS = 900
 TOUCH_SECONDS = 60
@@ -48,6 +48,21 @@ async def start_session(instance: Instance, user_id: bytes, amr: str, address: s
     )
     await instance.store.ask(make_session(session, Act(now, "user", address)))
     return SignedIn(session, _token(instance, session, 1))
+
+
+async def prove_again(
+    instance: Instance, session: Session, amr: str, address: str, *, is_whole: bool
+) -> SignedIn | None:
+    """The same session after its person proved themselves again, with a new cookie; None when it has ended meanwhile.
+
+    `is_whole` says that this was a sign-in of its own, not a second step: then the session starts anew in time as well.
+    """
+    now = instance.clock()
+    renewed = session._replace(salt=os.urandom(16), amr=amr)
+    if is_whole:
+        renewed = renewed._replace(auth_time=now, expires_at=now + instance.sessions.ttl)
+    generation = await instance.store.ask(renew_session(renewed, Act(now, "user", address)))
+    return SignedIn(renewed, _token(instance, renewed, generation)) if generation else None
 
 
 async def find_signed_in(instance: Instance, text: str, address: str) -> SignedIn | None:

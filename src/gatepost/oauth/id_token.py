@@ -13,9 +13,6 @@ from gatepost.records import User
 
 ID_TOKEN_TTL = 3600
 
-ACR_VALUES = ("1", "2")
-"""One factor; two factors, or a passkey that checked its person."""
-
 CLAIMS_OF_SCOPE = {
     "profile": (
         *("name", "family_name", "given_name", "middle_name", "nickname", "preferred_username", "profile", "picture"),
@@ -28,10 +25,6 @@ CLAIMS_OF_SCOPE = {
 """The claims that a scope asks for. OpenID Connect Core §5.4."""
 
 CLAIMS = tuple(claim for claims in CLAIMS_OF_SCOPE.values() for claim in claims)
-
-
-_STRONG = frozenset({"otp", "hwk"})
-"""Methods that stand for a second factor: a one-time password, a passkey that checked its person. RFC 8176."""
 
 
 class SignIn(NamedTuple):
@@ -58,11 +51,6 @@ def subject_of(public: str, metadata: ClientMetadata, redirect_uri: str, salt: b
         return public
     sector = metadata.sector_identifier or urlsplit(redirect_uri).hostname or redirect_uri
     return hmac.new(salt, f"{sector} {public}".encode(), "sha256").hexdigest()
-
-
-def acr_of(amr: str) -> str:
-    """How sure a sign-in by these methods is of the person."""
-    return ACR_VALUES[1] if _STRONG & set(amr.split()) else ACR_VALUES[0]
 
 
 def half_hash(token: str) -> str:

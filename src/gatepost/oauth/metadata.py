@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
+from gatepost.oauth.assurance import ACR_VALUES
 from gatepost.oauth.authorize import PROMPTS, RESPONSE_MODES, RESPONSE_TYPE
-from gatepost.oauth.id_token import ACR_VALUES, CLAIMS
+from gatepost.oauth.id_token import CLAIMS
 from gatepost.oauth.pkce import METHOD
 from gatepost.oauth.scope import STANDARD
 

@@ -12,6 +12,7 @@ from gatepost.errors import GatepostError, OAuthError
 from gatepost.flows.authorize import (
     Leave,
     NeedsConsent,
+    NeedsSecondStep,
     NeedsSignIn,
     Step,
     answer,
@@ -31,6 +32,7 @@ from gatepost.web.message import Reply, Request
 
 CONSENT = "/consent/"
 CONTINUE = "/continue/"
+VERIFY = "/login/verify"
 
 
 class Authorize:
@@ -112,6 +114,8 @@ class Authorize:
         """A step that is no way back to the app."""
         if isinstance(step, NeedsSignIn):
             return see_other(visit, "/login?flow=" + seal_flow(self._instance, step.flow))
+        if isinstance(step, NeedsSecondStep):
+            return see_other(visit, f"{VERIFY}?flow={seal_flow(self._instance, step.flow)}")
         assert not isinstance(step, Leave)
         if isinstance(step, NeedsConsent):
             return see_other(visit, CONSENT + seal_flow(self._instance, step.flow))

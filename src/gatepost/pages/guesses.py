@@ -1,6 +1,7 @@
 """How often somebody may be wrong about a secret of an account, before they have to wait."""
 
 from gatepost.errors import GatepostError
+from gatepost.flows.people import canonical_email
 from gatepost.web.limits import Buckets, bucket_of
 
 
@@ -13,9 +14,7 @@ class Guesses:
 
     def check(self, email: str, address: str) -> None:
         """Raises `too_many_requests` while one more guess is one too many. Takes none away."""
-        wait = max(bucket.is_empty(key) for bucket, key in self._buckets(email, address))
-        if wait:
-            raise GatepostError("too_many_requests", f"Too many tries. Try again in {wait} seconds.", retry_after=wait)
+        _refuse(max(bucket.is_empty(key) for bucket, key in self._buckets(email, address)))
 
     def note_wrong(self, email: str, address: str) -> None:
         """Count a wrong guess."""
@@ -24,4 +23,20 @@ class Guesses:
 
     def _buckets(self, email: str, address: str) -> tuple[tuple[Buckets, object], ...]:
         place = bucket_of(address)
-        return (self._by_account, (email.strip().lower(), place)), (self._by_address, place)
+        return (self._by_account, (canonical_email(email), place)), (self._by_address, place)
+
+
+class CodeTries:
+    """Tries of a code so short that it could be guessed: few for each account, from wherever they come."""
+
+    def __init__(self, by_account: Buckets) -> None:
+        self._by_account = by_account
+
+    def take(self, user_id: bytes) -> None:
+        """Count one before it is looked at: many at once must be no way around. Raises `too_many_requests`."""
+        _refuse(self._by_account.take(user_id))
+
+
+def _refuse(wait: int) -> None:
+    if wait:
+        raise GatepostError("too_many_requests", f"Too many tries. Try again in {wait} seconds.", retry_after=wait)

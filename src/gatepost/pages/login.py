@@ -1,16 +1,14 @@
 """`/login`: who are you? By password or by one-time link, and then back to what the person was doing. OWASP ASVS V2, V3."""
 
-from gatepost.errors import GatepostError
-from gatepost.flows.authorize import open_flow, seal_flow
+from gatepost.flows.authorize import seal_flow
 from gatepost.flows.instance import Instance
 from gatepost.flows.links import BY_LINK, find_link, open_link
-from gatepost.flows.sessions import start_session
 from gatepost.flows.sign_in import Passwords, check_password
 from gatepost.oauth.flow import Flow
 from gatepost.oauth.form import parse_form
 from gatepost.pages.account import ACCOUNT
-from gatepost.pages.authorize import CONSENT
 from gatepost.pages.guesses import Guesses
+from gatepost.pages.sign_ins import SignIns
 from gatepost.pages.visit import Visit, Visits, see_other, show
 from gatepost.secrets import Secret
 from gatepost.web.message import Reply, Request
@@ -19,9 +17,12 @@ from gatepost.web.message import Reply, Request
 class Login:
     """The handlers of signing in."""
 
-    def __init__(self, instance: Instance, visits: Visits, passwords: Passwords, guesses: Guesses) -> None:
+    def __init__(
+        self, instance: Instance, visits: Visits, sign_ins: SignIns, passwords: Passwords, guesses: Guesses
+    ) -> None:
         self._instance = instance
         self._visits = visits
+        self._sign_ins = sign_ins
         self._passwords = passwords
         self._guesses = guesses
 
@@ -31,7 +32,7 @@ class Login:
         fields = parse_form(request.query)
         if "link" in fields:
             return await self._show_link(visit, fields["link"])
-        flow = self._flow(visit, fields.get("flow"))
+        flow = self._sign_ins.flow(visit, fields.get("flow"))
         if flow is None and visit.session is not None:
             return see_other(visit, ACCOUNT)
         return self._show(visit, flow)
@@ -42,37 +43,19 @@ class Login:
         opened = await open_link(self._instance, fields.get("link", ""))
         if opened is None:
             return show(visit, "link_over.html", 400)
-        return see_other(await self._start(visit, opened.member.id, BY_LINK), ACCOUNT)
+        return await self._sign_ins.go_on(visit, opened.member.id, BY_LINK, None)
 
     async def sign_in(self, request: Request) -> Reply:
         """A password was sent."""
         visit, fields = await self._visits.read_form(request)
-        flow = self._flow(visit, fields.get("flow"))
+        flow = self._sign_ins.flow(visit, fields.get("flow"))
         email, password = fields.get("email", ""), Secret(fields.get("password", ""))
         self._guesses.check(email, request.address)
         user = await check_password(self._instance, self._passwords, email, password)
         if user is None:
             self._guesses.note_wrong(email, request.address)
             return self._show(visit, flow, email=email, is_wrong=True)
-        visit = await self._start(visit, user.id, "pwd")
-        if flow is None or visit.session is None:
-            return see_other(visit, ACCOUNT)
-        return see_other(visit, CONSENT + seal_flow(self._instance, flow._replace(session_id=visit.session.id.hex())))
-
-    async def _start(self, visit: Visit, user_id: bytes, amr: str) -> Visit:
-        agent = visit.request.headers.get(b"user-agent", b"").decode("latin-1")
-        signed_in = await start_session(self._instance, user_id, amr, visit.request.address, agent)
-        return self._visits.sign_in(visit, signed_in)
-
-    def _flow(self, visit: Visit, text: str | None) -> Flow | None:
-        if not text:
-            return None
-        flow = open_flow(self._instance, text, visit.browser)
-        if flow is None:
-            raise GatepostError(
-                "invalid_request", "This page is too old, or belongs to another browser. Start again in the app."
-            )
-        return flow
+        return await self._sign_ins.go_on(visit, user.id, "pwd", flow)
 
     async def _show_link(self, visit: Visit, link: str) -> Reply:
         opened = await find_link(self._instance, link)

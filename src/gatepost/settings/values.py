@@ -165,6 +165,9 @@ class LimitSettings:
     wrong_passwords: int = _setting(
         "20", parse_number, "per five minutes", "Wrong passwords for each account and address."
     )
+    code_tries: int = _setting(
+        "5", parse_number, "per five minutes", "Codes of the second step tried for each account."
+    )
     wrong_sign_ins: int = _setting("100", parse_number, "per five minutes", "Wrong passwords from each address.")
 
 

@@ -62,6 +62,33 @@ def touch_session(session: bytes, generation: int, now: int, *, rotate: bool) ->
 
 
 @question
+def renew_session(session: Session, act: Act) -> Steps[int]:
+    """Let a session go on with the salt and the sign-in given here: every cookie of before is dead.
+
+    Answers its generation, or 0 when it has ended.
+    """
+    rows = yield SQL(
+        """update sessions set salt = ?, generation = generation + 1, rotated_at = ?, last_seen_at = ?, expires_at = ?,
+            auth_time = ?, amr = ? where org = ? and id = ? and ended_at is null returning generation""",
+        (
+            session.salt,
+            act.at,
+            act.at,
+            session.expires_at,
+            session.auth_time,
+            session.amr,
+            INSTANCE,
+            session.id,
+        ),
+    )
+    if rows:
+        yield from record(
+            INSTANCE, "request.signed_in", act._replace(user_id=session.user_id), detail=_named(session.id)
+        )
+    return rows[0][0] if rows else 0
+
+
+@question
 def end_session(session: bytes, act: Act) -> Steps[list[tuple[bytes, str]]]:
     """End a session and the grants that hang on it. Answers the apps that took part in it: their organization and name.
 

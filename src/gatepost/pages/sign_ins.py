@@ -1,0 +1,54 @@
+"""What every way to sign in ends with: the second step for who has one, the session, and on to where the person was going."""
+
+from gatepost.errors import GatepostError
+from gatepost.flows.authorize import open_flow, seal_flow
+from gatepost.flows.instance import Instance
+from gatepost.flows.second_step import has_second_step, seal_half
+from gatepost.flows.sessions import prove_again, start_session
+from gatepost.oauth.flow import Flow
+from gatepost.pages.account import ACCOUNT
+from gatepost.pages.authorize import CONSENT, VERIFY
+from gatepost.pages.visit import Visit, Visits, see_other
+from gatepost.web.message import Reply
+
+
+class SignIns:
+    """Finishes sign-ins, whichever page began them."""
+
+    def __init__(self, instance: Instance, visits: Visits) -> None:
+        self._instance = instance
+        self._visits = visits
+
+    def flow(self, visit: Visit, text: str | None) -> Flow | None:
+        """The flow that a page carries along, if it does. Raises `invalid_request` for one that is not this browser's."""
+        if not text:
+            return None
+        flow = open_flow(self._instance, text, visit.browser)
+        if flow is None:
+            raise GatepostError(
+                "invalid_request", "This page is too old, or belongs to another browser. Start again in the app."
+            )
+        return flow
+
+    async def go_on(self, visit: Visit, user_id: bytes, amr: str, flow: Flow | None) -> Reply:
+        """The person has done one step: to the second, if they have one. Nobody is signed in before that."""
+        if not await has_second_step(self._instance, user_id):
+            return await self.finish(visit, user_id, amr, flow)
+        half = await seal_half(self._instance, visit.browser, user_id, amr)
+        return see_other(visit, f"{VERIFY}?half={half}&flow={seal_flow(self._instance, flow) if flow else ''}")
+
+    async def finish(
+        self, visit: Visit, user_id: bytes, amr: str, flow: Flow | None, *, is_whole: bool = True
+    ) -> Reply:
+        """Sign in. Who was signed in here already goes on with the same session, and with a new cookie."""
+        request, signed_in = visit.request, None
+        if visit.session is not None and visit.session.user_id == user_id:
+            signed_in = await prove_again(self._instance, visit.session, amr, request.address, is_whole=is_whole)
+        if signed_in is None:
+            agent = request.headers.get(b"user-agent", b"").decode("latin-1")
+            signed_in = await start_session(self._instance, user_id, amr, request.address, agent)
+        visit = self._visits.sign_in(visit, signed_in)
+        if flow is None:
+            return see_other(visit, ACCOUNT)
+        flow = flow._replace(session_id=signed_in.session.id.hex()) if is_whole else flow
+        return see_other(visit, CONSENT + seal_flow(self._instance, flow))
