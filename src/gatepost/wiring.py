@@ -27,11 +27,13 @@ from gatepost.flows.token import GRANTS
 from gatepost.jose import ALGORITHMS
 from gatepost.oauth.metadata import ENDPOINTS, render_metadata
 from gatepost.outbound import Fetcher
-from gatepost.pages.account import ACCOUNT, SIGNED_OUT, Account
-from gatepost.pages.authorize import CONSENT, CONTINUE, VERIFY, Authorize
+from gatepost.pages.account import ACCOUNT, Account
+from gatepost.pages.authorize import CONSENT, VERIFY, Authorize
 from gatepost.pages.connections import APPS, DETAILS, Connections
 from gatepost.pages.guesses import CodeTries, Guesses
+from gatepost.pages.leaving import CONTINUE, Leaving
 from gatepost.pages.login import Login
+from gatepost.pages.logout import LOGOUT, SIGNED_OUT, Logout
 from gatepost.pages.refusals import in_pages
 from gatepost.pages.security import RECOVERY_CODES, SECURITY, TOTP, TOTP_OFF, Security
 from gatepost.pages.sign_ins import SignIns
@@ -201,7 +203,7 @@ def build_app(settings: Settings, instance: Instance) -> App:
     apps = Apps(instance, limits.by_app, limits.wrong_secrets)
     verified = VerifiedTokens()
     visits = Visits(instance)
-    people = People(instance, visits, limits)
+    people, refuse = People(instance, visits, limits), refusals.style(in_pages(instance.issuer))
     routes = _everywhere(
         {
             **_seed_routes(Seed(instance, limits.by_key), documents, refusals),
@@ -209,8 +211,8 @@ def build_app(settings: Settings, instance: Instance) -> App:
                 instance, apps, verified, Tokens(instance, apps, verified, limits.by_key), documents, refusals
             ),
             **_public_routes(documents, refusals),
-            **_page_routes(Authorize(instance, visits), people, refusals, instance.issuer),
-            **_account_routes(visits, people, refusals.style(in_pages(instance.issuer))),
+            **_page_routes(people, refuse),
+            **_account_routes(visits, people, refuse),
         },
         urlsplit(instance.issuer).path,
     )
@@ -279,12 +281,16 @@ def _public_routes(documents: Documents, refusals: Refusals) -> dict[str, Route]
 
 
 class People:
-    """The handlers of everything that people see of their own; they share what counts guesses, and the pool for passwords."""
+    """The handlers of everything that people see; they share what counts guesses, and the pool for passwords."""
 
     def __init__(self, instance: Instance, visits: Visits, limits: "Limits") -> None:
         passwords, sign_ins = Passwords(), SignIns(instance, visits)
+        leaving = Leaving(instance, visits)
         guesses = Guesses(limits.wrong_passwords, limits.wrong_sign_ins)
         tries = CodeTries(limits.code_tries)
+        self.authorize = Authorize(instance, visits, leaving)
+        self.leaving = leaving
+        self.logout = Logout(instance, visits, leaving)
         self.login = Login(instance, visits, sign_ins, passwords, guesses)
         self.verify = Verify(instance, visits, sign_ins, tries)
         self.account = Account(instance, visits, passwords, guesses)
@@ -292,20 +298,22 @@ class People:
         self.connections = Connections(instance)
 
 
-def _page_routes(authorize: Authorize, people: People, refusals: Refusals, issuer: str) -> dict[str, Route]:
+def _page_routes(people: People, refuse: Refuse) -> dict[str, Route]:
     """What people see."""
-    refuse = refusals.style(in_pages(issuer))
 
     def page(get: Handler, post: Handler | None = None) -> Route:
         return Route({"GET": get, "HEAD": get, **({"POST": post} if post else {})}, refuse)
 
     return {
-        "/authorize": page(authorize.authorize, authorize.authorize),
-        CONSENT + BELOW: page(authorize.consent, authorize.decide),
-        CONTINUE + BELOW: page(authorize.leave),
+        "/authorize": page(people.authorize.authorize, people.authorize.authorize),
+        CONSENT + BELOW: page(people.authorize.consent, people.authorize.decide),
+        CONTINUE + BELOW: page(people.leaving.page),
         "/login": page(people.login.page, people.login.sign_in),
         "/login/link": Route({"POST": people.login.spend_link}, refuse),
         VERIFY: page(people.verify.page, people.verify.verify),
+        # No HEAD: to look at it may sign out.
+        LOGOUT: Route({"GET": people.logout.ask, "POST": people.logout.confirm}, refuse),
+        SIGNED_OUT: page(people.logout.signed_out),
     }
 
 
@@ -325,7 +333,6 @@ def _account_routes(visits: Visits, people: People, refuse: Refuse) -> dict[str,
         "/account/password": page(account.ask_password, account.change_password),
         "/account/sessions/end": form(account.end_session),
         "/account/sessions/end-all": page(account.ask_everywhere, account.end_everywhere),
-        SIGNED_OUT: Route({"GET": account.signed_out, "HEAD": account.signed_out}, refuse),
         APPS: page(connections.page),
         DETAILS: page(connections.details),
         "/account/apps/revoke": form(connections.revoke),

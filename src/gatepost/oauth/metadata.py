@@ -16,6 +16,7 @@ ENDPOINTS = {
     "introspection_endpoint": "/introspect",
     "revocation_endpoint": "/revoke",
     "pushed_authorization_request_endpoint": "/par",
+    "end_session_endpoint": "/logout",
     "jwks_uri": "/jwks.json",
 }
 """An endpoint is in the document if its path is among the server's."""

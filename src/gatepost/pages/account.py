@@ -7,13 +7,13 @@ from gatepost.flows.sessions import end_sessions
 from gatepost.flows.sign_in import Passwords
 from gatepost.pages.agents import name_agent
 from gatepost.pages.guesses import Guesses
+from gatepost.pages.logout import SIGNED_OUT
 from gatepost.pages.visit import Visit, Visits, see_other, show
 from gatepost.records import Session
 from gatepost.secrets import Secret, render_id
-from gatepost.web.message import Reply, Request
+from gatepost.web.message import Reply
 
 ACCOUNT = "/account"
-SIGNED_OUT = "/signed-out"
 
 
 class Account:
@@ -45,9 +45,6 @@ class Account:
         """End all sessions, this one too."""
         await end_sessions(self._instance, session.user_id, act_of(self._instance, session, visit.request.address))
         return see_other(self._visits.sign_out(visit), SIGNED_OUT)
-
-    async def signed_out(self, request: Request) -> Reply:
-        return show(await self._visits.read(request), "signed_out.html")
 
     async def ask_password(self, visit: Visit, session: Session) -> Reply:
         return await self._show_password(visit, session)
