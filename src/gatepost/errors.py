@@ -30,6 +30,13 @@ CATALOGUE = {
     ),
     "unsupported_response_type": Code(400, 2, "The response type is another than code."),
     "unsupported_grant_type": Code(400, 2, "The grant type is not one that this server has."),
+    "authorization_pending": Code(
+        400, 6, "The person has not answered yet; ask again after the interval. RFC 8628 §3.5."
+    ),
+    "slow_down": Code(
+        400, 6, "The device asks too often; its interval is 5 seconds longer from now on. RFC 8628 §3.5."
+    ),
+    "expired_token": Code(400, 6, "The device_code expired before the person answered; start again. RFC 8628 §3.5."),
     "unauthorized_client": Code(400, 6, "The app is known, but not registered for this."),
     "access_denied": Code(403, 6, "The person said no, or may not say yes."),
     "login_required": Code(400, 6, "Nobody is signed in, and the app asked for no page. OpenID Connect Core §3.1.2.6."),

@@ -181,6 +181,21 @@ class Consent(NamedTuple):
     created_at: int
 
 
+class DeviceRequest(NamedTuple):
+    """A device that waits for a person's answer. `approval`, once there is one, is the text of `oauth.approval`."""
+
+    user_code: str
+    client_id: str
+    app_org: bytes
+    scope: str
+    resource: str | None
+    address: str | None
+    created_at: int
+    expires_at: int
+    state: str
+    approval: str | None
+
+
 class SigningKeyRecord(NamedTuple):
     """A signing key at rest: its state is next, active or retired; the private half is wrapped with the instance key."""
 

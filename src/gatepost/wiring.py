@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from gatepost.endpoints.apps import Apps
+from gatepost.endpoints.device import DeviceAuthorization
 from gatepost.endpoints.documents import Documents
 from gatepost.endpoints.par import Par
 from gatepost.endpoints.refusals import Refusals, in_json, render_oauth, render_seed
@@ -30,6 +31,7 @@ from gatepost.outbound import Fetcher
 from gatepost.pages.account import ACCOUNT, Account
 from gatepost.pages.authorize import CONSENT, VERIFY, Authorize
 from gatepost.pages.connections import APPS, DETAILS, Connections
+from gatepost.pages.device import CANCELLED, CONNECTED, DEVICE, Device
 from gatepost.pages.guesses import CodeTries, Guesses
 from gatepost.pages.leaving import CONTINUE, Leaving
 from gatepost.pages.login import Login
@@ -210,6 +212,7 @@ def build_app(settings: Settings, instance: Instance) -> App:
             **_app_routes(
                 instance, apps, verified, Tokens(instance, apps, verified, limits.by_key), documents, refusals
             ),
+            **_device_routes(instance, apps, visits, limits, documents, refusals),
             **_public_routes(documents, refusals),
             **_page_routes(people, refuse),
             **_account_routes(visits, people, refuse),
@@ -255,6 +258,23 @@ def _app_routes(
         "/userinfo": anywhere(GET=userinfo, POST=userinfo),
         "/introspect": Route({"POST": tokens.introspect}, refuse),
         "/revoke": anywhere(POST=tokens.revoke),
+    }
+
+
+def _device_routes(
+    instance: Instance, apps: Apps, visits: Visits, limits: "Limits", documents: Documents, refusals: Refusals
+) -> dict[str, Route]:
+    """Both halves of the device grant: the device's and the person's."""
+    device = Device(instance, visits, limits.wrong_user_codes, limits.wrong_user_codes_in_all)
+    ask = DeviceAuthorization(instance, apps, limits.device_requests).device_authorization
+    refuse = refusals.style(in_pages(instance.issuer))
+    return {
+        "/device_authorization": Route(
+            {"POST": ask, "OPTIONS": documents.preflight}, refusals.style(in_json(render_oauth), ANY_ORIGIN)
+        ),
+        DEVICE: Route({"GET": device.page, "HEAD": device.page, "POST": device.answer}, refuse),
+        CONNECTED: Route({"GET": device.connected, "HEAD": device.connected}, refuse),
+        CANCELLED: Route({"GET": device.cancelled, "HEAD": device.cancelled}, refuse),
     }
 
 
@@ -370,3 +390,6 @@ class Limits:
         self.wrong_passwords = buckets(settings.wrong_passwords / 300, settings.wrong_passwords)
         self.code_tries = buckets(settings.code_tries / 300, settings.code_tries)
         self.wrong_sign_ins = buckets(settings.wrong_sign_ins / 300, settings.wrong_sign_ins)
+        self.wrong_user_codes = buckets(settings.wrong_user_codes / 300, settings.wrong_user_codes)
+        self.wrong_user_codes_in_all = buckets(settings.wrong_user_codes_in_all / 300, settings.wrong_user_codes_in_all)
+        self.device_requests = buckets(settings.device_requests / 60, settings.device_requests)

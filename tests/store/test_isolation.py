@@ -14,6 +14,7 @@ from gatepost.secrets import new_id
 from gatepost.store import (
     apps,
     consents,
+    device_requests,
     events,
     grants,
     keys,
@@ -25,7 +26,7 @@ from gatepost.store import (
 )
 from gatepost.store.question import INSTANCE, Question, Store
 
-from .world import EPOCH, NOW, World, act, app, dump, key, new_grant, populate, secret
+from .world import EPOCH, NOW, World, act, app, device_request, dump, key, new_grant, populate, secret
 
 OTHERS_URI = "https://other.example/cb"
 
@@ -77,6 +78,10 @@ PROBES: dict[str, tuple[object, Probe]] = {
     "note_secret_used": (FOUND_NOTHING, lambda org, a: apps.note_secret_used(org, a.client_id, a.secret, NOW + 9999)),
     "record": (OWN, lambda org, a: events.record(org, "test.probe", act())),
     "redeem": (FOUND_NOTHING, lambda org, a: grants.redeem(org, new_grant(a, new_id()), NOW, act())),
+    "redeem_device_request": (
+        FOUND_NOTHING,
+        lambda org, a: device_requests.redeem_device_request(org, device_request(a), new_grant(a, new_id()), act()),
+    ),
     "remove_redirect_uri": (FOUND_NOTHING, lambda org, a: apps.remove_redirect_uri(org, a.client_id, a.uri, act())),
     "replace_app": (FOUND_NOTHING, lambda org, a: apps.replace_app(app(org, a.client_id), act())),
     "revoke_app_grants": (FOUND_NOTHING, lambda org, a: revocations.revoke_app_grants(org, a.client_id, act())),
@@ -106,6 +111,7 @@ ACROSS = {
     "renew_session": "sessions are people's, and people belong to the instance",
     "list_recovery_codes": "people belong to the instance",
     "find_totp": "people belong to the instance",
+    "answer_device_request": "whoever reads a device's code may answer it; the grant is made for a member alone",
     "apply_all": "the schema is the instance's",
     "apply_next": "the schema is the instance's",
     "claim_letters": "the outbox is the instance's",
@@ -115,6 +121,7 @@ ACROSS = {
     "end_sessions": "sessions are people's, and people belong to the instance",
     "end_session": "sessions are people's, and people belong to the instance",
     "give_up_letter": "the outbox is the instance's; the organization is told",
+    "find_device_request": "a device's code says nothing of an organization",
     "find_owner": "leads from a name to the organization that owns it",
     "find_password_hash": "people belong to the instance",
     "find_session": "sessions are people's, and people belong to the instance",
@@ -126,9 +133,11 @@ ACROSS = {
     "list_orgs": "asked by commands alone",
     "list_sessions": "sessions are people's, and people belong to the instance",
     "list_signing_keys": "the instance's",
+    "make_device_request": "a device's code is unique in the instance",
     "make_session": "sessions are people's, and people belong to the instance",
     "make_first_keys": "the instance's",
     "newest_instant": "asked by the operator's checkup alone",
+    "note_poll": "a device's code says nothing of an organization",
     "note_restored": "asked by a restore alone, of the whole database",
     "postpone_letter": "the outbox is the instance's",
     "put_letter": "the outbox is the instance's",

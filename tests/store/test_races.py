@@ -10,6 +10,15 @@ from typing import Any
 from gatepost.records import UNTIL_USED
 from gatepost.secrets import new_id
 from gatepost.store.apps import Saved, find_app, list_redirect_uris, make_app, save_pair
+from gatepost.store.device_requests import (
+    SLACK,
+    SLOWER,
+    answer_device_request,
+    find_device_request,
+    make_device_request,
+    note_poll,
+    redeem_device_request,
+)
 from gatepost.store.events import list_events
 from gatepost.store.factors import list_recovery_codes, spend_recovery_code, spend_totp, turn_totp_on
 from gatepost.store.grants import Gone, Replayed, Retried, Rotated, find_grant, list_grants, make_grant, rotate
@@ -21,7 +30,7 @@ from gatepost.store.revocations import revoke_grant
 from gatepost.store.signing_keys import list_signing_keys, make_first_keys, rotate_keys
 
 from .conftest import Database
-from .world import EPOCH, NOW, a_letter, act, app, new_grant, populate
+from .world import EPOCH, NOW, a_letter, act, app, device_request, new_grant, populate
 
 THREADS = 10
 
@@ -90,6 +99,47 @@ async def test_one_of_two_grants_with_one_id_is_made(database: Database, store: 
     outcomes = await race(database, [make_grant(a.org, new_grant(a, id), act())] * 20)
     assert Counter(outcomes) == {True: 1, False: 19}
     assert [grant.id for grant in await store.read(list_grants(a.org))].count(id) == 1
+
+
+async def test_of_many_polls_one_becomes_the_grant(database: Database, store: Store) -> None:
+    a = await populate(store, "acme")
+    id, request = new_id(), device_request(a)
+    await store.ask(make_device_request(request, 5))
+    outcomes = await race(database, [redeem_device_request(a.org, request, new_grant(a, id), act())] * 20)
+    assert Counter(outcomes) == {True: 1, False: 19}
+    grant = await store.read(find_grant(a.org, id))
+    assert grant is not None
+    assert grant.revoked_at is None
+    assert await store.read(find_device_request(request.user_code)) is None
+
+
+async def test_a_device_gets_one_answer(database: Database, store: Store) -> None:
+    a = await populate(store, "acme")
+    request = device_request(a)
+    await store.ask(make_device_request(request, 5))
+    asks: list[Ask] = [
+        answer_device_request(a.org, request, state, approval, act())
+        for state, approval in (("approved", "{}"), ("denied", None)) * 10
+    ]
+    outcomes = await race(database, asks)
+    assert Counter(outcomes) == {True: 1, False: 19}
+    told = [event.type for event in await store.read(list_events(a.org, 100, type="grant"))]
+    assert len([type for type in told if type.startswith("grant.device_")]) == 1
+
+
+async def test_of_polls_at_once_one_was_in_time(database: Database, store: Store) -> None:
+    a = await populate(store, "acme")
+    request = device_request(a)
+    await store.ask(make_device_request(request, 5))
+    assert Counter(await race(database, [note_poll(request, NOW)] * 20)) == {True: 1, False: 19}
+    assert await store.ask(note_poll(request, NOW + 5 + 19 * SLOWER - SLACK - 1)) is False
+    assert await store.ask(note_poll(request, NOW + 10_000)) is True
+
+
+async def test_a_user_code_has_one_device(database: Database, store: Store) -> None:
+    a = await populate(store, "acme")
+    asks: list[Ask] = [make_device_request(device_request(a)._replace(scope=str(n)), 5) for n in range(20)]
+    assert Counter(await race(database, asks)) == {True: 1, False: 19}
 
 
 async def test_first_calls_at_once_give_one_auth_token(database: Database, store: Store) -> None:

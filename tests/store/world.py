@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from gatepost.records import ApiKey, App, AppSecret, Consent, Letter, Resource
+from gatepost.records import ApiKey, App, AppSecret, Consent, DeviceRequest, Letter, Resource
 from gatepost.secrets import new_id
 from gatepost.store.apps import add_secret, make_app
 from gatepost.store.consents import give_consent
@@ -90,6 +90,21 @@ def secret(id: bytes) -> AppSecret:
 
 def a_letter(*, next_at: int = NOW) -> Letter:
     return Letter(new_id(), "mail", "ann@acme.example", b"sealed", 0, next_at, NOW)
+
+
+def device_request(world: World, user_code: str = "BCDFGHJK") -> DeviceRequest:
+    return DeviceRequest(
+        user_code=user_code,
+        client_id=world.client_id,
+        app_org=world.org,
+        scope="read",
+        resource=None,
+        address="192.0.2.1",
+        created_at=NOW,
+        expires_at=NOW + 600,
+        state="pending",
+        approval=None,
+    )
 
 
 def new_grant(world: World, id: bytes, *, user: bool = True, key: bool = True, resource: bool = True) -> NewGrant:

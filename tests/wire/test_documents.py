@@ -5,6 +5,7 @@ import re
 import orjson
 import pytest
 
+from gatepost.oauth.client_metadata import DEVICE_CODE
 from gatepost.oauth.metadata import ENDPOINTS
 from gatepost.wiring import build_app
 
@@ -29,7 +30,7 @@ async def test_both_documents_say_what_there_is(world: World) -> None:
         "issuer": ISSUER,
         "response_types_supported": ["code"],
         "response_modes_supported": ["query", "form_post"],
-        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials", DEVICE_CODE],
         "scopes_supported": ["openid", "profile", "email", "address", "phone", "offline_access"],
         "claims_parameter_supported": True,
         "request_parameter_supported": False,

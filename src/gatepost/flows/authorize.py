@@ -106,7 +106,7 @@ async def _go_on(instance: Instance, flow: Flow, session: Session | None) -> Ste
         if silent:
             raise OAuthError("login_required", "The person has not signed in with a second factor.")
         return NeedsSecondStep(flow)
-    places = await _places(instance, known, session)
+    places = await places_for(instance, known, session)
     if not places:
         if silent:
             raise OAuthError("access_denied", "The person may not connect this app.")
@@ -129,7 +129,7 @@ async def answer(
         known = await _live_app(instance, flow)
     except OAuthError as error:
         return refuse(instance, flow, error)
-    if org not in [place for place, _ in await _places(instance, known, session)]:
+    if org not in [place for place, _ in await places_for(instance, known, session)]:
         return refuse(instance, flow, OAuthError("access_denied", "The person may not connect this app there."))
     now = instance.clock()
     consent = Consent(org, session.user_id, flow.client_id, scope, _digest(known), now)
@@ -183,7 +183,7 @@ async def _must_sign_in(instance: Instance, flow: Flow, session: Session, known:
     return is_stale or bool({"login", "select_account"} & set(asked.prompt))
 
 
-async def _places(instance: Instance, known: KnownApp, session: Session) -> list[tuple[bytes, str]]:
+async def places_for(instance: Instance, known: KnownApp, session: Session) -> list[tuple[bytes, str]]:
     """Where the person may connect this app: its own organization, or any of theirs if it is open to others."""
     if session.user_disabled_at is not None:
         return []

@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
-from gatepost.flows.consent import Permission
 from gatepost.flows.grants import each_grant
 from gatepost.flows.instance import Instance
 from gatepost.flows.known_apps import KnownApp, find_known_app
+from gatepost.flows.scopes import Permission, describe_scopes
 from gatepost.oauth.consent import host_of
 from gatepost.oauth.gate import why_over
 from gatepost.records import Consent, Grant
@@ -13,7 +13,6 @@ from gatepost.secrets import parse_id, render_id
 from gatepost.store.consents import end_connection, list_consents
 from gatepost.store.events import Act
 from gatepost.store.people import list_memberships
-from gatepost.store.scope_texts import find_scope_texts
 
 
 class Connection(NamedTuple):
@@ -68,7 +67,6 @@ async def _connections_in(instance: Instance, org: bytes, name: str, user_id: by
 async def _connection(
     instance: Instance, place: tuple[bytes, str], known: KnownApp, consent: Consent | None, grants: list[Grant]
 ) -> Connection:
-    texts = await instance.store.read(find_scope_texts(known.app.org))
     granted = [grant.scope for grant in grants] or [consent.scope if consent else ""]
     scopes = dict.fromkeys(token for scope in granted for token in scope.split())
     since = [grant.created_at for grant in grants] + ([consent.created_at] if consent else [])
@@ -81,5 +79,5 @@ async def _connection(
         since=min(since),
         used_at=max((grant.last_used_at for grant in grants), default=None),
         uses=sum(grant.uses for grant in grants),
-        permissions=[Permission(name, texts.get(name, {})) for name in scopes],
+        permissions=await describe_scopes(instance, known.app.org, " ".join(scopes)),
     )

@@ -4,12 +4,12 @@ from typing import NamedTuple
 
 from gatepost.flows.authorize import NeedsConsent
 from gatepost.flows.instance import Instance
+from gatepost.flows.scopes import Permission, describe_scopes
 from gatepost.oauth.consent import LOOPBACK_HOSTS, host_of
 from gatepost.oauth.scope import OFFLINE_ACCESS
 from gatepost.records import Session
 from gatepost.secrets import render_id
 from gatepost.store.orgs import find_org
-from gatepost.store.scope_texts import find_scope_texts
 
 
 class Place(NamedTuple):
@@ -17,13 +17,6 @@ class Place(NamedTuple):
 
     id: str
     name: str
-
-
-class Permission(NamedTuple):
-    """A scope, and its text in plain words by locale; without any, pages have words of their own for the standard ones."""
-
-    name: str
-    texts: dict[str, str]
 
 
 class ConsentView(NamedTuple):
@@ -50,9 +43,8 @@ async def view_consent(instance: Instance, step: NeedsConsent, session: Session)
     """The page for this step of a flow."""
     flow, known = step.flow, step.known
     owner = await instance.store.read(find_org(known.app.org))
-    texts = await instance.store.read(find_scope_texts(known.app.org))
     may_leave_out = {*known.metadata.optional_scope.split(), OFFLINE_ACCESS}
-    permissions = [Permission(name, texts.get(name, {})) for name in flow.asked.scope.split()]
+    permissions = await describe_scopes(instance, known.app.org, flow.asked.scope)
     host = host_of(flow.redirect_uri)
     return ConsentView(
         app=known.app.name,

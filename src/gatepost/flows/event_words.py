@@ -22,6 +22,8 @@ SENTENCES = {
     "app.secret_deleted": "{actor} deleted the secret {id} of the app {app}",
     "delivery.given_up": "{actor} gave up sending a {kind} to {target}: {why}",
     "grant.consented": "{user} let the app {app} connect",
+    "grant.device_approved": "{user} let a device connect with the app {app}",
+    "grant.device_denied": "{user} said no to a device with the app {app}",
     "grant.disconnected": "{user} disconnected the app {app}",
     "grant.first_used": "{actor} refreshed {grant} for the first time",
     "grant.made": "{actor} connected the app {app} for {user}: {grant}",

@@ -10,18 +10,20 @@ from typing import NamedTuple
 
 from gatepost.errors import OAuthError
 from gatepost.flows.app_auth import AuthenticatedApp
+from gatepost.flows.device import get_approved
 from gatepost.flows.instance import Instance
 from gatepost.flows.minting import Issued, add_id_token, mint, mint_service, newborn
 from gatepost.oauth.approval import CODE_TTL, Approval, check_exchange, load_approval
-from gatepost.oauth.client_metadata import grant_types_of
+from gatepost.oauth.client_metadata import DEVICE_CODE, grant_types_of
 from gatepost.oauth.gate import may_mint, retry_window
 from gatepost.oauth.id_token import SignIn, dump_sign_in
 from gatepost.oauth.narrow import Issue, narrow, needs_resources, within_grant
 from gatepost.oauth.pkce import check_verifier
 from gatepost.oauth.refresh_token import is_authentic, parse_refresh_token
 from gatepost.oauth.scope import OFFLINE_ACCESS, STANDARD
-from gatepost.records import Grant
+from gatepost.records import App, Grant
 from gatepost.secrets import AUTHORIZATION_CODE
+from gatepost.store.device_requests import redeem_device_request
 from gatepost.store.events import Act
 from gatepost.store.grants import Made, NewGrant, Replayed, Retried, Rotated, find_grant, redeem, rotate
 from gatepost.store.resources import list_resources
@@ -70,9 +72,7 @@ async def _authorization_code(instance: Instance, ask: TokenAsk) -> Issued:
     check_exchange(approval, app.org, app.client_id, ask.fields.get("redirect_uri"), now)
     check_verifier(ask.fields.get("code_verifier"), approval.challenge)
     narrowed = within_grant(Issue(approval.scope, approval.resource), ask.fields.get("scope"), ask.resources)
-    if approval.resource:
-        registered = await instance.store.read(list_resources(app.org))
-        narrow(app, "", tuple(approval.resource.split()), registered)
+    await _check_resource(instance, app, approval)
     new = _grant_of(instance, ask, approval, now)
     org = bytes.fromhex(approval.org)
     act = Act(now, f"app:{app.client_id}", ask.address, app.client_id, new.user_id, new.id)
@@ -94,6 +94,31 @@ async def _authorization_code(instance: Instance, ask: TokenAsk) -> Issued:
                 detail="what it stands on is gone",
                 org=org,
             )
+
+
+async def _device_code(instance: Instance, ask: TokenAsk) -> Issued:
+    """One durable write: that it asked, or the grant once the person said yes. RFC 8628 §3.4, §3.5."""
+    app = ask.client.known.app
+    request = await get_approved(instance, ask.get("device_code"), app)
+    now = instance.clock()
+    approval = load_approval((request.approval or "").encode())
+    await _check_resource(instance, app, approval)
+    new, org = _grant_of(instance, ask, approval, now), bytes.fromhex(approval.org)
+    act = Act(now, f"app:{app.client_id}", ask.address, app.client_id, new.user_id, new.id)
+    if not await instance.store.ask(redeem_device_request(org, request, new, act)):
+        raise OAuthError(
+            "invalid_grant",
+            "The device_code is invalid, or was used.",
+            detail="it was used just now, or what it stands on is gone",
+            org=org,
+        )
+    return await _first_tokens(instance, ask, approval, Issue(approval.scope, approval.resource), org, new, now)
+
+
+async def _check_resource(instance: Instance, app: App, approval: Approval) -> None:
+    """Raises `invalid_target` when what was approved is for an API that is not registered any more."""
+    if approval.resource:
+        narrow(app, "", tuple(approval.resource.split()), await instance.store.read(list_resources(app.org)))
 
 
 def _grant_of(instance: Instance, ask: TokenAsk, approval: Approval, now: int) -> NewGrant:
@@ -202,6 +227,7 @@ GRANTS: dict[str, Callable[[Instance, TokenAsk], Awaitable[Issued]]] = {
     "authorization_code": _authorization_code,
     "refresh_token": _refresh_token,
     "client_credentials": _client_credentials,
+    DEVICE_CODE: _device_code,
 }
 
 

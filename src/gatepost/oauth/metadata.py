@@ -17,6 +17,7 @@ ENDPOINTS = {
     "revocation_endpoint": "/revoke",
     "pushed_authorization_request_endpoint": "/par",
     "end_session_endpoint": "/logout",
+    "device_authorization_endpoint": "/device_authorization",
     "jwks_uri": "/jwks.json",
 }
 """An endpoint is in the document if its path is among the server's."""

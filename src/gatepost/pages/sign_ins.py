@@ -8,6 +8,7 @@ from gatepost.flows.sessions import prove_again, start_session
 from gatepost.oauth.flow import Flow
 from gatepost.pages.account import ACCOUNT
 from gatepost.pages.authorize import CONSENT, VERIFY
+from gatepost.pages.device import place_of
 from gatepost.pages.visit import Visit, Visits, see_other
 from gatepost.web.message import Reply
 
@@ -48,6 +49,8 @@ class SignIns:
             agent = request.headers.get(b"user-agent", b"").decode("latin-1")
             signed_in = await start_session(self._instance, user_id, amr, request.address, agent)
         visit = self._visits.sign_in(visit, signed_in)
+        if flow is None and visit.device:
+            return see_other(self._visits.keep_device(visit, ""), place_of(visit.device))
         if flow is None:
             return see_other(visit, ACCOUNT)
         flow = flow._replace(session_id=signed_in.session.id.hex()) if is_whole else flow

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance
 from gatepost.flows.sessions import SignedIn, find_signed_in
+from gatepost.oauth.device import parse_user_code
 from gatepost.oauth.form import parse_form
 from gatepost.pages.rendering import choose_locale, render_page
 from gatepost.records import Session
@@ -26,7 +27,10 @@ _BROWSER_BYTES = 16
 
 
 class Visit(NamedTuple):
-    """One request of a browser. `browser` is random, and tells it from every other browser; our pages are below `base`."""
+    """One request of a browser. `browser` is random, and tells it from every other browser; our pages are below `base`.
+
+    `device` is the user code of a device that the person was about to answer when they had to sign in first.
+    """
 
     request: Request
     base: str
@@ -35,6 +39,7 @@ class Visit(NamedTuple):
     locale: str
     csrf: str
     cookies: tuple[Header, ...]
+    device: str | None
 
 
 OwnPage: TypeAlias = Callable[[Visit, Session], Awaitable[Reply]]
@@ -49,6 +54,7 @@ class Visits:
         self._base = urlsplit(instance.issuer).path.rstrip("/")
         self._browser_cookie = Cookie("browser", instance.issuer)
         self._session_cookie = Cookie("session", instance.issuer)
+        self._device_cookie = Cookie("device", instance.issuer)
 
     async def read(self, request: Request, ui_locales: str = "") -> Visit:
         """The visit of a request: its browser, known or new, and the person signed in there."""
@@ -65,7 +71,8 @@ class Visits:
         session = signed_in.session if signed_in else None
         language = request.headers.get(b"accept-language", b"").decode("latin-1")
         locale = choose_locale(ui_locales, language)
-        return Visit(request, self._base, browser, session, locale, self._csrf(browser, session), tuple(headers))
+        csrf, device = self._csrf(browser, session), parse_user_code(self._device_cookie.read(cookies))
+        return Visit(request, self._base, browser, session, locale, csrf, tuple(headers), device)
 
     async def read_form(self, request: Request) -> tuple[Visit, dict[str, str]]:
         """The visit and the fields of a form that one of our pages sent. Raises `not_allowed` for anybody else's."""
@@ -95,6 +102,10 @@ class Visits:
             return await form(visit, visit.session, fields) if visit.session else see_other(visit, "/login")
 
         return handler
+
+    def keep_device(self, visit: Visit, user_code: str) -> Visit:
+        """The visit with the code of a device for after the sign-in, however many pages that takes; empty: it is done."""
+        return visit._replace(cookies=(*visit.cookies, self._device_cookie.write(user_code)))
 
     def sign_in(self, visit: Visit, signed_in: SignedIn) -> Visit:
         """The visit as a new session's: with its cookie, and with forms that are good for that session alone."""

@@ -169,6 +169,15 @@ class LimitSettings:
         "5", parse_number, "per five minutes", "Codes of the second step tried for each account."
     )
     wrong_sign_ins: int = _setting("100", parse_number, "per five minutes", "Wrong passwords from each address.")
+    wrong_user_codes: int = _setting(
+        "10", parse_number, "per five minutes", "Wrong codes of devices from each address."
+    )
+    wrong_user_codes_in_all: int = _setting(
+        "1000", parse_number, "per five minutes", "Wrong codes of devices from everybody; then nobody's is looked at."
+    )
+    device_requests: int = _setting(
+        "100", parse_number, "per minute", "Devices that ask to be connected, for each app and address."
+    )
 
 
 @dataclass(frozen=True, slots=True)
