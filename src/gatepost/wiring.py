@@ -29,7 +29,8 @@ from gatepost.jose import ALGORITHMS
 from gatepost.oauth.metadata import ENDPOINTS, render_metadata
 from gatepost.outbound import Fetcher
 from gatepost.pages.account import ACCOUNT, Account
-from gatepost.pages.authorize import CONSENT, VERIFY, Authorize
+from gatepost.pages.authorize import CHOICE, CONSENT, VERIFY, Authorize
+from gatepost.pages.choice import Choice
 from gatepost.pages.connections import APPS, DETAILS, Connections
 from gatepost.pages.device import CANCELLED, CONNECTED, DEVICE, Device
 from gatepost.pages.guesses import CodeTries, Guesses
@@ -312,6 +313,7 @@ class People:
         self.leaving = leaving
         self.logout = Logout(instance, visits, leaving)
         self.login = Login(instance, visits, sign_ins, passwords, guesses)
+        self.choice = Choice(instance, visits, sign_ins)
         self.verify = Verify(instance, visits, sign_ins, tries)
         self.account = Account(instance, visits, passwords, guesses)
         self.security = Security(instance, passwords, guesses, tries)
@@ -330,6 +332,7 @@ def _page_routes(people: People, refuse: Refuse) -> dict[str, Route]:
         CONTINUE + BELOW: page(people.leaving.page),
         "/login": page(people.login.page, people.login.sign_in),
         "/login/link": Route({"POST": people.login.spend_link}, refuse),
+        CHOICE: page(people.choice.page, people.choice.go_on),
         VERIFY: page(people.verify.page, people.verify.verify),
         # No HEAD: to look at it may sign out.
         LOGOUT: Route({"GET": people.logout.ask, "POST": people.logout.confirm}, refuse),

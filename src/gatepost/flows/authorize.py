@@ -46,6 +46,12 @@ class NeedsSecondStep(NamedTuple):
     flow: Flow
 
 
+class NeedsChoice(NamedTuple):
+    """Somebody is signed in, and the app wants them to say whether it is to be them."""
+
+    flow: Flow
+
+
 class NeedsConsent(NamedTuple):
     """The person has to be asked. `places` are the organizations that the grant may be for: id and name."""
 
@@ -61,7 +67,7 @@ class NoPlace(NamedTuple):
     known: KnownApp
 
 
-Step = Leave | NeedsSignIn | NeedsSecondStep | NeedsConsent | NoPlace
+Step = Leave | NeedsSignIn | NeedsChoice | NeedsSecondStep | NeedsConsent | NoPlace
 
 
 async def begin(instance: Instance, ask: AuthorizeAsk, browser: bytes) -> Flow | Leave:
@@ -102,6 +108,8 @@ async def _go_on(instance: Instance, flow: Flow, session: Session | None) -> Ste
         if silent:
             raise OAuthError("login_required", "Nobody is signed in as this request needs it.")
         return NeedsSignIn(flow)
+    if "select_account" in flow.asked.prompt and session.id.hex() not in (flow.session_id, flow.chosen_id):
+        return NeedsChoice(flow)
     if not is_enough(session.amr, flow.asked):
         if silent:
             raise OAuthError("login_required", "The person has not signed in with a second factor.")
@@ -180,7 +188,7 @@ async def _must_sign_in(instance: Instance, flow: Flow, session: Session, known:
         return False
     age = flow.started_at - session.auth_time
     is_stale = asked.max_age is not None and (age > asked.max_age or asked.max_age == 0)
-    return is_stale or bool({"login", "select_account"} & set(asked.prompt))
+    return is_stale or "login" in asked.prompt
 
 
 async def places_for(instance: Instance, known: KnownApp, session: Session) -> list[tuple[bytes, str]]:

@@ -15,7 +15,10 @@ FLOW_TTL = 3600
 
 
 class Flow(NamedTuple):
-    """One authorization request on its way through our pages. Ids are hex; `session_id` is of a sign-in made on the way."""
+    """One authorization request on its way through our pages. Ids are hex.
+
+    `session_id` is of a sign-in made on the way, `chosen_id` of the session with which the person chose to go on.
+    """
 
     id: str
     browser: str
@@ -26,6 +29,7 @@ class Flow(NamedTuple):
     response_mode: str
     state: str | None
     session_id: str
+    chosen_id: str
     asked: Asked
 
     def is_over(self, now: int) -> bool:
@@ -44,6 +48,7 @@ def start_flow(verified: VerifiedAsk, asked: Asked, id: bytes, browser: bytes, n
         response_mode=verified.response_mode,
         state=verified.state,
         session_id="",
+        chosen_id="",
         asked=asked,
     )
 

@@ -3,6 +3,7 @@
 from gatepost.errors import GatepostError, OAuthError
 from gatepost.flows.authorize import (
     Leave,
+    NeedsChoice,
     NeedsConsent,
     NeedsSecondStep,
     NeedsSignIn,
@@ -24,6 +25,7 @@ from gatepost.secrets import parse_id
 from gatepost.web.message import Reply, Request
 
 CONSENT = "/consent/"
+CHOICE = "/login/account"
 VERIFY = "/login/verify"
 
 
@@ -52,6 +54,7 @@ class Authorize:
         """Where a flow goes on: after sign-in, and when the page is loaded again."""
         visit = await self._visits.read(request)
         flow = self._flow(visit, request)
+        visit = visit.speaking(flow.asked.ui_locales)
         step = await go_on(self._instance, flow, visit.session)
         if isinstance(step, NeedsConsent):
             return await self._ask(visit, step)
@@ -97,6 +100,8 @@ class Authorize:
             return see_other(visit, "/login?flow=" + seal_flow(self._instance, step.flow))
         if isinstance(step, NeedsSecondStep):
             return see_other(visit, f"{VERIFY}?flow={seal_flow(self._instance, step.flow)}")
+        if isinstance(step, NeedsChoice):
+            return see_other(visit, f"{CHOICE}?flow={seal_flow(self._instance, step.flow)}")
         assert not isinstance(step, Leave)
         if isinstance(step, NeedsConsent):
             return see_other(visit, CONSENT + seal_flow(self._instance, step.flow))

@@ -65,7 +65,7 @@ class Login:
 
     def _show(self, visit: Visit, flow: Flow | None, *, email: str = "", is_wrong: bool = False) -> Reply:
         return show(
-            visit,
+            visit.speaking(flow.asked.ui_locales if flow else None),
             "login.html",
             400 if is_wrong else 200,
             flow=seal_flow(self._instance, flow) if flow else "",

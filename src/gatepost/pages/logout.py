@@ -26,7 +26,7 @@ class Logout:
     async def ask(self, request: Request) -> Reply:
         """An app or a link brought the person. Whom nobody vouches for is asked first."""
         ask = parse_logout(request.query)
-        visit = await self._visits.read(request, ask.ui_locales)
+        visit = (await self._visits.read(request)).speaking(ask.ui_locales)
         judged = await judge_logout(self._instance, ask, visit.session)
         if judged.is_proven:
             visit = await self._sign_out(visit, judged)

@@ -5,6 +5,8 @@ from urllib.parse import urlsplit
 
 from gatepost.errors import GatepostError
 from gatepost.pages.rendering import choose_locale, render_page
+from gatepost.pages.visit import LANGUAGE
+from gatepost.web.cookies import Cookie, parse_cookies
 from gatepost.web.message import Header, Reply, Request
 
 Write = Callable[[Request, GatepostError, str, tuple[Header, ...]], Reply]
@@ -13,10 +15,12 @@ Write = Callable[[Request, GatepostError, str, tuple[Header, ...]], Reply]
 def in_pages(issuer: str) -> Write:
     """Refusals as pages of this server. Nothing of the request is repeated on them."""
     base = urlsplit(issuer).path.rstrip("/")
+    language = Cookie(LANGUAGE, issuer)
 
     def write(request: Request, error: GatepostError, event_id: str, headers: tuple[Header, ...]) -> Reply:
-        locale = choose_locale("", request.headers.get(b"accept-language", b"").decode("latin-1"))
+        chosen = language.read(parse_cookies(request.headers.get(b"cookie", b"")))
+        locale = choose_locale(chosen, request.headers.get(b"accept-language", b"").decode("latin-1"))
         view = {"base": base, "message": error.description, "event_id": event_id}
-        return render_page("error.html", locale, error.status, headers, **view)
+        return render_page("error.html", locale, error.status, headers, languages=[], **view)
 
     return write

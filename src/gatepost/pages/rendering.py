@@ -32,9 +32,9 @@ _POLICY = (
 _LANGUAGE = re.compile(r"\s*([A-Za-z]{2,3})(?:-[A-Za-z0-9-]+)?\s*(?:;\s*q=([01](?:\.[0-9]{0,3})?))?\s*")
 
 
-def choose_locale(ui_locales: str, accept_language: str) -> str:
-    """The first language that is asked for and that there is: by the app's `ui_locales`, else by the browser."""
-    wanted = [tag.partition("-")[0].lower() for tag in ui_locales.split()[:20]]
+def choose_locale(tags: str, accept_language: str) -> str:
+    """The first language that is asked for and that there is: by these tags, else by the browser."""
+    wanted = [tag.partition("-")[0].lower() for tag in tags.split()[:20]]
     offers = [match for part in accept_language.split(",")[:20] if (match := _LANGUAGE.fullmatch(part))]
     offers.sort(key=lambda match: -float(match[2] or 1))
     wanted += [match[1].lower() for match in offers]

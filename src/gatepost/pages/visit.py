@@ -5,14 +5,14 @@ import hmac
 import os
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance
 from gatepost.flows.sessions import SignedIn, find_signed_in
 from gatepost.oauth.device import parse_user_code
-from gatepost.oauth.form import parse_form
-from gatepost.pages.rendering import choose_locale, render_page
+from gatepost.oauth.form import parse_form, parse_pairs, parse_repeatable
+from gatepost.pages.rendering import LOCALES, choose_locale, render_page
 from gatepost.records import Session
 from gatepost.secrets import Secret
 from gatepost.web.app import Handler
@@ -21,6 +21,12 @@ from gatepost.web.message import EMPTY, Header, Reply, Request
 
 FORM = b"application/x-www-form-urlencoded"
 CSRF_FIELD = "csrf"
+
+LANGUAGE = "language"
+LANGUAGE_SECONDS = 365 * 86_400
+"""How long a browser remembers the language that was chosen at the foot of a page."""
+
+_LANGUAGE_FIELD = "page_language"
 
 _CSRF = b"form of ours"
 _BROWSER_BYTES = 16
@@ -36,10 +42,19 @@ class Visit(NamedTuple):
     base: str
     browser: bytes
     session: Session | None
-    locale: str
+    languages: str
     csrf: str
     cookies: tuple[Header, ...]
     device: str | None
+
+    @property
+    def locale(self) -> str:
+        """The language of the page: the one the person chose here, else the app's wish, else the browser's."""
+        return choose_locale(self.languages, self.request.headers.get(b"accept-language", b"").decode("latin-1"))
+
+    def speaking(self, ui_locales: str | None) -> "Visit":
+        """The same visit, on behalf of an app that asks for these languages."""
+        return self._replace(languages=f"{self.languages} {ui_locales or ''}")
 
 
 OwnPage: TypeAlias = Callable[[Visit, Session], Awaitable[Reply]]
@@ -55,8 +70,9 @@ class Visits:
         self._browser_cookie = Cookie("browser", instance.issuer)
         self._session_cookie = Cookie("session", instance.issuer)
         self._device_cookie = Cookie("device", instance.issuer)
+        self._language_cookie = Cookie(LANGUAGE, instance.issuer)
 
-    async def read(self, request: Request, ui_locales: str = "") -> Visit:
+    async def read(self, request: Request) -> Visit:
         """The visit of a request: its browser, known or new, and the person signed in there."""
         cookies = parse_cookies(request.headers.get(b"cookie", b""))
         known = _decode_browser(self._browser_cookie.read(cookies))
@@ -69,10 +85,12 @@ class Visits:
         if signed_in and signed_in.token:
             headers.append(self._session_cookie.write(signed_in.token.reveal()))
         session = signed_in.session if signed_in else None
-        language = request.headers.get(b"accept-language", b"").decode("latin-1")
-        locale = choose_locale(ui_locales, language)
+        language = _chosen_language(request)
+        if language:
+            headers.append(self._language_cookie.write(language, LANGUAGE_SECONDS))
+        language = language or self._language_cookie.read(cookies)
         csrf, device = self._csrf(browser, session), parse_user_code(self._device_cookie.read(cookies))
-        return Visit(request, self._base, browser, session, locale, csrf, tuple(headers), device)
+        return Visit(request, self._base, browser, session, language, csrf, tuple(headers), device)
 
     async def read_form(self, request: Request) -> tuple[Visit, dict[str, str]]:
         """The visit and the fields of a form that one of our pages sent. Raises `not_allowed` for anybody else's."""
@@ -137,6 +155,7 @@ def show(visit: Visit, template: str, status: int = 200, form_action: str = "'se
         base=visit.base,
         csrf=visit.csrf,
         session=visit.session,
+        languages=_language_links(visit),
         **view,
     )
 
@@ -146,6 +165,22 @@ def see_other(visit: Visit, location: str) -> Reply:
     place = visit.base + location if location.startswith("/") else location
     headers = ((b"location", place.encode()), *visit.cookies)
     return Reply(303, (*EMPTY, (b"referrer-policy", b"no-referrer")), b"", headers)
+
+
+def _chosen_language(request: Request) -> str:
+    """The language of a link at the foot of a page; empty without one."""
+    if _LANGUAGE_FIELD.encode() not in request.query:
+        return ""
+    language = parse_repeatable(request.query)[0].get(_LANGUAGE_FIELD, "")
+    return language if language in LOCALES else ""
+
+
+def _language_links(visit: Visit) -> list[tuple[str, str, str]]:
+    """The languages with their names, and the query with which this page comes in each; none for what a form answers."""
+    if visit.request.method == "POST":
+        return []
+    kept = [pair for pair in parse_pairs(visit.request.query) if pair[0] != _LANGUAGE_FIELD]
+    return [(locale, name, urlencode([*kept, (_LANGUAGE_FIELD, locale)])) for locale, name in LOCALES.items()]
 
 
 def _decode_browser(text: str) -> bytes | None:

@@ -26,8 +26,9 @@ class Cookie:
         """Its value; empty without one."""
         return cookies.get(self.name, "")
 
-    def write(self, value: str) -> tuple[bytes, bytes]:
-        """The header that sets it until the browser is closed; an empty value takes it away."""
-        age = "; Max-Age=0" if not value else ""
+    def write(self, value: str, seconds: int | None = None) -> tuple[bytes, bytes]:
+        """The header that sets it, for so long or until the browser is closed; an empty value takes it away."""
+        lasts = seconds if value else 0
+        age = "" if lasts is None else f"; Max-Age={lasts}"
         secure = "; Secure" if self._is_secure else ""
         return b"set-cookie", f"{self.name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{age}".encode()

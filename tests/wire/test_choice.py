@@ -1,0 +1,72 @@
+"""Which account it is to be, when an app lets the person choose: prompt=select_account. OpenID Connect Core §3.1.2.1."""
+
+import httpx
+import pytest
+
+from .browser import PASSWORD, Browser, form_of, give_password
+from .world import World
+
+ANN = "ann@example.test"
+BOB = "bob@acme.test"
+
+
+@pytest.fixture
+async def browser(world: World) -> Browser:
+    await give_password(world, world.acme.ann)
+    await give_password(world, world.acme.bob)
+    return Browser(world)
+
+
+async def chosen(browser: Browser, begun: httpx.Response) -> httpx.Response:
+    """Go on as who is signed in."""
+    assert begun.headers["location"].startswith("/login/account?flow=")
+    page = await browser.get(begun.headers["location"])
+    assert "Continue as <bdi>bob@acme.test</bdi>" in page.text
+    form = form_of(page)
+    return await browser.post(form.action, form.fields)
+
+
+async def test_a_person_may_go_on_as_who_they_are(world: World, browser: Browser) -> None:
+    await browser.allow(world.acme.web, BOB)
+    gone_on = await chosen(browser, await browser.authorize(world.acme.web, prompt="select_account"))
+    assert "gp_code_" in (await browser.get(gone_on.headers["location"])).text
+    asked = await chosen(browser, await browser.authorize(world.acme.web, prompt="select_account consent"))
+    assert 'id="consent"' in (await browser.get(asked.headers["location"])).text
+
+
+async def test_a_person_may_use_another_account(world: World, browser: Browser) -> None:
+    await browser.allow(world.acme.web, BOB)
+    begun = await browser.authorize(world.acme.web, prompt="select_account", login_hint=ANN)
+    page = await browser.get(begun.headers["location"])
+    another = page.text.partition('id="another" href="')[2].partition('"')[0]
+    form = form_of(await browser.get(another))
+    assert form.fields["email"] == ANN, "the hint is filled in"
+    asked = await browser.post(form.action, form.fields | {"password": PASSWORD})
+    assert ANN in (await browser.get(asked.headers["location"])).text
+
+
+async def test_choosing_does_not_make_a_sign_in_fresh(world: World, browser: Browser) -> None:
+    await browser.allow(world.acme.web, BOB)
+    for changes in ({"prompt": "select_account login"}, {"prompt": "select_account", "max_age": "0"}):
+        assert "/login?flow=" in (await browser.authorize(world.acme.web, **changes)).headers["location"]
+    begun = await browser.authorize(world.acme.web, prompt="select_account", max_age="99")
+    world.clock.forward(100)
+    gone_on = await chosen(browser, begun)
+    assert "gp_code_" in (await browser.get(gone_on.headers["location"])).text, "it was fresh when it was asked"
+
+
+async def test_a_choice_belongs_to_who_made_it(world: World, browser: Browser) -> None:
+    await browser.allow(world.acme.web, BOB)
+    begun = await browser.authorize(world.acme.web, prompt="select_account")
+    form = form_of(await browser.get(begun.headers["location"]))
+    await browser.sign_in(await browser.authorize(world.acme.web, prompt="login"), ANN)
+    assert (await browser.post(form.action, form.fields)).status_code == 403
+    assert (await Browser(world).get(begun.headers["location"])).status_code == 400
+    assert (await browser.get("/login/account")).status_code == 400
+
+
+async def test_with_nobody_signed_in_there_is_nothing_to_choose(world: World, browser: Browser) -> None:
+    begun = await browser.authorize(world.acme.web, prompt="select_account")
+    assert "/login?flow=" in begun.headers["location"]
+    asked = await browser.sign_in(begun, BOB)
+    assert 'id="consent"' in (await browser.get(asked.headers["location"])).text
