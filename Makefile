@@ -24,8 +24,9 @@ check: .venv/.dev  ## format, lint, types and the fast tests, in under a minute
 	@$(BIN)/mypy
 	@$(BIN)/pytest -n 2 tests/house tests/oauth tests/store tests/wire
 
-docs: .venv/.dev  ## write the generated parts of docs/ anew
+docs: .venv/.dev  ## write the generated parts of docs/ and the catalogues of translations anew
 	@$(BIN)/python -m tests.house.write_docs
+	@$(BIN)/python -m tests.house.write_messages
 
 bench: setup  ## rates of the hot operations beside a bare server
 	@$(BIN)/gatepost bench

@@ -11,7 +11,7 @@ import jinja2
 
 from gatepost.web.message import Header, Reply
 
-LOCALES = {"en": "English", "ar": "العربية"}
+LOCALES = {"en": "English", "ar": "العربية", "de": "Deutsch"}
 """The languages there are, by their own names; the first is the default."""
 
 RIGHT_TO_LEFT = frozenset({"ar"})
@@ -67,14 +67,19 @@ def _environment(locale: str) -> jinja2.Environment:
     )
     environment.install_gettext_translations(_translations(locale), newstyle=True)  # type: ignore[attr-defined] # it comes with the extension
     environment.filters["instant"] = _instant
+    environment.filters["utc"] = _utc
     environment.globals["locale"] = locale
     environment.globals["direction"] = "rtl" if locale in RIGHT_TO_LEFT else "ltr"
     return environment
 
 
+def _utc(at: int) -> datetime:
+    return datetime.fromtimestamp(at, UTC)
+
+
 def _instant(at: int) -> str:
     """An instant as `<time>` has it."""
-    return datetime.fromtimestamp(at, UTC).isoformat().replace("+00:00", "Z")
+    return _utc(at).isoformat().replace("+00:00", "Z")
 
 
 def _translations(locale: str) -> gettext.NullTranslations:
