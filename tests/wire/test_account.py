@@ -102,8 +102,8 @@ async def test_the_account_lists_sessions_in_words(world: World, browser: Browse
     await entered(world, ANN, "curl/8")
     world.clock.forward(180)
     page = words_of(await desk.get("/account"))
-    assert "Firefox on Linux 192.0.2.9 · since 2027-01-15 · this browser" in page
-    assert "Safari on iPhone 198.51.100.7 · since 2027-01-15 · last seen 3 minutes ago" in page
+    assert "Firefox on Linux 192.0.2.9 · since 15 January 2027 · this browser" in page
+    assert "Safari on iPhone 198.51.100.7 · since 15 January 2027 · last seen 3 minutes ago" in page
     assert "Unknown browser" not in page
 
 
@@ -230,7 +230,7 @@ async def test_connected_apps_say_what_they_may_and_when_they_did(world: World, 
     await connected(world, browser, world.acme.web, scope="read")
     world.clock.forward(2 * 3600)
     page = words_of(await browser.get("/account/apps"))
-    assert "An app The company since 2027-01-15 · last used 2 hours ago See your agents Details of An app" in page
+    assert "An app The company since 15 January 2027 · last used 2 hours ago See your agents Details of An app" in page
     details = re.search(r'href="(/account/apps/details[^"]*)"', (await browser.get("/account/apps")).text)
     assert details is not None
     page = words_of(await browser.get(details[1].replace("&amp;", "&")))
