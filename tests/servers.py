@@ -142,13 +142,14 @@ def running(
 
 
 def command(
-    data: Path, *arguments: str, settings: Mapping[str, str] | None = None
+    data: Path, *arguments: str, settings: Mapping[str, str] | None = None, stdin: str = ""
 ) -> "subprocess.CompletedProcess[str]":
     """Run one `gatepost` command on a data directory, to its end."""
     return subprocess.run(
         [sys.executable, "-m", "gatepost.cli.main", *arguments, "--json", "--data", str(data)],
         cwd=data.parent,
         env=_environment(settings or {}),
+        input=stdin,
         capture_output=True,
         text=True,
         timeout=START_SECONDS,

@@ -256,6 +256,18 @@ async def test_a_form_without_our_token_or_from_another_site_is_refused(world: W
     assert forged.status_code == 403, "a form of one browser is no form of another"
 
 
+async def test_tabs_do_not_take_forms_from_each_other(world: World, browser: Browser) -> None:
+    begun = [await browser.authorize(world.acme.web, state=f"state {tab}", prompt="login consent") for tab in range(3)]
+    forms = [form_of(await browser.get(each.headers["location"])) for each in begun]
+    asked = [await browser.post(form.action, form.fields | {"email": BOB, "password": PASSWORD}) for form in forms]
+    assert all("/consent/" in each.headers["location"] for each in asked)
+    forms = [form_of(await browser.get(each.headers["location"])) for each in asked[:1]]
+    again = await browser.sign_in(await browser.authorize(world.acme.web, prompt="login"), BOB)
+    left = await browser.post(forms[0].action, forms[0].fields | {"decision": "allow"})
+    assert (await browser.leave(left))["state"] == "state 0"
+    assert "/consent/" in again.headers["location"]
+
+
 async def test_who_signs_in_as_somebody_else_is_asked_as_that_one(world: World, browser: Browser) -> None:
     asked = await browser.sign_in(await browser.authorize(world.acme.web), BOB)
     form = form_of(await browser.get(asked.headers["location"]))

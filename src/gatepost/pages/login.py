@@ -39,7 +39,7 @@ class Login:
 
     async def spend_link(self, request: Request) -> Reply:
         """The button of a link's page was pressed. Only this spends it: mail scanners and browsers open links by themselves."""
-        visit, fields = await self._visits.read_form(request)
+        visit, fields = await self._visits.read_form(request, signs_in=True)
         opened = await open_link(self._instance, fields.get("link", ""))
         if opened is None:
             return show(visit, "link_over.html", 400)
@@ -47,7 +47,7 @@ class Login:
 
     async def sign_in(self, request: Request) -> Reply:
         """A password was sent."""
-        visit, fields = await self._visits.read_form(request)
+        visit, fields = await self._visits.read_form(request, signs_in=True)
         flow = self._sign_ins.flow(visit, fields.get("flow"))
         email, password = fields.get("email", ""), Secret(fields.get("password", ""))
         self._guesses.check(email, request.address)

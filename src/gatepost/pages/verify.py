@@ -38,7 +38,7 @@ class Verify:
 
     async def verify(self, request: Request) -> Reply:
         """A code was sent."""
-        visit, fields = await self._visits.read_form(request)
+        visit, fields = await self._visits.read_form(request, signs_in=True)
         person = await self._person(visit, fields)
         if person is None:
             return await self._show(visit, fields)

@@ -92,13 +92,17 @@ class Visits:
         csrf, device = self._csrf(browser, session), parse_user_code(self._device_cookie.read(cookies))
         return Visit(request, self._base, browser, session, language, csrf, tuple(headers), device)
 
-    async def read_form(self, request: Request) -> tuple[Visit, dict[str, str]]:
-        """The visit and the fields of a form that one of our pages sent. Raises `not_allowed` for anybody else's."""
+    async def read_form(self, request: Request, *, signs_in: bool = False) -> tuple[Visit, dict[str, str]]:
+        """The visit and the fields of a form that one of our pages sent. Raises `not_allowed` for anybody else's.
+
+        A form that signs in may be older than the session: the person may have signed in meanwhile, in another tab.
+        """
         request.check_media_type(FORM)
         visit = await self.read(request)
         fields = parse_form(request.body)
         site = request.headers.get(b"sec-fetch-site", b"same-origin")
-        is_ours = hmac.compare_digest(fields.get(CSRF_FIELD, "").encode(), visit.csrf.encode())
+        ours = (visit.csrf, self._csrf(visit.browser, None)) if signs_in else (visit.csrf,)
+        is_ours = any(hmac.compare_digest(fields.get(CSRF_FIELD, "").encode(), each.encode()) for each in ours)
         if site not in (b"same-origin", b"none") or not is_ours:
             raise GatepostError("not_allowed", "This form was not sent by the page it belongs to. Open the page again.")
         return visit, fields

@@ -1,0 +1,88 @@
+"""One server and one browser for the whole folder; each test has visitors of its own."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from programs import find
+from servers import UNLIMITED, Server, command, running
+from wire.world import Client
+
+from .visitor import BETA, LOCAL, NATIVE, SCOPE, WEB, Visitor, Who
+
+OpenVisitor: TypeAlias = Callable[..., Visitor]
+
+PASSWORD = "a long enough password"
+
+
+@pytest.fixture(scope="package")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    data = tmp_path_factory.mktemp("pages") / "data"
+    with running("dev", data, "--host", "localhost", settings=UNLIMITED) as server:
+        _run(server, "org", "create", "Beta")
+        _bring(server, server.ready["org"], WEB, NATIVE, LOCAL)
+        _bring(server, "Beta", BETA)
+        yield server
+
+
+def _run(server: Server, *arguments: str, stdin: str = "") -> None:
+    done = command(server.data, *arguments, stdin=stdin)
+    assert done.returncode == 0, done.stderr
+
+
+def _bring(server: Server, org: str, *apps: Client) -> None:
+    file = server.data.with_name("apps.json")
+    file.write_text(json.dumps([_metadata(app) for app in apps]))
+    _run(server, "app", "import", str(file), "--org", org)
+
+
+def _metadata(app: Client) -> dict[str, Any]:
+    known = {"client_id": app.client_id, "client_name": f"The {app.client_id} app", "redirect_uris": [app.redirect]}
+    public = {"application_type": "native", "token_endpoint_auth_method": "none"}
+    return known | {"scope": SCOPE} | ({"client_secret": app.secret} if app.secret else public)
+
+
+@pytest.fixture(scope="package")
+def owner(server: Server) -> Who:
+    """The owner of the demo organization, who signs in with a password."""
+    return Who(server.ready["user"]["email"], server.ready["user"]["password"])
+
+
+@pytest.fixture
+def somebody(server: Server, request: pytest.FixtureRequest) -> Who:
+    """A person of this test alone."""
+    email = f"{abs(hash(request.node.nodeid))}@demo.test"
+    _run(server, "user", "create", email, "--org", server.ready["org"], "--password-stdin", stdin=PASSWORD)
+    return Who(email, PASSWORD)
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """It is gone before other folders' tests begin: while it is there, no event loop of theirs could run."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find("chromium"))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_visitor(browser: Browser, server: Server, owner: Who) -> Iterator[OpenVisitor]:
+    """Opens a visitor, with options of the browser's. None of them may have had anything to complain about."""
+    opened: list[Visitor] = []
+
+    def open_one(who: Who = owner, **options: Any) -> Visitor:
+        opened.append(Visitor(browser.new_context(**options), server.ready, who))
+        return opened[-1]
+
+    yield open_one
+    for visitor in opened:
+        visitor.close()
+    assert [visitor.complaints for visitor in opened] == [[]] * len(opened)
+
+
+@pytest.fixture
+def visitor(open_visitor: OpenVisitor) -> Visitor:
+    return open_visitor()

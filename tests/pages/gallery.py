@@ -1,0 +1,127 @@
+"""Every page that people see, and how a visitor gets there. A new page has its row here, and all of it is judged."""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from wire.world import Client
+
+from .visitor import BETA, LOCAL, NATIVE, WEB, Visitor
+
+Way: TypeAlias = Callable[[Visitor], object]
+
+
+def sign_in(visitor: Visitor) -> None:
+    """Sign in for no app, which ends on the account page."""
+    visitor.go("/login")
+    visitor.sign_in()
+    visitor.page.wait_for_url("**/account")
+
+
+def _plain(path: str) -> Way:
+    return lambda visitor: visitor.go(path)
+
+
+def _signed_in(path: str) -> Way:
+    def go(visitor: Visitor) -> None:
+        sign_in(visitor)
+        visitor.go(path)
+
+    return go
+
+
+def _consent(app: Client) -> Way:
+    def go(visitor: Visitor) -> None:
+        visitor.begin(app, prompt="consent")
+        visitor.sign_in()
+        visitor.page.wait_for_url("**/consent/*")
+
+    return go
+
+
+def _connected(path: str, link: str = "") -> Way:
+    def go(visitor: Visitor) -> None:
+        _consent(WEB)(visitor)
+        visitor.allow()
+        visitor.answer()
+        visitor.go(path)
+        if link:
+            visitor.page.click(link)
+
+    return go
+
+
+def _wrong(visitor: Visitor) -> None:
+    visitor.go("/login")
+    visitor.page.fill("#email", visitor.who.email)
+    visitor.page.fill("#password", "not the password")
+    visitor.page.click("#submit")
+    visitor.page.wait_for_selector("#error")
+
+
+def _leaving(response_mode: str) -> Way:
+    def go(visitor: Visitor) -> None:
+        # The app has no content to show, so the browser stays on our page.
+        visitor.page.route(WEB.redirect + "**", lambda route: route.fulfill(status=204))
+        visitor.begin(prompt="consent", response_mode=response_mode)
+        visitor.sign_in()
+        visitor.allow()
+        visitor.page.wait_for_selector("#continue")
+
+    return go
+
+
+def _totp(visitor: Visitor) -> None:
+    sign_in(visitor)
+    visitor.turn_totp_on()
+
+
+def _second_step(visitor: Visitor) -> None:
+    _totp(visitor)
+    visitor.forget_everything()
+    visitor.go("/login")
+    visitor.sign_in()
+    visitor.page.wait_for_selector("#verify")
+
+
+def _without_totp(visitor: Visitor) -> None:
+    _totp(visitor)
+    visitor.go("/account/security/totp/off")
+
+
+PAGES: dict[str, Way] = {
+    "home": _plain("/"),
+    "unknown": _plain("/no-such-page"),
+    "refused": _plain("/authorize?client_id=nobody"),
+    "login": _plain("/login"),
+    "login-wrong": _wrong,
+    "link": lambda visitor: visitor.page.goto(visitor.link),
+    "link-over": _plain("/login?link=gp_link_over"),
+    "second-step": _second_step,
+    "consent": _consent(WEB),
+    "consent-on-this-computer": _consent(LOCAL),
+    "consent-device": _consent(NATIVE),
+    "no-place": _consent(BETA),
+    "leaving": _leaving("query"),
+    "posting": _leaving("form_post"),
+    "account": _signed_in("/account"),
+    "password": _signed_in("/account/password"),
+    "sign-out-everywhere": _signed_in("/account/sessions/end-all"),
+    "signed-out": _plain("/signed-out"),
+    "apps-empty": _signed_in("/account/apps"),
+    "apps": _connected("/account/apps"),
+    "app": _connected("/account/apps", "#connections a"),
+    "revoke-all": _connected("/account/apps/revoke-all"),
+    "security": _signed_in("/account/security"),
+    "totp-setup": _signed_in("/account/security/totp"),
+    "recovery-codes": _totp,
+    "totp-off": _without_totp,
+}
+
+FOR_SOMEBODY = {"apps-empty", "second-step", "recovery-codes", "totp-off"}
+"""They need a person of their own, or change one."""
+
+SHOWN_ONCE = {"login-wrong", "recovery-codes", "posting"}
+"""They answer a form or leave by themselves, and cannot be loaded again."""
+
+IN_ENGLISH = {"home", "unknown"}
+"""They are for those who look after the server."""

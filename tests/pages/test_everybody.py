@@ -1,0 +1,127 @@
+"""Every page can be used by everybody: judged by axe, without a mouse, enlarged, on a small phone, in the dark, in Arabic."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, ViewportSize
+
+from programs import package
+
+from .conftest import OpenVisitor
+from .gallery import FOR_SOMEBODY, IN_ENGLISH, PAGES, SHOWN_ONCE
+from .visitor import Visitor, Who
+
+pytestmark = pytest.mark.xdist_group("pages")
+
+WIDE: ViewportSize = {"width": 1280, "height": 800}
+SMALL: ViewportSize = {"width": 320, "height": 640}
+HALF: ViewportSize = {"width": 640, "height": 400}
+"""What is left of a usual window at 200 %."""
+
+MAX_BYTES = 20_000
+MAX_SCRIPT_BYTES = 2_000
+
+# What axe finds: the rule, and where.
+FAULTS = """async () => (await axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }))
+  .violations.flatMap((rule) => rule.nodes.map((node) => `${rule.id}: ${node.html} ${node.failureSummary}`))"""
+
+# What sticks out sideways, or all that is seen of the page if nothing does but it can be scrolled.
+OUTSIDE = """() => document.documentElement.scrollWidth <= innerWidth ? [] :
+  [...document.querySelectorAll("body *")].filter((each) => each.getBoundingClientRect().right > innerWidth)
+    .map((each) => each.outerHTML.slice(0, 200))"""
+
+# Where a person without a mouse has to get.
+STOPS = """() => {
+  const all = "a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']";
+  window.stops = [...document.querySelectorAll(all)].filter((each) => each.type !== "radio" || each.checked);
+  return stops.map((each) => each.outerHTML.slice(0, 200));
+}"""
+
+# Where that person is now, if it can be seen.
+STOP = """() => {
+  const { outlineStyle, outlineWidth } = getComputedStyle(document.activeElement);
+  const isSeen = outlineStyle !== "none" && parseFloat(outlineWidth) >= 1;
+  return isSeen ? stops.indexOf(document.activeElement) : -1;
+}"""
+
+WEIGHT = """() => [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
+  .map((each) => [each.name, each.transferSize])"""
+
+
+@cache
+def _axe() -> str:
+    return (package("axe-core") / "axe.min.js").read_text()
+
+
+@pytest.fixture
+def shown(name: str, open_visitor: OpenVisitor, owner: Who, request: pytest.FixtureRequest) -> Visitor:
+    """A visitor who sees the page of this name."""
+    who = request.getfixturevalue("somebody") if name in FOR_SOMEBODY else owner
+    visitor = open_visitor(who, viewport=WIDE)
+    PAGES[name](visitor)
+    return visitor
+
+
+@pytest.fixture
+def camera(name: str, request: pytest.FixtureRequest) -> "Camera":
+    return Camera(name, request.config.getoption("--screenshots"))
+
+
+class Camera:
+    """Takes pictures of a page if somebody wants them."""
+
+    def __init__(self, name: str, folder: Path | None) -> None:
+        self._name = name
+        self._folder = folder
+
+    def take(self, page: Page, what: str) -> None:
+        if self._folder:
+            page.screenshot(path=self._folder / f"{self._name}-{what}.png", full_page=True)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_everybody_can_use(name: str, shown: Visitor, camera: Camera) -> None:
+    page = shown.page
+    weights: dict[str, int] = dict(page.evaluate(WEIGHT))
+    assert sum(weights.values()) <= MAX_BYTES, weights
+    assert sum(weight for url, weight in weights.items() if url.endswith(".js")) <= MAX_SCRIPT_BYTES
+    page.evaluate(_axe())
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        camera.take(page, scheme)
+        assert page.evaluate(FAULTS) == [], scheme
+    _walk(page)
+    _fits(page, camera, "small")
+    if name not in SHOWN_ONCE | IN_ENGLISH:
+        page.set_extra_http_headers({"accept-language": "ar"})
+        page.reload()
+        assert page.evaluate("document.dir") == "rtl"
+        page.set_viewport_size(WIDE)
+        camera.take(page, "arabic")
+        _fits(page, camera, "small-arabic")
+
+
+def _fits(page: Page, camera: Camera, what: str) -> None:
+    """Nothing has to be scrolled sideways: on a small phone, or where everything is twice as large."""
+    page.set_viewport_size(SMALL)
+    camera.take(page, what)
+    assert page.evaluate(OUTSIDE) == [], "at 320 px"
+    page.set_viewport_size(HALF)
+    assert page.evaluate(OUTSIDE) == [], "at 200 %"
+    page.evaluate("document.documentElement.style.fontSize = '200%'")
+    camera.take(page, f"{what}-large-text")
+    assert page.evaluate(OUTSIDE) == [], "with text at 200 %"
+    page.evaluate("document.documentElement.style.fontSize = ''")
+
+
+def _walk(page: Page) -> None:
+    """The tab key leads everywhere, in the order of the page, and it can be seen where it is."""
+    page.mouse.click(1, 1)
+    stops: list[Any] = page.evaluate(STOPS)
+    seen = []
+    for _ in stops:
+        page.keyboard.press("Tab")
+        seen.append(page.evaluate(STOP))
+    assert seen == list(range(len(stops))), stops

@@ -1,0 +1,117 @@
+"""Somebody at a real browser, and what the browser complains about while they are."""
+
+import time
+from base64 import b32decode
+from collections.abc import Callable
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page
+
+from gatepost.totp import STEP_SECONDS, render_code
+from wire.browser import answer_of, request_of
+from wire.world import Client
+
+WEB = Client("web", "one-secret", "https://app.test/callback")
+NATIVE = Client("native", "", "com.example.editor:/callback")
+LOCAL = Client("local", "", "http://127.0.0.1/callback")
+BETA = Client("beta", "another-secret", "https://beta.test/callback")
+"""An app of an organization to which nobody here belongs."""
+
+SCOPE = "openid email profile offline_access read write"
+
+_REPORT_VIOLATIONS = """
+addEventListener("securitypolicyviolation", (event) =>
+  console.error(`forbidden by the page's own policy: ${event.violatedDirective} ${event.blockedURI}`));
+"""
+
+
+class Who(NamedTuple):
+    """A person with an account, as they sign in."""
+
+    email: str
+    password: str
+
+
+class Visitor:
+    """One browser with its tabs. `page` is the first; whatever is wrong in any ends up in `complaints`."""
+
+    def __init__(self, context: BrowserContext, ready: dict[str, Any], who: Who) -> None:
+        self.issuer: str = ready["issuer"]
+        self.link: str = ready["sign_in"]
+        self.who = who
+        self.complaints: list[str] = []
+        self._context = context
+        context.add_init_script(_REPORT_VIOLATIONS)
+        context.on("console", self._listen)
+        context.on("weberror", lambda error: self.complaints.append(str(error.error)))
+        context.route("https://app.test/**", lambda route: route.fulfill(body="You are back in the app."))
+        context.route("http://127.0.0.1:51004/**", lambda route: route.fulfill(body="You are back in the app."))
+        self.page = self.open_tab()
+
+    def close(self) -> None:
+        self._context.close()
+
+    def _listen(self, message: ConsoleMessage) -> None:
+        # A refusal is a page with a status, and the browser notes every such status.
+        if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
+            self.complaints.append(message.text)
+
+    def forget_everything(self) -> None:
+        """Be another browser."""
+        self._context.clear_cookies()
+
+    def open_tab(self) -> Page:
+        page = self._context.new_page()
+        page.set_default_timeout(15_000)
+        return page
+
+    def go(self, path: str, page: Page | None = None) -> Page:
+        """Type in the path of one of our pages."""
+        page = page or self.page
+        page.goto(self.issuer + path)
+        return page
+
+    def begin(self, app: Client = WEB, page: Page | None = None, **changes: str | None) -> Page:
+        """An app sends a tab to /authorize."""
+        return self.go("/authorize?" + urlencode(request_of(app, **{"scope": SCOPE, **changes})), page)
+
+    def sign_in(self, page: Page | None = None) -> None:
+        """Fill in the page that asks who it is."""
+        page = page or self.page
+        page.fill("#email", self.who.email)
+        page.fill("#password", self.who.password)
+        page.click("#submit")
+
+    def allow(self, page: Page | None = None) -> None:
+        (page or self.page).click("#allow")
+
+    def turn_totp_on(self) -> bytes:
+        """Set up an authenticator app, for whoever is signed in; answers its key. The page shows recovery codes."""
+        page = self.go("/account/security/totp")
+        key = b32decode(page.input_value("#key").replace(" ", ""))
+        page.fill("#code", render_code(key, int(time.time()) // STEP_SECONDS))
+        page.click("#submit")
+        page.wait_for_selector("#codes")
+        return key
+
+    def answer(self, page: Page | None = None, app: Client = WEB) -> dict[str, str]:
+        """What the app gets when the tab comes back to it."""
+        page = page or self.page
+        page.wait_for_url(app.redirect + "?*")
+        return answer_of(page.url)
+
+    def leaves_for(self, do: Callable[[], Any], scheme: str, page: Page | None = None) -> str:
+        """The URL of the scheme that the browser sets out for, for the operating system to open, after doing this."""
+        page = page or self.page
+        left: list[str] = []
+        session = self._context.new_cdp_session(page)
+        session.on("Page.frameStartedNavigating", lambda event: left.append(event["url"]))
+        session.send("Page.enable")
+        do()
+        for _ in range(100):
+            for url in left:
+                if url.startswith(scheme):
+                    return url
+            page.wait_for_timeout(50)
+        raise AssertionError(f"it never left, but went to {left}")
