@@ -170,6 +170,18 @@ class Session(NamedTuple):
     user_disabled_at: int | None
 
 
+class Passkey(NamedTuple):
+    """The public half of a passkey, COSE-encoded, under the name that its person gave it. RFC 9052 §7."""
+
+    id: bytes
+    user_id: bytes
+    name: str
+    public_key: bytes
+    sign_count: int
+    created_at: int
+    last_used_at: int | None
+
+
 class Consent(NamedTuple):
     """What a person let an app do in an organization; `digest` is of what they were shown of the app."""
 

@@ -33,6 +33,7 @@ EXIT: Final = "gp_exit_"
 SESSION: Final = "gp_ses_"
 HALF_SIGN_IN: Final = "gp_half_"
 TOTP_SETUP: Final = "gp_totp_"
+PASSKEY: Final = "gp_pass_"
 
 _CHECKSUM_BYTES = 4
 _TO_URL = bytes.maketrans(b"+/", b"-_")

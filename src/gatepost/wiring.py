@@ -38,7 +38,7 @@ from gatepost.pages.leaving import CONTINUE, Leaving
 from gatepost.pages.login import Login
 from gatepost.pages.logout import LOGOUT, SIGNED_OUT, Logout
 from gatepost.pages.refusals import in_pages
-from gatepost.pages.security import RECOVERY_CODES, SECURITY, TOTP, TOTP_OFF, Security
+from gatepost.pages.security import PASSKEY_GONE, PASSKEYS, RECOVERY_CODES, SECURITY, TOTP, TOTP_OFF, Security
 from gatepost.pages.sign_ins import SignIns
 from gatepost.pages.verify import Verify
 from gatepost.pages.visit import OwnForm, OwnPage, Visits
@@ -296,6 +296,7 @@ def _public_routes(documents: Documents, refusals: Refusals) -> dict[str, Route]
         "/assets/gatepost.css": file(documents.style),
         "/assets/gatepost.svg": file(documents.icon),
         "/assets/submit.js": file(documents.script),
+        "/assets/passkey.js": file(documents.passkey_script),
         "/healthz": file(documents.healthz),
         "/readyz": file(documents.readyz)._replace(ends_first=True),
     }
@@ -333,6 +334,7 @@ def _page_routes(people: People, refuse: Refuse) -> dict[str, Route]:
         "/login": page(people.login.page, people.login.sign_in),
         "/login/link": Route({"POST": people.login.spend_link}, refuse),
         CHOICE: page(people.choice.page, people.choice.go_on),
+        "/login/passkey": Route({"POST": people.login.use_passkey}, refuse),
         VERIFY: page(people.verify.page, people.verify.verify),
         # No HEAD: to look at it may sign out.
         LOGOUT: Route({"GET": people.logout.ask, "POST": people.logout.confirm}, refuse),
@@ -364,6 +366,8 @@ def _account_routes(visits: Visits, people: People, refuse: Refuse) -> dict[str,
         TOTP: page(security.setup, security.turn_on),
         TOTP_OFF: page(security.ask_off, security.turn_off),
         RECOVERY_CODES: page(security.ask_codes, security.make_codes),
+        PASSKEYS: form(security.add_passkey),
+        PASSKEY_GONE: page(security.ask_remove, security.remove_passkey),
     }
 
 

@@ -22,6 +22,7 @@ OUTSIDE = {
     "apsw": {"store", "bench"},
     "argon2": {"passwords"},
     "cryptography": {"secrets", "certificates", "jose"},
+    "fido2": {"flows"},
     "httptools": {"web", "outbound"},
     "jinja2": {"pages"},
     "orjson": {"jose", "oauth", "web", "flows", "endpoints", "pages", "bench"},

@@ -103,6 +103,11 @@ PROBES: dict[str, tuple[object, Probe]] = {
 }
 
 ACROSS = {
+    "remove_passkey": "people belong to the instance",
+    "use_passkey": "people belong to the instance",
+    "list_passkeys": "people belong to the instance",
+    "find_passkey": "people belong to the instance",
+    "keep_passkey": "people belong to the instance",
     "turn_totp_on": "people belong to the instance",
     "turn_totp_off": "people belong to the instance",
     "spend_totp": "people belong to the instance",

@@ -1,5 +1,6 @@
-"""What the questions about second factors promise when nobody interferes: codes of an app, recovery codes."""
+"""What the questions about factors promise when nobody interferes: codes of an app, recovery codes, passkeys."""
 
+from gatepost.records import Passkey
 from gatepost.store.events import list_events
 from gatepost.store.factors import (
     find_totp,
@@ -10,6 +11,7 @@ from gatepost.store.factors import (
     turn_totp_off,
     turn_totp_on,
 )
+from gatepost.store.passkeys import find_passkey, keep_passkey, list_passkeys, remove_passkey, use_passkey
 from gatepost.store.question import INSTANCE, Store
 from gatepost.store.restored import note_restored
 
@@ -52,3 +54,35 @@ async def test_a_recovery_code_is_used_up(store: Store) -> None:
     assert [await store.ask(spend_recovery_code(a.user, b"one", act())) for _ in range(2)] == [True, False]
     assert await store.ask(replace_recovery_codes(a.user, (b"three",), act()))
     assert await store.read(list_recovery_codes(a.user)) == [b"three"]
+
+
+def a_passkey(id: bytes, user_id: bytes, sign_count: int = 0) -> Passkey:
+    return Passkey(id, user_id, "A phone", b"public", sign_count, NOW, None)
+
+
+async def test_a_passkey_is_kept_once_and_is_one_persons(store: Store) -> None:
+    a, b = await populate(store, "acme"), await populate(store, "beta")
+    mine = a_passkey(b"one", a.user)
+    assert await store.ask(keep_passkey(mine, act()))
+    assert not await store.ask(keep_passkey(a_passkey(b"one", b.user), act()))
+    assert await store.read(find_passkey(b"one")) == mine
+    assert await store.read(list_passkeys(a.user)) == [mine]
+    assert await store.read(list_passkeys(b.user)) == []
+    assert not await store.ask(remove_passkey(b.user, b"one", act()))
+    assert await store.ask(remove_passkey(a.user, b"one", act()))
+    assert await store.read(find_passkey(b"one")) is None
+
+
+async def test_a_passkey_counts_on(store: Store) -> None:
+    a = await populate(store, "acme")
+    await store.ask(keep_passkey(a_passkey(b"counts", a.user, 5), act()))
+    await store.ask(keep_passkey(a_passkey(b"never", a.user), act()))
+    assert [await store.ask(use_passkey(b"counts", count, act(NOW + 1))) for count in (5, 4, 0, 6, 6, 9)] == [
+        *(False, False, False, True, False, True)
+    ]
+    assert [await store.ask(use_passkey(b"never", 0, act(NOW + 1))) for _ in range(2)] == [True, True]
+    assert not await store.ask(use_passkey(b"unknown", 1, act()))
+    found = await store.read(find_passkey(b"counts"))
+    assert found is not None
+    assert (found.sign_count, found.last_used_at) == (9, NOW + 1)
+    assert len(await store.read(list_events(INSTANCE, 100, type="request.passkey_refused"))) == 5

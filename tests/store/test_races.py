@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from gatepost.records import UNTIL_USED
+from gatepost.records import UNTIL_USED, Passkey
 from gatepost.secrets import new_id
 from gatepost.store.apps import Saved, find_app, list_redirect_uris, make_app, save_pair
 from gatepost.store.device_requests import (
@@ -24,6 +24,7 @@ from gatepost.store.factors import list_recovery_codes, spend_recovery_code, spe
 from gatepost.store.grants import Gone, Replayed, Retried, Rotated, find_grant, list_grants, make_grant, rotate
 from gatepost.store.orgs import claim_name, find_org, find_owner, give_auth_token, make_org
 from gatepost.store.outbox import claim_letters, give_up_letter, put_letter
+from gatepost.store.passkeys import keep_passkey, use_passkey
 from gatepost.store.people import list_organizations_of, make_member, spend
 from gatepost.store.question import Question, Store
 from gatepost.store.revocations import revoke_grant
@@ -224,6 +225,13 @@ async def test_a_code_of_the_second_step_is_good_once(database: Database, store:
     assert Counter(await race(database, [spend_totp(a.user, 8, NOW)] * 20)) == {True: 1, False: 19}
     (code_hash,) = await store.read(list_recovery_codes(a.user))
     assert Counter(await race(database, [spend_recovery_code(a.user, code_hash, act())] * 20)) == {True: 1, False: 19}
+
+
+async def test_a_count_of_a_passkey_is_good_once(database: Database, store: Store) -> None:
+    a = await populate(store, "acme")
+    passkey = Passkey(b"one", a.user, "A phone", b"public", 5, NOW, None)
+    assert Counter(await race(database, [keep_passkey(passkey, act())] * 10)) == {True: 1, False: 9}
+    assert Counter(await race(database, [use_passkey(b"one", 6, act())] * 20)) == {True: 1, False: 19}
 
 
 async def test_keys_rotate_once(database: Database, store: Store) -> None:

@@ -35,10 +35,10 @@ class Form(NamedTuple):
 class Browser:
     """One browser with its cookies. It follows nothing by itself."""
 
-    def __init__(self, world: World, address: str = "192.0.2.9") -> None:
+    def __init__(self, world: World, address: str = "192.0.2.9", origin: str = ISSUER) -> None:
         self.world = world
         transport = httpx.ASGITransport(world.app, client=(address, 50_000))
-        self._client = httpx.AsyncClient(transport=transport, base_url=ISSUER)
+        self._client = httpx.AsyncClient(transport=transport, base_url=origin)
 
     async def get(self, url: str, **options: Any) -> httpx.Response:
         return self._checked(await self._client.get(url, **options))

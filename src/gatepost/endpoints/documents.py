@@ -75,10 +75,12 @@ class Documents:
         self._landing, self._missing = (
             _render((files / name).read_text(), instance.issuer) for name in ("landing.html", "missing.html")
         )
-        style, icon, script = ((files / name).read_bytes() for name in ("gatepost.css", "gatepost.svg", "submit.js"))
+        names = ("gatepost.css", "gatepost.svg", "submit.js", "passkey.js")
+        style, icon, script, passkey = ((files / name).read_bytes() for name in names)
         self._style = Document(style, METADATA_MAX_AGE, (), b"text/css; charset=utf-8")
         self._icon = Document(icon, METADATA_MAX_AGE, (), b"image/svg+xml")
         self._script = Document(script, METADATA_MAX_AGE, (), b"text/javascript; charset=utf-8")
+        self._passkey = Document(passkey, METADATA_MAX_AGE, (), b"text/javascript; charset=utf-8")
 
     async def metadata(self, request: Request) -> Reply:
         return self._metadata.reply(request)
@@ -114,6 +116,9 @@ class Documents:
 
     async def script(self, request: Request) -> Reply:
         return self._script.reply(request)
+
+    async def passkey_script(self, request: Request) -> Reply:
+        return self._passkey.reply(request)
 
     async def healthz(self, request: Request) -> Reply:
         """The process answers."""

@@ -3,6 +3,7 @@
 from gatepost.flows.authorize import seal_flow
 from gatepost.flows.instance import Instance
 from gatepost.flows.links import BY_LINK, find_link, open_link
+from gatepost.flows.passkeys import begin_sign_in, can_have_passkeys, finish_sign_in
 from gatepost.flows.sign_in import Passwords, check_password
 from gatepost.oauth.flow import Flow
 from gatepost.oauth.form import parse_form
@@ -54,8 +55,18 @@ class Login:
         user = await check_password(self._instance, self._passwords, email, password)
         if user is None:
             self._guesses.note_wrong(email, request.address)
-            return self._show(visit, flow, email=email, is_wrong=True)
+            return self._show(visit, flow, email=email, fault="password")
         return await self._sign_ins.go_on(visit, user.id, "pwd", flow)
+
+    async def use_passkey(self, request: Request) -> Reply:
+        """A passkey answered. It is both steps in one."""
+        visit, fields = await self._visits.read_form(request)
+        flow = self._sign_ins.flow(visit, fields.get("flow"))
+        sealed, answer = fields.get("ceremony", ""), fields.get("answer", "")
+        proved = await finish_sign_in(self._instance, visit.browser, sealed, answer, request.address)
+        if proved is None:
+            return self._show(visit, flow, fault="passkey")
+        return await self._sign_ins.finish(visit, proved.user_id, proved.amr, flow)
 
     async def _show_link(self, visit: Visit, link: str) -> Reply:
         opened = await find_link(self._instance, link)
@@ -63,12 +74,14 @@ class Login:
             return show(visit, "link_over.html", 400)
         return show(visit, "link.html", email=opened.member.email, link=link)
 
-    def _show(self, visit: Visit, flow: Flow | None, *, email: str = "", is_wrong: bool = False) -> Reply:
+    def _show(self, visit: Visit, flow: Flow | None, *, email: str = "", fault: str = "") -> Reply:
+        has_passkeys = can_have_passkeys(self._instance)
         return show(
             visit.speaking(flow.asked.ui_locales if flow else None),
             "login.html",
-            400 if is_wrong else 200,
+            400 if fault else 200,
             flow=seal_flow(self._instance, flow) if flow else "",
             email=email or (flow.asked.login_hint if flow else None) or "",
-            is_wrong=is_wrong,
+            fault=fault,
+            ceremony=begin_sign_in(self._instance, visit.browser) if has_passkeys else None,
         )

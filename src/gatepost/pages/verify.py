@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from gatepost.flows.authorize import seal_flow
 from gatepost.flows.instance import Instance
+from gatepost.flows.passkeys import begin_sign_in, can_have_passkeys, passkeys_of
 from gatepost.flows.second_step import check_code, has_second_step, open_half
 from gatepost.oauth.assurance import SECOND_STEP, add_methods
 from gatepost.oauth.form import parse_form
@@ -64,7 +65,9 @@ class Verify:
         sealed = seal_flow(self._instance, flow) if flow else ""
         if person is None:
             return see_other(visit, f"/login?flow={sealed}")
-        if not await has_second_step(self._instance, person.id):
+        takes_codes = await has_second_step(self._instance, person.id)
+        has_passkeys = can_have_passkeys(self._instance) and bool(await passkeys_of(self._instance, person.id))
+        if not (takes_codes or has_passkeys):
             return show(visit, "no_second_step.html", 403, flow=sealed)
         return show(
             visit,
@@ -74,4 +77,6 @@ class Verify:
             half=fields.get("half", ""),
             flow=sealed,
             is_wrong=is_wrong,
+            takes_codes=takes_codes,
+            ceremony=begin_sign_in(self._instance, visit.browser) if has_passkeys else None,
         )
