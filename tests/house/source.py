@@ -8,12 +8,13 @@ from typing import NamedTuple, TypeAlias
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "gatepost"
+SDK = ROOT / "src" / "gatepost_sdk"
 
 Defined: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 class Module(NamedTuple):
-    """One file of Python. `name` is its dotted name below `gatepost`, or its path when it is a test."""
+    """One file of Python. `name` is its dotted name below `gatepost` or `gatepost_sdk`, or its path when it is a test."""
 
     name: str
     path: Path
@@ -43,6 +44,12 @@ class Import(NamedTuple):
 def modules() -> tuple[Module, ...]:
     """Every module of the package."""
     return tuple(_parsed(path, PACKAGE) for path in sorted(PACKAGE.rglob("*.py")))
+
+
+@cache
+def sdk() -> tuple[Module, ...]:
+    """Every module of the software development kit, which is a distribution of its own."""
+    return tuple(_parsed(path, SDK) for path in sorted(SDK.rglob("*.py")))
 
 
 @cache

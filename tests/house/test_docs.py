@@ -13,7 +13,7 @@ from gatepost.web.app import App
 from gatepost.web.message import Request
 from gatepost.wiring import build_app, open_instance
 
-from .source import PACKAGE, ROOT, assert_none, assert_same, definitions, modules, suite
+from .source import PACKAGE, ROOT, assert_none, assert_same, definitions, modules, sdk, suite
 from .write_docs import DOCUMENTS, written
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -44,7 +44,7 @@ def test_links_lead_somewhere() -> None:
 def test_the_code_names_documents_that_exist() -> None:
     assert_none(
         f"{module.path.relative_to(ROOT)} names {name}"
-        for module in (*modules(), *suite())
+        for module in (*modules(), *sdk(), *suite())
         for name in MENTION.findall(module.text)
         if not (ROOT / name).exists()
     )

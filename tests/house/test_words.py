@@ -4,7 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from .source import Defined, Module, assert_none, assert_same, definitions, modules, place, suite
+from .source import Defined, Module, assert_none, assert_same, definitions, modules, place, sdk, suite
 from .test_budget import WAIVERS
 
 EMPTY_WORDS = {"manager", "helper", "helpers", "util", "utils", "handle", "process", "base"}
@@ -20,14 +20,16 @@ SUPPRESSION = re.compile(r"#\s*(?:noqa|type:\s*ignore)(?P<what>[:\[][^#]*)?(?P<w
 def test_every_module_says_what_it_is() -> None:
     # The one without a word is the package of a folder of tests.
     assert_none(
-        place(each, each.tree) for each in (*modules(), *suite()) if each.text and not ast.get_docstring(each.tree)
+        place(each, each.tree)
+        for each in (*modules(), *sdk(), *suite())
+        if each.text and not ast.get_docstring(each.tree)
     )
 
 
 def test_what_is_public_says_what_it_promises() -> None:
     assert_none(
         f"{place(module, node)} {node.name}"
-        for module in modules()
+        for module in (*modules(), *sdk())
         for node in _public(module)
         if node.name not in OF_ONE_SHAPE and not ast.get_docstring(node)
     )
@@ -36,16 +38,16 @@ def test_what_is_public_says_what_it_promises() -> None:
 def test_nothing_is_called_what_says_nothing() -> None:
     named = [
         f"{module.name}.{node.name}"
-        for module in modules()
+        for module in (*modules(), *sdk())
         for node in definitions(module)
         if EMPTY_WORDS & _words(node.name)
     ]
-    named += [module.name for module in modules() if EMPTY_WORDS & _words(module.name)]
+    named += [module.name for module in (*modules(), *sdk()) if EMPTY_WORDS & _words(module.name)]
     assert_same(named, WAIVERS["names"])
 
 
 def test_whoever_silences_a_tool_says_why() -> None:
-    assert_none(where for module in (*modules(), *suite()) for where in _unexplained(module))
+    assert_none(where for module in (*modules(), *sdk(), *suite()) for where in _unexplained(module))
 
 
 def _public(module: Module) -> Iterator[Defined]:

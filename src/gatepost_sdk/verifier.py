@@ -1,0 +1,183 @@
+"""Whether an access token is good here and now, decided without asking anybody. RFC 9068 §4, RFC 8725.
+
+The order of refusal: shape, key and signature come before anything that the token says of itself; then whom it is from and
+for; then time and revocation; what it permits comes last.
+"""
+
+import asyncio
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Collection
+from concurrent.futures import Future, wait
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from gatepost_sdk.claims import read_claims
+from gatepost_sdk.errors import TokenError
+from gatepost_sdk.fetch import TIMEOUT_SECONDS, Fetch, fetch
+from gatepost_sdk.jws import ALGORITHMS, Jws, is_signed_by, parse_jws, parse_object
+from gatepost_sdk.keys import IssuerKeys
+from gatepost_sdk.token import Token
+
+LEEWAY_SECONDS = 10
+REMEMBERED_TOKENS = 10_000
+
+_TYPES = {"at+jwt", "application/at+jwt"}
+PATIENCE_SECONDS = 3 * TIMEOUT_SECONDS
+"""How long to wait for the issuer's documents, of which there may be three."""
+
+
+class _Known(NamedTuple):
+    """A token that was verified before, and the name of its key."""
+
+    token: Token
+    kid: str
+
+
+class Verifier:
+    """Verifies the access tokens of one issuer for one API. Make one and keep it: it remembers keys and tokens.
+
+    `audience` is what the API is called in tokens, or several such names; with `org` only that organization's tokens pass.
+    Threads and tasks may share it.
+
+    >>> verifier = Verifier("https://auth.acme.dev", audience="https://api.acme.dev")
+    """
+
+    def __init__(
+        self,
+        issuer: str,
+        *,
+        audience: str | Collection[str],
+        org: str | None = None,
+        remember: int = REMEMBERED_TOKENS,
+        fetch: Fetch = fetch,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.issuer = issuer
+        self.audience = frozenset([audience] if isinstance(audience, str) else audience)
+        if not self.audience:
+            raise ValueError("a verifier without an audience would accept the tokens of every API")
+        self.org = org
+        self.keys = IssuerKeys(issuer, fetch, clock)
+        self.keys.on_change = self._forget
+        self._clock = clock
+        self._remember = remember
+        self._lock = threading.Lock()
+        # By digest: a memory dump shows no token.
+        self._known: dict[bytes, _Known] = {}
+
+    def verify(self, raw: str, *scopes: str, any_of: Collection[str] = (), org: str | None = None) -> Token:
+        """The token, if it is good here and has all of `scopes`, one of `any_of` and this `org`. Raises TokenError.
+
+        >>> verifier.verify(raw, "agents:read").sub
+        'usr_ana'
+        """
+        found, due = self._look_at(raw)
+        if due is not None:
+            wait([due], PATIENCE_SECONDS)
+            found, _ = self._look_at(raw)
+        token = found.token if isinstance(found, _Known) else self._judge(raw, found)
+        return self._admit(token, scopes, any_of, org)
+
+    async def averify(self, raw: str, *scopes: str, any_of: Collection[str] = (), org: str | None = None) -> Token:
+        """The same for asyncio: where `verify` waits for the issuer, other tasks run meanwhile.
+
+        >>> asyncio.run(verifier.averify(raw, "agents:read")).sub
+        'usr_ana'
+        """
+        found, due = self._look_at(raw)
+        if due is not None:
+            await asyncio.wait([asyncio.wrap_future(due)], timeout=PATIENCE_SECONDS)
+            found, _ = self._look_at(raw)
+        token = found.token if isinstance(found, _Known) else self._judge(raw, found)
+        return self._admit(token, scopes, any_of, org)
+
+    def _look_at(self, raw: str) -> "tuple[_Known | Jws, Future[None] | None]":
+        """What is known of a token, or its parts; and what has to end before it is judged."""
+        if known := self._known.get(_digest(raw)):
+            return known, self.keys.due(known.kid)
+        jws = _parse(raw)
+        return jws, self.keys.due(jws.head["kid"])
+
+    def _judge(self, raw: str, jws: Jws) -> Token:
+        kid = jws.head["kid"]
+        key = self.keys.find(kid)
+        if key is None:
+            raise TokenError("unknown_key", f"{self.issuer} publishes no key that is named as the token's.")
+        if jws.head["alg"] != key.alg:
+            raise TokenError("wrong_algorithm", "The token's algorithm is not its key's.")
+        if not is_signed_by(key, jws):
+            raise TokenError("bad_signature", "The token's signature does not match.")
+        token = self._read(jws)
+        with self._lock:
+            # Only while the key is published: it may have been withdrawn since it was found.
+            if self.keys.find(kid) is key:
+                while len(self._known) >= self._remember:
+                    del self._known[next(iter(self._known))]
+                self._known[_digest(raw)] = _Known(token, kid)
+        return token
+
+    def _read(self, jws: Jws) -> Token:
+        """What a token of a good signature says, if it is of this issuer and for this API."""
+        try:
+            claims = parse_object(jws.payload)
+            token = read_claims(claims)
+        except ValueError as fault:
+            raise TokenError("malformed", f"The token is no access token of RFC 9068: {fault}.") from fault
+        if claims.get("iss") != self.issuer:
+            raise TokenError("wrong_issuer", f"The token is not of {self.issuer}.")
+        if self.audience.isdisjoint(_audience(claims.get("aud"))):
+            raise TokenError("wrong_audience", f"The token is not for {' or '.join(sorted(self.audience))}.")
+        if "cnf" in claims:
+            raise TokenError("bound", "The token may be used with a proof of possession only.")
+        if _is_later(claims.get("nbf", 0), self._clock() + LEEWAY_SECONDS):
+            raise TokenError("not_yet_valid", "The token is not valid yet.")
+        return token
+
+    def _admit(self, token: Token, scopes: Collection[str], any_of: Collection[str], org: str | None) -> Token:
+        """What may change from one call to the next: the time, and what is asked of the token."""
+        if self._clock() >= token.expires_at + LEEWAY_SECONDS:
+            raise TokenError("expired", f"The token expired at {_instant(token.expires_at)}.")
+        for wanted in (self.org, org):
+            if wanted is not None:
+                token.check_org(wanted)
+        if scopes or any_of:
+            token.check_scopes(*scopes, any_of=any_of)
+        return token
+
+    def _forget(self) -> None:
+        with self._lock:
+            self._known.clear()
+
+
+def _digest(raw: str) -> bytes:
+    return hashlib.sha256(raw.encode("utf-8", "replace")).digest()
+
+
+def _parse(raw: str) -> Jws:
+    try:
+        jws = parse_jws(raw)
+    except ValueError as fault:
+        raise TokenError("malformed", "The token is not a signed JWT.") from fault
+    if jws.head.get("alg") not in ALGORITHMS:
+        raise TokenError("wrong_algorithm", "The token is not signed with an algorithm that is accepted here.")
+    if str(jws.head.get("typ")).lower() not in _TYPES:
+        raise TokenError("wrong_type", "The token is a JWT, but not an access token.")
+    if not isinstance(jws.head.get("kid"), str):
+        raise TokenError("unknown_key", "The token does not name its key.")
+    return jws
+
+
+def _audience(aud: object) -> set[str]:
+    listed = aud if isinstance(aud, list) else [aud]
+    return {each for each in listed if isinstance(each, str)}
+
+
+def _is_later(instant: object, than: float) -> bool:
+    """Whether an instant is later, or none at all."""
+    return not isinstance(instant, int | float) or instant > than
+
+
+def _instant(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")

@@ -1,0 +1,32 @@
+"""An issuer, the network before it, a clock, and a verifier that has only these."""
+
+import time
+
+import pytest
+
+from gatepost_sdk import Verifier
+from gatepost_sdk.testing import Issuer
+
+from .network import Clock, Network
+
+AUDIENCE = "https://api.test"
+
+
+@pytest.fixture
+def issuer() -> Issuer:
+    return Issuer("https://auth.test", audience=AUDIENCE)
+
+
+@pytest.fixture
+def network(issuer: Issuer) -> Network:
+    return Network(issuer)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(time.time())
+
+
+@pytest.fixture
+def verifier(network: Network, clock: Clock) -> Verifier:
+    return Verifier("https://auth.test", audience=AUDIENCE, fetch=network, clock=clock)
