@@ -8,6 +8,7 @@ business.
 import base64
 import binascii
 import hashlib
+from functools import partial
 from typing import Any, TypeAlias
 
 import orjson
@@ -28,7 +29,8 @@ TYPES = (ACCESS_TOKEN_TYPE, ID_TOKEN_TYPE, LOGOUT_TOKEN_TYPE)
 MAX_TOKEN = 8192
 
 _TO_URL = bytes.maketrans(b"+/", b"-_")
-_ECDSA = ec.ECDSA(hashes.SHA256())
+_SHA256 = hashes.SHA256()
+_ECDSA = ec.ECDSA(_SHA256)
 _PKCS1 = padding.PKCS1v15()
 _RSA_BITS = 2048
 
@@ -57,6 +59,10 @@ class SigningKey:
 
     def __init__(self, private: PrivateKey) -> None:
         self._private = private
+        if isinstance(private, rsa.RSAPrivateKey):
+            self._sign = partial(_sign_rs256, private)
+        else:
+            self._sign = partial(_sign_es256, private)
         self.public = VerifyingKey(private.public_key())
         self.kid = self.public.kid
         self.alg = self.public.alg
@@ -89,11 +95,14 @@ class SigningKey:
         signed = self.public.heads[typ] + b"." + encode_segment(orjson.dumps(claims))
         return (signed + b"." + encode_segment(self._sign(signed))).decode()
 
-    def _sign(self, signed: bytes) -> bytes:
-        if isinstance(self._private, rsa.RSAPrivateKey):
-            return self._private.sign(signed, _PKCS1, hashes.SHA256())
-        r, s = decode_dss_signature(self._private.sign(signed, _ECDSA))
-        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+def _sign_rs256(private: rsa.RSAPrivateKey, signed: bytes) -> bytes:
+    return private.sign(signed, _PKCS1, _SHA256)
+
+
+def _sign_es256(private: ec.EllipticCurvePrivateKey, signed: bytes) -> bytes:
+    r, s = decode_dss_signature(private.sign(signed, _ECDSA))
+    return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 
 class VerifyingKey:
@@ -130,7 +139,7 @@ class VerifyingKey:
 
     def _verify(self, signature: bytes, signed: bytes) -> None:
         if isinstance(self._public, rsa.RSAPublicKey):
-            self._public.verify(signature, signed, _PKCS1, hashes.SHA256())
+            self._public.verify(signature, signed, _PKCS1, _SHA256)
             return
         if len(signature) != 64:
             raise ValueError("not an ES256 signature")

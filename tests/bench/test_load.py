@@ -14,7 +14,9 @@ from gatepost.bench.work import Fixed, Refreshing, Repeated
 from gatepost.errors import GatepostError
 
 REQUEST = b"GET /thing HTTP/1.1\r\nhost: bench\r\n\r\n"
-RIGHT = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nx-more: yes\r\n\r\nright"
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nx-more: yes"
+RIGHT = HEAD + b"\r\n\r\nright"
+EXPECTED = Answer(b"200", HEAD, b"right")
 
 Talk = Callable[[socket.socket], None]
 
@@ -53,7 +55,7 @@ def in_pieces(connection: socket.socket) -> None:
 
 def drive_against(talk: Talk) -> Sample:
     with scripted_server(talk) as port:
-        return drive(port, Fixed(REQUEST, b"right"), connections=3, seconds=0.05, warm_up=0.0)
+        return drive(port, Fixed([(REQUEST, EXPECTED)]), connections=3, seconds=0.05, warm_up=0.0)
 
 
 @pytest.mark.parametrize("talk", [lambda connection: connection.sendall(RIGHT), in_pieces], ids=["whole", "in pieces"])
@@ -81,14 +83,16 @@ def test_wrong_answers_are_errors_and_no_answers(answer: bytes) -> None:
 
 def test_the_warm_up_is_not_timed() -> None:
     with scripted_server(in_pieces) as port:
-        sample = drive(port, Fixed(REQUEST, b"right"), connections=1, seconds=0.0, warm_up=0.05)
+        sample = drive(port, Fixed([(REQUEST, EXPECTED)]), connections=1, seconds=0.0, warm_up=0.05)
     assert sample.answered > 0
     assert sample.latencies == []
 
 
 def test_errors_of_the_warm_up_count() -> None:
     with scripted_server(lambda connection: connection.sendall(RIGHT)) as port:
-        sample = drive(port, Fixed(REQUEST, b"wrong"), connections=1, seconds=0.0, warm_up=0.05)
+        sample = drive(
+            port, Fixed([(REQUEST, EXPECTED._replace(body=b"wrong"))]), connections=1, seconds=0.0, warm_up=0.05
+        )
     assert sample.errors > 0
 
 
@@ -107,7 +111,8 @@ def test_a_server_that_is_not_there_is_gone() -> None:
 def test_one_answer_is_read_with_its_headers() -> None:
     with scripted_server(in_pieces) as port:
         answer = ask_once(port, REQUEST)
-    assert answer == Answer(200, [("content-length", "5"), ("x-more", "yes")], b"right")
+    assert answer == EXPECTED
+    assert answer.headers == [("content-length", "5"), ("x-more", "yes")]
 
 
 def test_samples_join() -> None:
@@ -118,28 +123,43 @@ def test_samples_join() -> None:
     assert joined.quantile_ms(0.99) == 3.0
 
 
+def ok(body: bytes) -> Answer:
+    return Answer(b"200", b"", body)
+
+
+def refreshing(tokens: list[str], connections: int) -> Refreshing:
+    requests = [b'{"refresh_token":"%s"}' % token.encode() for token in tokens]
+    return Refreshing(requests, len(tokens[0]), b'"}', connections)
+
+
 class TestRefreshing:
     """What counts as a refresh."""
 
     def test_goes_on_with_the_token_it_was_answered(self) -> None:
-        work = Refreshing(["token-1"], connections=1)
-        assert work.request(0).endswith(b'{"refresh_token":"token-1"}')
-        assert work.accept(0, b'{"success":true,"refresh_token":"token-2","scope":""}')
-        assert work.request(0).endswith(b'{"refresh_token":"token-2"}')
+        work = refreshing(["token-1"], connections=1)
+        assert work.request(0) == b'{"refresh_token":"token-1"}'
+        assert work.accept(0, ok(b'{"success":true,"refresh_token":"token-2","scope":""}'))
+        assert work.request(0) == b'{"refresh_token":"token-2"}'
 
     @pytest.mark.parametrize(
-        "body",
-        [b'{"refresh_token":"token-1"}', b'{"refresh_token":"short"}', b'{"success":true}', b""],
-        ids=["the same token", "another length", "no token", "nothing"],
+        "answer",
+        [
+            ok(b'{"refresh_token":"token-1"}'),
+            ok(b'{"refresh_token":"short"}'),
+            ok(b'{"success":true}'),
+            ok(b""),
+            Answer(b"401", b"", b'{"refresh_token":"token-2"}'),
+        ],
+        ids=["the same token", "another length", "no token", "nothing", "another status"],
     )
-    def test_refuses(self, body: bytes) -> None:
-        work = Refreshing(["token-1"], connections=1)
+    def test_refuses(self, answer: Answer) -> None:
+        work = refreshing(["token-1"], connections=1)
         before = work.request(0)
-        assert not work.accept(0, body)
+        assert not work.accept(0, answer)
         assert work.request(0) == before
 
     def test_connections_share_no_grant(self) -> None:
-        work = Refreshing([f"token-{number}" for number in range(4)], connections=2)
+        work = refreshing([f"token-{number}" for number in range(4)], connections=2)
         asked = [{work.request(connection)[-9:-2] for _ in range(64)} for connection in (0, 1)]
         assert asked == [{b"token-0", b"token-2"}, {b"token-1", b"token-3"}]
 
@@ -147,17 +167,26 @@ class TestRefreshing:
 def test_repeated_requests_take_turns() -> None:
     work = Repeated([b"one", b"two"], b'{"ok"')
     assert [work.request(0) for _ in range(3)] == [b"one", b"two", b"one"]
-    assert work.accept(0, b'{"ok":true}')
-    assert not work.accept(0, b'{"error":"ok"}')
+    assert work.accept(0, ok(b'{"ok":true}'))
+    assert not work.accept(0, ok(b'{"error":"ok"}'))
+    assert not work.accept(0, Answer(b"503", b"", b'{"ok":true}'))
+
+
+def test_fixed_requests_take_turns_on_each_connection() -> None:
+    work = Fixed([(b"one", ok(b"1")), (b"two", Answer(b"303", b"", b"2"))])
+    assert [work.request(0), work.request(1), work.request(0)] == [b"one", b"one", b"two"]
+    assert work.accept(1, ok(b"1"))
+    assert work.accept(0, Answer(b"303", b"", b"2"))
+    assert not work.accept(0, ok(b"2"))
+    assert not work.accept(0, Answer(b"303", b"", b"1"))
 
 
 def test_the_bare_server_answers_the_same_bytes_to_every_path_it_knows() -> None:
-    answer = Answer(
-        200, [("content-type", "application/json"), ("x-made-by", "test"), ("content-length", "5")], b"right"
-    )
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-made-by: test\r\ncontent-length: 5"
+    answer = Answer(b"200", head, b"right")
     with bare_server({"/thing": answer}, None) as running:
         seen = ask_once(running.port, REQUEST)
-        sample = drive(running.port, Fixed(REQUEST, b"right"), connections=2, seconds=0.05, warm_up=0.0)
+        sample = drive(running.port, Fixed([(REQUEST, EXPECTED)]), connections=2, seconds=0.05, warm_up=0.0)
     assert seen.body == b"right"
     assert sorted(header for header in seen.headers if header[0] != "date") == sorted(answer.headers)
     assert sample.errors == 0

@@ -11,28 +11,30 @@ from gatepost.bench.machine import cpu_seconds, is_in_memory, resident_mb
 from gatepost.bench.report import render_bar, render_document, render_report
 from gatepost.bench.run import Database, Figures, Measured, Plan, Report, run_bench
 from gatepost.bench.servers import bare_server
-from gatepost.bench.work import PATHS, Workload
+from gatepost.bench.work import OPERATIONS, Workload
 from gatepost.cli.main import run
 from gatepost.errors import GatepostError
 
-SMALL = ["--seconds", "0.1", "--rounds", "1", "--connections", "2", "--grants", "8"]
+SMALL = ["--seconds", "0.1", "--rounds", "1", "--connections", "2", "--grants", "12"]
 
 
 def test_every_operation_is_measured_on_every_database(tmp_path: Path) -> None:
-    plan = Plan((Database("first", 16, 1), Database("two", 16, 2)), tuple(PATHS), connections=4, seconds=0.2, rounds=2)
+    plan = Plan(
+        (Database("first", 24, 1), Database("two", 24, 2)), tuple(OPERATIONS), connections=4, seconds=0.4, rounds=1
+    )
     report = run_bench(plan, tmp_path)
     assert list(tmp_path.iterdir()) == []
     assert report.errors == 0
     assert [each.database for each in report.measured] == list(plan.databases)
     for measured in report.measured:
         assert 0 < measured.start_seconds < 60
-        assert [each.operation for each in measured.figures] == list(PATHS)
+        assert [each.operation for each in measured.figures] == list(OPERATIONS)
         for figures in measured.figures:
             assert figures.rate > 0
             assert 0 < figures.p50_ms <= figures.p99_ms
             assert figures.bare_rate > 0
             assert figures.ratio > 0
-    assert [each.to_first for each in report.measured[0].figures] == [1.0] * len(PATHS)
+    assert [each.to_first for each in report.measured[0].figures] == [1.0] * len(OPERATIONS)
 
 
 def test_the_command_prints_one_document(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -42,14 +44,14 @@ def test_the_command_prints_one_document(tmp_path: Path, capsys: pytest.CaptureF
     assert document["connections"] == 2
     assert document["machine"]["sqlite"]
     [database] = document["databases"]
-    assert database["grants"] == 8
+    assert database["grants"] == 12
     assert list(database["operations"]) == ["refresh", "jwks"]
     assert database["operations"]["refresh"]["requests_per_second"] > 0
 
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--only", "login"], ["--seconds", "0"], ["--connections", "-1"], ["--connections", "8"]],
+    [["--only", "logout"], ["--seconds", "0"], ["--connections", "-1"], ["--connections", "8"]],
     ids=["unknown operation", "no time", "no connections", "too few grants"],
 )
 def test_a_plan_that_cannot_be_is_refused(
@@ -65,10 +67,11 @@ def test_a_plan_that_cannot_be_is_refused(
     ids=["refused", "another body", "empty"],
 )
 def test_a_server_that_answers_wrongly_is_found_out(status: int, body: bytes, tmp_path: Path) -> None:
-    workload = Workload(prepare(tmp_path, orgs=1, grants=8), connections=2)
-    answer = Answer(status, [("content-length", str(len(body)))], body)
-    with bare_server(dict.fromkeys(PATHS.values(), answer), None) as running:
-        for name in ("refresh", "verify", "jwks"):
+    workload = Workload(prepare(tmp_path, orgs=1, grants=12), connections=2)
+    answer = Answer(b"%d" % status, b"HTTP/1.1 %d -\r\ncontent-length: %d" % (status, len(body)), body)
+    paths = ("/refresh", "/verify", "/introspect", "/jwks.json", "/token")
+    with bare_server(dict.fromkeys(paths, answer), None) as running:
+        for name in ("refresh", "verify", "jwks", "code", "rotate", "service"):
             sample = drive(running.port, workload.of(name, running.port), connections=2, seconds=0.02, warm_up=0.0)
             assert sample.errors >= 2
             assert sample.answered == 0
@@ -102,7 +105,7 @@ class TestReport:
                 "resident_mb": 55.2,
                 "operations": {
                     "refresh": {
-                        "path": "/refresh",
+                        "label": "/refresh",
                         "requests_per_second": 9000,
                         "p50_ms": 6.91,
                         "p99_ms": 11.08,
@@ -119,8 +122,8 @@ class TestReport:
     def test_table(self) -> None:
         assert render_report(REPORT).splitlines() == [
             "first: 1,000 grants, 1 organizations, 64 connections; first answer 0.35 s after the start, 55 MB resident",
-            "              requests/s   p50 ms   p99 ms  errors  cpu µs   bare/s  of bare",
-            "/refresh           9,000     6.91    11.08       0     108   40,000   22.5 %",
+            "                    requests/s   p50 ms   p99 ms  errors  cpu µs   bare/s  of bare",
+            "/refresh                 9,000     6.91    11.08       0     108   40,000   22.5 %",
         ]
 
     def test_growth_is_told_when_there_are_two(self) -> None:

@@ -1,4 +1,4 @@
-"""The data a bench runs on: organizations with a key and an app each, and grants in the middle of their lives.
+"""The data a bench runs on: organizations with a key, an app and a person each, and grants in the middle of their lives.
 
 All of it is written through the store's questions before the server starts. The grants have one of their own here, as no
 verb makes a connection that is a month old.
@@ -15,22 +15,30 @@ from typing import Any, NamedTuple
 import apsw
 from tqdm import tqdm
 
+from gatepost.bench.machine import HOST
 from gatepost.flows.api_keys import FreshKey
 from gatepost.flows.callers import POWERS
+from gatepost.oauth.client_metadata import ClientMetadata
+from gatepost.oauth.consent import digest_of
 from gatepost.oauth.refresh_token import render_refresh_token
-from gatepost.records import ApiKey, App, AppSecret
+from gatepost.oauth.session_token import render_session_token
+from gatepost.records import ApiKey, App, AppSecret, Consent, Session
 from gatepost.secrets import API_KEY, CLIENT_SECRET, Keyring, Secret, new_id, render_text
 from gatepost.settings import Settings
 from gatepost.store.apps import add_secret, make_app
+from gatepost.store.consents import give_consent
 from gatepost.store.events import Act
 from gatepost.store.keys import make_key
 from gatepost.store.orgs import make_org
+from gatepost.store.people import make_member
 from gatepost.store.question import SQL, Question, Steps, question
+from gatepost.store.sessions import make_session
 from gatepost.store.sqlite import connect, transact
 from gatepost.wiring import database_path, open_keyring, open_store
 
 REDIRECT = "https://app.example.com/callback"
 SCOPE = "models:read models:write"
+GRANT_TYPES = "authorization_code refresh_token client_credentials"
 
 GENERATION = 7
 """Where the grants stand: past the first use, which is an event and so one more row."""
@@ -47,12 +55,16 @@ _GRANT = """insert into grants (org, id, client_id, user_id, key_id, scope, reso
 
 
 class Tenant(NamedTuple):
-    """An organization as its callers know it."""
+    """An organization as its callers know it, and a person of it who is signed in and lets its app do everything."""
 
     org: bytes
     key_id: bytes
     api_key: str
     client_id: str
+    client_secret: str
+    user_id: bytes
+    session_id: bytes
+    session: str
 
 
 class Connected(NamedTuple):
@@ -66,6 +78,7 @@ class Data(NamedTuple):
     """What was prepared. `grants` is a random sample of all that are in the database."""
 
     directory: Path
+    keyring: Keyring
     tenants: list[Tenant]
     grants: list[Connected]
 
@@ -82,7 +95,7 @@ def prepare(directory: Path, orgs: int, grants: int) -> Data:
             used = _write_grants(cursor, keyring, tenants, grants, done)
     finally:
         cursor.connection.close()
-    return Data(directory, tenants, used)
+    return Data(directory, keyring, tenants, used)
 
 
 def _write_tenants(cursor: apsw.Cursor, keyring: Keyring, count: int, done: "tqdm[Any]") -> list[Tenant]:
@@ -99,13 +112,16 @@ def _write_tenants(cursor: apsw.Cursor, keyring: Keyring, count: int, done: "tqd
 
 
 def _tenant(keyring: Keyring, number: int, now: int) -> tuple[Tenant, list[Question[Any]]]:
-    """An organization with a key that may do everything, an app, its redirect URI and its secret."""
+    """An organization with a key that may do everything, an app with all that is its, and a person at a browser."""
     act, org, client_id = Act(now, "bench"), new_id(), f"bench-{number}"
     key = _key(keyring, org, now)
     app = App(
-        *(org, client_id, f"App {number}", "web", "oauth21", None, "", SCOPE, None, None, None, None, None, None, now),
+        *(org, client_id, f"App {number}", "web", "oauth21", None, GRANT_TYPES, SCOPE),
+        *(None, None, None, None, None, None, now),
         org_disabled_at=None,
     )
+    session, cookie = _session(keyring, new_id(), now)
+    consent = Consent(org, session.user_id, client_id, SCOPE, digest_of(app, ClientMetadata(), (REDIRECT,)), now)
     text = render_text(CLIENT_SECRET, os.urandom(32))
     secret = AppSecret(new_id(), keyring.hash_secret(text), keyring.current, text[-4:], now, None, None)
     making: list[Question[Any]] = [
@@ -113,8 +129,27 @@ def _tenant(keyring: Keyring, number: int, now: int) -> tuple[Tenant, list[Quest
         make_key(key.record, _EPOCH, act),
         make_app(app, (REDIRECT,), _EPOCH, act),
         add_secret(org, client_id, secret, act),
+        make_member(org, session.user_id, f"person-{number}@example.com", None, "member", _EPOCH, act),
+        make_session(session, act),
+        give_consent(org, consent, session.id, now, now + DAY, act),
     ]
-    return Tenant(org, key.record.id, key.text.reveal(), client_id), making
+    tenant = Tenant(
+        *(org, key.record.id, key.text.reveal(), client_id, text, session.user_id, session.id, cookie),
+    )
+    return tenant, making
+
+
+def _session(keyring: Keyring, user_id: bytes, now: int) -> tuple[Session, str]:
+    """A session that lasts as long as the bench, and its cookie."""
+    id, salt, generation = new_id(), os.urandom(16), 1
+    session = Session(
+        *(id, user_id, salt, generation, now, now, now, now + DAY, now, "pwd", HOST, "bench"),
+        ended_at=None,
+        email="",
+        name=None,
+        user_disabled_at=None,
+    )
+    return session, render_session_token(id, generation, salt, keyring)
 
 
 def _key(keyring: Keyring, org: bytes, now: int) -> FreshKey:

@@ -27,9 +27,23 @@ class Work(Protocol):
         """The next request on this connection."""
         ...
 
-    def accept(self, connection: int, body: bytes) -> bool:
-        """Whether the body of a 200 is a right answer to this connection's last request."""
+    def accept(self, connection: int, answer: "Answer") -> bool:
+        """Whether this is a right answer to this connection's last request."""
         ...
+
+
+class Answer(NamedTuple):
+    """A whole answer as it came: the three digits of its status, its head and its body."""
+
+    status: bytes
+    head: bytes
+    body: bytes
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """The header lines, as names and values."""
+        lines = (line.partition(": ") for line in self.head.decode("latin-1").split("\r\n")[1:])
+        return [(name, value) for name, _, value in lines]
 
 
 class Sample(NamedTuple):
@@ -58,14 +72,6 @@ class Sample(NamedTuple):
         """The time that this share of the answers stayed under, in milliseconds."""
         ordered = sorted(self.latencies)
         return 1000 * ordered[min(int(share * len(ordered)), len(ordered) - 1)] if ordered else 0.0
-
-
-class Answer(NamedTuple):
-    """One whole answer."""
-
-    status: int
-    headers: list[tuple[str, str]]
-    body: bytes
 
 
 class _Connection:
@@ -117,7 +123,7 @@ def _drive(port: int, work: Work, opened: list[_Connection], seconds: float, war
                 continue
             now = clock()
             each.buffer = b""
-            if not (found[0] == b"200" and work.accept(each.number, found[1])):
+            if not work.accept(each.number, found):
                 errors += 1
             else:
                 answered += 1
@@ -136,14 +142,14 @@ def _send(connection: _Connection, work: Work) -> None:
     connection.socket.send(request)
 
 
-def _read(data: bytes) -> tuple[bytes, bytes] | None:
-    """Status and body of an answer; None while a part of it is missing."""
+def _read(data: bytes) -> Answer | None:
+    """An answer; None while a part of it is missing."""
     head = data.find(b"\r\n\r\n")
     if head < 0:
         return None
     at = data.find(_LENGTH, 0, head) + len(_LENGTH)
     body = data[head + 4 :]
-    return (data[9:12], body) if len(body) >= int(data[at : data.find(b"\r", at)]) else None
+    return Answer(data[9:12], data[:head], body) if len(body) >= int(data[at : data.find(b"\r", at)]) else None
 
 
 def ask_once(port: int, request: bytes) -> Answer:
@@ -157,10 +163,7 @@ def ask_once(port: int, request: bytes) -> Answer:
             if not more:
                 raise _gone(port, "it closed a connection")
             data += more
-    lines = data.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")[1:]
-    return Answer(
-        int(found[0]), [(name, value) for name, _, value in (line.partition(": ") for line in lines)], found[1]
-    )
+    return found
 
 
 def _open(port: int) -> socket.socket:

@@ -9,7 +9,7 @@ from typing import Any
 import apsw
 
 from gatepost.bench.run import Figures, Measured, Report
-from gatepost.bench.work import PATHS
+from gatepost.bench.work import OPERATIONS
 
 BAR = 30
 """Cells of the chart's whole: the rate of the bare server."""
@@ -45,7 +45,7 @@ def _document(measured: Measured) -> dict[str, Any]:
 
 def _operation(figures: Figures) -> dict[str, Any]:
     return {
-        "path": PATHS[figures.operation],
+        "label": OPERATIONS[figures.operation].label,
         "requests_per_second": round(figures.rate),
         "p50_ms": round(figures.p50_ms, 2),
         "p99_ms": round(figures.p99_ms, 2),
@@ -92,7 +92,7 @@ def _head(measured: Measured, report: Report) -> list[str]:
     return [
         f"{database.name}: {database.grants:,} grants, {database.orgs:,} organizations, "
         f"{report.plan.connections} connections; first answer {measured.start_seconds:.2f} s after the start{memory}",
-        f"{'':<12}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}{'errors':>8}{'cpu µs':>8}{'bare/s':>9}{growth}"
+        f"{'':<18}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}{'errors':>8}{'cpu µs':>8}{'bare/s':>9}{growth}"
         f"{'of bare':>9}",
     ]
 
@@ -101,7 +101,7 @@ def _line(figures: Figures, measured: Measured, report: Report, chart: bool) -> 
     cpu = "–" if figures.cpu_us is None else f"{figures.cpu_us:.0f}"
     growth = f"{100 * figures.to_first:>8.0f} %" if len(report.measured) > 1 else ""
     return (
-        f"{PATHS[figures.operation]:<12}{figures.rate:>12,.0f}{figures.p50_ms:>9.2f}{figures.p99_ms:>9.2f}"
+        f"{OPERATIONS[figures.operation].label:<18}{figures.rate:>12,.0f}{figures.p50_ms:>9.2f}{figures.p99_ms:>9.2f}"
         f"{figures.errors:>8,}{cpu:>8}{figures.bare_rate:>9,.0f}{growth}{100 * figures.ratio:>7.1f} %"
         + (f"  {render_bar(figures.ratio)}" if chart else "")
     )

@@ -15,7 +15,7 @@ from gatepost.bench.data import prepare
 from gatepost.bench.load import Answer, Sample, Work, ask_once, drive
 from gatepost.bench.machine import Cores, choose_cores, cpu_seconds, is_in_memory, on_core, resident_mb
 from gatepost.bench.servers import Running, bare_server, gatepost_server
-from gatepost.bench.work import PATHS, Fixed, Workload
+from gatepost.bench.work import OPERATIONS, Fixed, Workload
 from gatepost.errors import GatepostError
 
 STARTS = 3
@@ -97,11 +97,14 @@ def run_bench(plan: Plan, place: Path) -> Report:
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gatepost-bench-", dir=place)))
         servers = [_start(stack, directory / each.name, each, plan, cores) for each in plan.databases]
-        answers = {name: _first_answer(servers[0], name) for name in plan.operations}
-        bare = stack.enter_context(
-            bare_server({PATHS[name]: answer for name, (_, answer) in answers.items()}, cores.server)
+        asked = {name: _ask_first(servers[0], name) for name in plan.operations}
+        answers = {path: answer for each in asked.values() for path, _, answer in each}
+        bare = stack.enter_context(bare_server(answers, cores.server))
+        servers.append(
+            _Server(
+                bare, bare.started_in, lambda name: Fixed([(request, answer) for _, request, answer in asked[name]])
+            )
         )
-        servers.append(_Server(bare, bare.started_in, lambda name: Fixed(answers[name][0], answers[name][1].body)))
         stack.enter_context(on_core(cores.load))
         turns = {name: _take_turns(servers, name, plan) for name in plan.operations}
         measured = [
@@ -128,14 +131,24 @@ def _start(stack: ExitStack, directory: Path, database: Database, plan: Plan, co
     return _Server(running, statistics.median(starts), lambda name: workload.of(name, running.port))
 
 
-def _first_answer(server: _Server, name: str) -> tuple[bytes, Answer]:
-    """A request and what it is answered with: what the bare server will be asked and answer. Raises `server_error`."""
+def _ask_first(server: _Server, name: str) -> list[tuple[str, bytes, Answer]]:
+    """The requests of an operation with their answers, as the bare server will have them: each at a path of its own.
+
+    Raises `server_error`.
+    """
     work = server.work(name)
-    request = work.request(0)
-    answer = ask_once(server.running.port, request)
-    if answer.status != 200 or not work.accept(0, answer.body):
-        raise GatepostError("server_error", f"{PATHS[name]} answered {answer.status}: {answer.body.decode()}")
-    return request, answer
+    asked = []
+    for number in range(OPERATIONS[name].requests):
+        request = work.request(0)
+        answer = ask_once(server.running.port, request)
+        if not work.accept(0, answer):
+            raise GatepostError(
+                "server_error", f"{name} was answered {answer.status.decode()}: {answer.body.decode()[:500]}"
+            )
+        path = f"/{name}/{number}"
+        method, _, rest = request.split(b" ", 2)
+        asked.append((path, b" ".join((method, path.encode(), rest)), answer))
+    return asked
 
 
 def _take_turns(servers: list[_Server], name: str, plan: Plan) -> list[list[_Turn]]:

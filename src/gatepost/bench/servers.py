@@ -55,7 +55,7 @@ def gatepost_server(directory: Path, core: int | None) -> Iterator[Running]:
 def bare_server(answers: dict[str, Answer], core: int | None) -> Iterator[Running]:
     """The bare server with these answers by path."""
     document = {
-        path: {"status": each.status, "headers": _headers(each), "body": each.body.decode()}
+        path: {"status": int(each.status), "headers": _headers(each), "body": each.body.decode()}
         for path, each in answers.items()
     }
     before = time.perf_counter()
@@ -83,7 +83,7 @@ def _wait_for(process: "subprocess.Popen[bytes]", log: Path) -> int:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         told = _PORT.search(log.read_text())
-        if told and ask_once(int(told[1]), _HEALTH).status == 200:
+        if told and ask_once(int(told[1]), _HEALTH).status == b"200":
             return int(told[1])
         time.sleep(0.001)
     raise GatepostError(

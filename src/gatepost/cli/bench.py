@@ -13,7 +13,7 @@ from pathlib import Path
 from gatepost.bench.machine import place_for_data
 from gatepost.bench.report import render_document, render_report
 from gatepost.bench.run import Database, Plan, run_bench
-from gatepost.bench.work import PATHS
+from gatepost.bench.work import OPERATIONS
 from gatepost.cli.options import Parser, wants_json
 from gatepost.cli.output import say
 from gatepost.errors import GatepostError
@@ -28,7 +28,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--connections", type=int, default=64, metavar="N", help="connections kept busy (64)")
     parser.add_argument("--grants", type=int, default=1000, metavar="N", help="grants in the database before (1000)")
     parser.add_argument("--orgs", type=int, default=1, metavar="N", help="organizations in it (1)")
-    parser.add_argument("--only", metavar="NAMES", help=f"operations, with commas between: {','.join(PATHS)}")
+    parser.add_argument("--only", metavar="NAMES", help=f"operations, with commas between: {','.join(OPERATIONS)}")
     parser.add_argument(
         "--growth",
         action="store_true",
@@ -54,10 +54,12 @@ def _bench(options: argparse.Namespace) -> int:
 
 def _plan(options: argparse.Namespace) -> Plan:
     """What to measure. Raises `invalid_request` for an unknown operation or a count that is none."""
-    operations = tuple(options.only.split(",")) if options.only else tuple(PATHS)
+    operations = tuple(options.only.split(",")) if options.only else tuple(OPERATIONS)
     for name in operations:
-        if name not in PATHS:
-            raise GatepostError("invalid_request", f"There is no operation {name}.", fix=f"--only {','.join(PATHS)}")
+        if name not in OPERATIONS:
+            raise GatepostError(
+                "invalid_request", f"There is no operation {name}.", fix=f"--only {','.join(OPERATIONS)}"
+            )
     for name in ("seconds", "rounds", "connections", "grants", "orgs"):
         if getattr(options, name) <= 0:
             raise GatepostError("invalid_request", f"--{name} must be more than 0.")

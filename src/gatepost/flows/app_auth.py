@@ -64,7 +64,7 @@ def _matches(instance: Instance, secret: AppSecret, claim: ClientClaim) -> bool:
 
 async def _note_used(instance: Instance, known: KnownApp, secret: AppSecret, now: int) -> None:
     place = ("secret used", secret.id)
-    facts = await instance.policy.facts()
+    facts = instance.policy.known
     last_used_at = max(secret.last_used_at or 0, facts.get(place, 0))
     if last_used_at < now - NOTED_SECONDS:
         facts[place] = now

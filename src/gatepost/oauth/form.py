@@ -7,7 +7,7 @@ from gatepost.errors import OAuthError
 
 MAX_FIELDS = 200
 
-_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_BROKEN = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
 def parse_form(body: bytes) -> dict[str, str]:
@@ -22,11 +22,14 @@ def parse_form(body: bytes) -> dict[str, str]:
 
 def parse_repeatable(body: bytes) -> tuple[dict[str, str], dict[str, list[str]]]:
     """The fields that stand in a form or query once, and the values of those that stand there more often."""
-    fields: dict[str, list[str]] = {}
-    for name, value in parse_pairs(body):
-        fields.setdefault(name, []).append(value)
-    once = {name: values[0] for name, values in fields.items() if len(values) == 1 and values[0]}
-    return once, {name: values for name, values in fields.items() if len(values) > 1}
+    pairs = parse_pairs(body)
+    fields = dict(pairs)
+    repeated: dict[str, list[str]] = {}
+    if len(fields) < len(pairs):
+        for name, value in pairs:
+            repeated.setdefault(name, []).append(value)
+        repeated = {name: values for name, values in repeated.items() if len(values) > 1}
+    return {name: value for name, value in fields.items() if value and name not in repeated}, repeated
 
 
 def parse_pairs(body: bytes) -> list[tuple[str, str]]:
@@ -35,10 +38,15 @@ def parse_pairs(body: bytes) -> list[tuple[str, str]]:
         return []
     if body.count(b"&") >= MAX_FIELDS:
         raise OAuthError("invalid_request", f"The form has more than {MAX_FIELDS} fields.")
+    if b"\0" in body or b"%00" in body:
+        raise OAuthError("invalid_request", "The form has a NUL character.")
     pairs = []
-    for pair in body.split(b"&"):
-        name, _, value = pair.partition(b"=")
-        pairs.append((_decode(name), _decode(value)))
+    try:
+        for pair in body.split(b"&"):
+            name, _, value = pair.partition(b"=")
+            pairs.append((_decode(name), _decode(value)))
+    except UnicodeDecodeError:
+        raise OAuthError("invalid_request", "The form is not UTF-8.") from None
     return pairs
 
 
@@ -46,13 +54,7 @@ def _decode(raw: bytes) -> str:
     if b"+" in raw:
         raw = raw.replace(b"+", b" ")
     if b"%" in raw:
-        if _PERCENT.search(raw):
+        if _BROKEN.search(raw):
             raise OAuthError("invalid_request", "The form has a percent sign without two hex digits behind it.")
         raw = unquote_to_bytes(raw)
-    try:
-        text = raw.decode()
-    except UnicodeDecodeError:
-        raise OAuthError("invalid_request", "The form is not UTF-8.") from None
-    if "\0" in text:
-        raise OAuthError("invalid_request", "The form has a NUL character.")
-    return text
+    return raw.decode()

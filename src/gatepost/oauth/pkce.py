@@ -28,12 +28,16 @@ def check_challenge(challenge: str | None, method: str | None, *, required: bool
     return challenge
 
 
+def challenge_of(verifier: str) -> str:
+    """What an app that holds this verifier sends first. RFC 7636 §4.2."""
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+
+
 def check_verifier(verifier: str | None, challenge: str | None) -> None:
     """Raises `invalid_grant` unless the verifier is the challenge's, or neither was sent."""
     if verifier is None and challenge is None:
         return
     if verifier is None or challenge is None or not _VERIFIER.fullmatch(verifier):
         raise OAuthError("invalid_grant", "code_verifier does not belong to this code.")
-    digest = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
-    if not hmac.compare_digest(digest, challenge):
+    if not hmac.compare_digest(challenge_of(verifier), challenge):
         raise OAuthError("invalid_grant", "code_verifier does not belong to this code.")

@@ -39,6 +39,9 @@ from gatepost.store.question import INSTANCE, SQL, Steps, Value, question
 from gatepost.store.restored import restored_at
 from gatepost.store.revocations import revoke_grant
 
+ALWAYS = 1 << 62
+"""Later than any restore: for a grant that nobody approved beforehand."""
+
 SWEEP_AFTER = 7 * 86_400
 """Seconds that a grant is kept after its end."""
 
@@ -70,7 +73,8 @@ _MAKE = f"""insert into grants (org, id, client_id, user_id, key_id, scope, reso
     left join users u on u.org = ? and u.id = m.user_id
     left join api_keys k on k.org = o.org and k.id = ?
     left join sessions s on s.org = ? and s.id = ?
-    where o.org = ? and o.disabled_at is null and a.disabled_at is null and p.disabled_at is null
+    left join versions v on v.org = ? and v.name = 'restored'
+    where o.org = ? and coalesce(v.version, 0) <= ? and o.disabled_at is null and a.disabled_at is null and p.disabled_at is null
     and u.disabled_at is null and k.revoked_at is null and s.ended_at is null
     and (m.user_id is not null or ? = 1) and (k.id is not null or ? = 1)
     on conflict do nothing returning generation"""
@@ -128,8 +132,10 @@ def find_grant(org: bytes, grant: bytes) -> Steps[Grant | None]:
 
 
 @question
-def make_grant(org: bytes, new: NewGrant, act: Act) -> Steps[bool]:
+def make_grant(org: bytes, new: NewGrant, act: Act, approved_at: int = ALWAYS) -> Steps[bool]:
     """Make a grant for a live app, member, API key and session, at generation 1. False when one is not live (any more).
+
+    One that was approved before the database was restored is not made: see `restored`.
 
     Passing by, it clears away a few of the organization's expired grants.
     """
@@ -145,7 +151,8 @@ def make_grant(org: bytes, new: NewGrant, act: Act) -> Steps[bool]:
                 int(new.ends_with_session),
                 new.authentication,
             ),
-            *(new.app_org or org, new.client_id, new.user_id, INSTANCE, new.key_id, INSTANCE, new.session_id, org),
+            *(new.app_org or org, new.client_id, new.user_id, INSTANCE, new.key_id, INSTANCE, new.session_id),
+            *(INSTANCE, org, approved_at),
             *(int(new.user_id is None), int(new.key_id is None)),
         ),
     )
@@ -168,10 +175,10 @@ def redeem(org: bytes, new: NewGrant, approved_at: int, act: Act) -> Steps[Made 
 
     Whoever comes second with the same approval replays it, and that ends the grant: one of the two is a thief.
     """
+    if (yield from make_grant(org, new, act, approved_at)):
+        return Made()
     if approved_at < (yield from restored_at()):
         return Gone()
-    if (yield from make_grant(org, new, act)):
-        return Made()
     event = yield from revoke_grant(org, new.id, act, type="grant.replayed")
     return Replayed(event) if event else Gone()
 
