@@ -34,6 +34,14 @@ class Leave(NamedTuple):
     params: dict[str, str]
 
 
+class Place(NamedTuple):
+    """An organization of the person's. `why_not` is empty where they may connect the app; else disabled, or elsewhere."""
+
+    org: bytes
+    name: str
+    why_not: str
+
+
 class NeedsSignIn(NamedTuple):
     """Somebody has to sign in first: anybody, or again."""
 
@@ -191,16 +199,24 @@ async def _must_sign_in(instance: Instance, flow: Flow, session: Session, known:
     return is_stale or "login" in asked.prompt
 
 
+async def list_places(instance: Instance, known: KnownApp, session: Session) -> list[Place]:
+    """The person's organizations: where they may connect this app, and why not in the others."""
+    return [
+        Place(org, name, "disabled" if disabled_at is not None else "" if _is_open(known, org) else "elsewhere")
+        for org, name, disabled_at in await instance.store.read(list_memberships(session.user_id))
+    ]
+
+
+def _is_open(known: KnownApp, org: bytes) -> bool:
+    """Whether it may be connected there: in its own organization, or in any if it is open to others."""
+    return known.metadata.open_to_others or org == known.app.org
+
+
 async def places_for(instance: Instance, known: KnownApp, session: Session) -> list[tuple[bytes, str]]:
-    """Where the person may connect this app: its own organization, or any of theirs if it is open to others."""
+    """Where the person may connect this app: id and name."""
     if session.user_disabled_at is not None:
         return []
-    places = await instance.store.read(list_memberships(session.user_id))
-    return [
-        (org, name)
-        for org, name, disabled_at in places
-        if disabled_at is None and (known.metadata.open_to_others or org == known.app.org)
-    ]
+    return [(each.org, each.name) for each in await list_places(instance, known, session) if not each.why_not]
 
 
 async def _consented_place(

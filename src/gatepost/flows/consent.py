@@ -2,39 +2,42 @@
 
 from typing import NamedTuple
 
-from gatepost.flows.authorize import NeedsConsent
+from gatepost.flows.authorize import NeedsConsent, list_places
 from gatepost.flows.instance import Instance
+from gatepost.flows.known_apps import KnownApp
 from gatepost.flows.scopes import Permission, describe_scopes
-from gatepost.oauth.consent import LOOPBACK_HOSTS, host_of
+from gatepost.oauth.consent import digest_of, host_of, risk_of
 from gatepost.oauth.scope import OFFLINE_ACCESS
 from gatepost.records import Session
 from gatepost.secrets import render_id
 from gatepost.store.orgs import find_org
 
 
-class Place(NamedTuple):
-    """An organization that the grant may be for."""
+class Choice(NamedTuple):
+    """An organization of the person's as a page offers it. `why_not` is empty where they may connect the app."""
 
     id: str
     name: str
+    why_not: str
 
 
 class ConsentView(NamedTuple):
-    """All that the page shows. `warning` is the one that weighs most: unverified, this_computer, or none."""
+    """All that the page shows. `warning` is the one that weighs most; `shown` is what the answer is bound to."""
 
     app: str
     vouches: str
     is_first_party: bool
     host: str
+    is_public_host: bool
     email: str
-    places: list[Place]
+    places: list[Choice]
     required: list[Permission]
     optional: list[Permission]
     warning: str
+    shown: str
     client_id: str
     redirect_uri: str
     scope: str
-    client_uri: str | None
     policy_uri: str | None
     tos_uri: str | None
 
@@ -45,21 +48,30 @@ async def view_consent(instance: Instance, step: NeedsConsent, session: Session)
     owner = await instance.store.read(find_org(known.app.org))
     may_leave_out = {*known.metadata.optional_scope.split(), OFFLINE_ACCESS}
     permissions = await describe_scopes(instance, known.app.org, flow.asked.scope)
-    host = host_of(flow.redirect_uri)
+    places = await list_choices(instance, known, session)
+    is_own = any(place.id == render_id("org", known.app.org) for place in places)
     return ConsentView(
         app=known.app.name,
         vouches=owner.name if owner else "",
         is_first_party=known.metadata.first_party,
-        host=host,
+        host=host_of(flow.redirect_uri),
+        is_public_host=flow.redirect_uri.startswith("https:"),
         email=session.email,
-        places=[Place(render_id("org", org), name) for org, name in step.places],
+        places=places,
         required=[each for each in permissions if each.name not in may_leave_out],
         optional=[each for each in permissions if each.name in may_leave_out],
-        warning="this_computer" if host in LOOPBACK_HOSTS else "",
+        warning=risk_of(flow.redirect_uri, flow.asked.scope, is_own=is_own or known.metadata.first_party),
+        shown=digest_of(known.app, known.metadata, known.redirect_uris).hex(),
         client_id=flow.client_id,
         redirect_uri=flow.redirect_uri,
         scope=flow.asked.scope,
-        client_uri=known.metadata.client_uri,
         policy_uri=known.metadata.policy_uri,
         tos_uri=known.metadata.tos_uri,
     )
+
+
+async def list_choices(instance: Instance, known: KnownApp, session: Session) -> list[Choice]:
+    """The person's organizations, those first in which they may connect the app."""
+    places = await list_places(instance, known, session)
+    choices = [Choice(render_id("org", each.org), each.name, each.why_not) for each in places]
+    return sorted(choices, key=lambda choice: bool(choice.why_not))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from gatepost.errors import OAuthError
 from gatepost.flows.authorize import places_for
-from gatepost.flows.consent import Place
+from gatepost.flows.consent import Choice, list_choices
 from gatepost.flows.instance import Instance
 from gatepost.flows.known_apps import KnownApp, find_known_app
 from gatepost.flows.scopes import Permission, describe_scopes
@@ -21,7 +21,7 @@ from gatepost.oauth.client_metadata import grant_types_of
 from gatepost.oauth.device import APPROVED, DENIED, DEVICE_TTL, INTERVAL, PENDING, DeviceCode
 from gatepost.oauth.narrow import narrow
 from gatepost.records import App, DeviceRequest, Session
-from gatepost.secrets import DEVICE_CODE, Secret, new_id, render_id
+from gatepost.secrets import DEVICE_CODE, Secret, new_id
 from gatepost.store.device_requests import answer_device_request, find_device_request, make_device_request, note_poll
 from gatepost.store.events import Act
 from gatepost.store.orgs import find_org
@@ -53,7 +53,7 @@ class DeviceView(NamedTuple):
     asked_at: int
     address: str
     email: str
-    places: list[Place]
+    places: list[Choice]
     permissions: list[Permission]
 
 
@@ -107,7 +107,7 @@ async def view_device(instance: Instance, waiting: Waiting, session: Session) ->
         asked_at=request.created_at,
         address=request.address or "",
         email=session.email,
-        places=[Place(render_id("org", org), name) for org, name in waiting.places],
+        places=await list_choices(instance, known, session),
         permissions=await describe_scopes(instance, known.app.org, request.scope),
     )
 

@@ -8,6 +8,9 @@ import orjson
 from gatepost.oauth.client_metadata import ClientMetadata
 from gatepost.records import App, Consent
 
+ADMIN = "gatepost"
+"""The scope with the power of the person's role over this server itself."""
+
 LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
 
 
@@ -28,6 +31,19 @@ def may_pass_silently(app: App, redirect_uri: str) -> bool:
         return True
     address = urlsplit(redirect_uri)
     return address.scheme == "https" and address.hostname not in LOOPBACK_HOSTS
+
+
+def risk_of(redirect_uri: str, scope: str, *, is_own: bool) -> str:
+    """What the person should be warned of most, in one word; empty for nothing.
+
+    Power over the organization itself weighs most; then that any program on the person's device can take the app's place;
+    then that nobody whom they know has vouched for the app.
+    """
+    if ADMIN in scope.split():
+        return "admin"
+    if urlsplit(redirect_uri).scheme != "https":
+        return "this_computer"
+    return "" if is_own else "unverified"
 
 
 def host_of(redirect_uri: str) -> str:

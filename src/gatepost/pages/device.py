@@ -44,7 +44,9 @@ class Device:
         if waiting is None:
             return _ask_for_code(visit, text, is_wrong=True)
         view = await view_device(self._instance, waiting, visit.session)
-        return show(visit, "device_confirm.html", view=view, now=self._instance.clock())
+        return show(
+            visit, "device_confirm.html", view=view, may_connect=bool(waiting.places), now=self._instance.clock()
+        )
 
     async def answer(self, request: Request) -> Reply:
         """A code was typed; or, with a decision, the person's answer."""

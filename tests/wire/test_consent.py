@@ -1,0 +1,145 @@
+"""The consent page: what a person is told before they say yes, and what their yes is bound to. product W5; UI-* of the cases."""
+
+import html
+import re
+from typing import Any
+
+import httpx
+import pytest
+
+from gatepost.store.apps import add_redirect_uri, find_app, replace_app
+from gatepost.store.orgs import set_org_disabled
+
+from .browser import Browser, form_of, give_password, redeem
+from .world import Client, World
+
+ANN = "ann@example.test"
+BOB = "bob@acme.test"
+
+
+@pytest.fixture
+async def browser(world: World) -> Browser:
+    await give_password(world, world.acme.ann)
+    await give_password(world, world.acme.bob)
+    return Browser(world)
+
+
+async def change(world: World, app: Client, org: bytes, **fields: Any) -> None:
+    found = await world.instance.store.read(find_app(org, app.client_id))
+    assert found is not None
+    await world.instance.store.ask(replace_app(found._replace(**fields), world.act))
+
+
+async def asked(browser: Browser, app: Client, email: str = BOB, **changes: str) -> httpx.Response:
+    """The consent page."""
+    led = await browser.sign_in(await browser.authorize(app, **changes), email)
+    return await browser.get(led.headers["location"])
+
+
+def text_of(page: httpx.Response) -> str:
+    body = page.text[page.text.index("<main") :]
+    return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", body)))
+
+
+def warning_of(page: httpx.Response) -> str | None:
+    found = re.findall(r'<p class="warning" id="warning">(.*?)</p>', page.text)
+    assert len(found) <= 1
+    return str(found[0]) if found else None
+
+
+async def test_the_page_says_who_asks_for_what_and_where_it_leads(world: World, browser: Browser) -> None:
+    page = await asked(browser, world.acme.web, scope="read write offline_access")
+    text = text_of(page)
+    for said in (
+        "An app wants to use your account",
+        "verified host: app.test",
+        "Registered by The company , and not checked",
+        f"Signed in as {BOB} Not you?",
+        "An app will be able to read write",
+        "Optional Stay connected when you are away",
+        "You will go to app.test",
+        "You can undo this any time in Connected apps",
+        f"Client ID {world.acme.web.client_id}",
+        "Scopes read write offline_access",
+        f"Redirect {world.acme.web.redirect}",
+    ):
+        assert said in text, said
+    assert "autofocus" not in page.text
+    assert warning_of(page) is None
+
+
+async def test_what_is_optional_may_be_left_out_and_nothing_else(world: World, browser: Browser) -> None:
+    await change(world, world.acme.web, world.acme.org, metadata='{"optional_scope":"write"}')
+    page = await asked(browser, world.acme.web, scope="read write offline_access")
+    form = form_of(page)
+    assert {name for name in form.fields if name.startswith("scope ")} == {"scope write", "scope offline_access"}
+    kept = {name: value for name, value in form.fields.items() if name != "scope write"}
+    answer = await browser.leave(await browser.post(form.action, kept | {"decision": "allow", "scope read": ""}))
+    assert (await redeem(world, world.acme.web, answer["code"])).json()["scope"] == "read offline_access"
+
+
+async def test_who_is_somebody_else_may_say_so(world: World, browser: Browser) -> None:
+    page = await asked(browser, world.acme.web)
+    link = re.search(r'id="not-you" href="([^"]*)"', page.text)
+    assert link
+    assert "password" in (await browser.get(html.unescape(link[1]))).text
+
+
+async def test_a_workspace_where_it_cannot_be_is_shown_with_the_reason(world: World, browser: Browser) -> None:
+    page = await asked(browser, world.acme.web, ANN)
+    choices = re.findall(r'<input type="radio" name="org" value="([^"]*)"( checked| disabled)?>', page.text)
+    assert choices == [(world.acme.id, " checked"), (world.beta.id, " disabled")]
+    assert "This app is not for it. Ask an admin." in page.text
+    await change(world, world.acme.web, world.acme.org, metadata='{"open_to_others":true}')
+    await world.instance.store.ask(set_org_disabled(world.beta.org, True, world.act))
+    page = await browser.get((await browser.authorize(world.acme.web)).headers["location"])
+    assert "It is disabled." in page.text
+    forged = form_of(page)
+    left = await browser.post(forged.action, forged.fields | {"decision": "allow", "org": world.beta.id})
+    assert (await browser.leave(left))["error"] == "access_denied"
+
+
+@pytest.mark.parametrize(
+    ("app", "warned"),
+    [
+        ({"scope": "read"}, None),
+        ({"kind": "native", "redirect": "http://127.0.0.1/cb", "scope": "read"}, "a program on this device"),
+        ({"kind": "native", "redirect": "com.acme.app:/cb", "scope": "read"}, "a program on this device"),
+        ({"scope": "gatepost"}, "all the power you have"),
+        ({"kind": "native", "redirect": "http://127.0.0.1/cb", "scope": "gatepost"}, "all the power you have"),
+    ],
+)
+async def test_there_is_one_warning_and_it_is_the_gravest(
+    world: World, browser: Browser, app: dict[str, Any], warned: str | None
+) -> None:
+    made = await world.make_app(world.acme.org, **app)
+    page = await asked(browser, made)
+    warning = warning_of(page)
+    assert warning is None if warned is None else warned in (warning or "")
+
+
+async def test_an_app_of_another_organization_is_not_checked(world: World, browser: Browser) -> None:
+    for metadata, is_warned in (
+        ('{"open_to_others":true}', True),
+        ('{"open_to_others":true,"first_party":true}', False),
+    ):
+        app = await world.make_app(world.beta.org, scope="read")
+        await change(world, app, world.beta.org, metadata=metadata)
+        page = await asked(Browser(world), app)
+        assert ("None of your organizations has checked" in (warning_of(page) or "")) is is_warned
+        assert ("vouches for it as its own" in page.text) is not is_warned
+
+
+@pytest.mark.parametrize("what", ["name", "scope", "redirect_uri"])
+async def test_a_yes_is_to_what_was_shown(world: World, browser: Browser, what: str) -> None:
+    page = await asked(browser, world.acme.web)
+    form = form_of(page)
+    if what == "redirect_uri":
+        added = add_redirect_uri(world.acme.org, world.acme.web.client_id, "https://evil.test/cb", world.act)
+        await world.instance.store.ask(added)
+    else:
+        await change(world, world.acme.web, world.acme.org, **{what: "read write more"})
+    again = await browser.post(form.action, form.fields | {"decision": "allow"})
+    assert again.status_code == 303
+    assert again.headers["location"].startswith("/consent/")
+    assert (await browser.leave(await browser.consent(again))).keys() == {"code", "state", "iss"}
