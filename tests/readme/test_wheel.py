@@ -60,4 +60,5 @@ def test_the_wheel_is_whole(installed: Path, served: int) -> None:
     assert Path(where).is_relative_to(installed.parent)
     with Client(served) as client:
         assert client.get("/healthz").status == 200
+        assert "تسجيل الدخول" in client.get("/login?page_language=ar").body.decode()
         assert client.get("/assets/gatepost.css").headers["content-type"].startswith("text/css")

@@ -53,7 +53,7 @@ async def test_the_page_says_who_asks_for_what_and_where_it_leads(world: World, 
     for said in (
         "An app wants to use your account",
         "verified host: app.test",
-        "Registered by The company , and not checked",
+        "Registered by The company",
         f"Signed in as {BOB} Not you?",
         "An app will be able to read write",
         "Optional Stay connected when you are away",

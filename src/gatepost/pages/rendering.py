@@ -65,7 +65,9 @@ def _environment(locale: str) -> jinja2.Environment:
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
     )
-    environment.install_gettext_translations(_translations(locale), newstyle=True)  # type: ignore[attr-defined] # it comes with the extension
+    translations = _translations(locale)
+    environment.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined] # it comes with the extension
+    environment.filters["translated"] = translations.gettext
     environment.filters["instant"] = _instant
     environment.filters["utc"] = _utc
     environment.globals["locale"] = locale
