@@ -20,7 +20,11 @@ SMALL = ["--seconds", "0.1", "--rounds", "1", "--connections", "2", "--grants", 
 
 def test_every_operation_is_measured_on_every_database(tmp_path: Path) -> None:
     plan = Plan(
-        (Database("first", 24, 1), Database("two", 24, 2)), tuple(OPERATIONS), connections=4, seconds=0.4, rounds=1
+        (Database("first", 24, 1), Database("two", 24, 2, asking=2)),
+        tuple(OPERATIONS),
+        connections=4,
+        seconds=0.4,
+        rounds=1,
     )
     report = run_bench(plan, tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -101,6 +105,7 @@ class TestReport:
                 "name": "first",
                 "grants": 1000,
                 "organizations": 1,
+                "organizations_asking": 1,
                 "start_seconds": 0.351,
                 "resident_mb": 55.2,
                 "operations": {
@@ -121,7 +126,7 @@ class TestReport:
 
     def test_table(self) -> None:
         assert render_report(REPORT).splitlines() == [
-            "first: 1,000 grants, 1 organizations, 64 connections; first answer 0.35 s after the start, 55 MB resident",
+            "first: 1,000 grants, 1 organizations, 1 asking, 64 connections; first answer 0.35 s after the start, 55 MB resident",
             "                    requests/s   p50 ms   p99 ms  errors  cpu µs   bare/s  of bare",
             "/refresh                 9,000     6.91    11.08       0     108   40,000   22.5 %",
         ]

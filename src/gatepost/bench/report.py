@@ -37,6 +37,7 @@ def _document(measured: Measured) -> dict[str, Any]:
         "name": measured.database.name,
         "grants": measured.database.grants,
         "organizations": measured.database.orgs,
+        "organizations_asking": measured.database.asking,
         "start_seconds": round(measured.start_seconds, 3),
         "resident_mb": None if measured.resident_mb is None else round(measured.resident_mb, 1),
         "operations": {each.operation: _operation(each) for each in measured.figures},
@@ -90,7 +91,7 @@ def _head(measured: Measured, report: Report) -> list[str]:
     memory = "" if measured.resident_mb is None else f", {measured.resident_mb:.0f} MB resident"
     growth = f"{'of first':>10}" if len(report.measured) > 1 else ""
     return [
-        f"{database.name}: {database.grants:,} grants, {database.orgs:,} organizations, "
+        f"{database.name}: {database.grants:,} grants, {database.orgs:,} organizations, {database.asking:,} asking, "
         f"{report.plan.connections} connections; first answer {measured.start_seconds:.2f} s after the start{memory}",
         f"{'':<18}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}{'errors':>8}{'cpu µs':>8}{'bare/s':>9}{growth}"
         f"{'of bare':>9}",

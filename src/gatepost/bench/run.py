@@ -26,11 +26,12 @@ WARM_UP = 0.2
 
 
 class Database(NamedTuple):
-    """What is in a database before the load comes."""
+    """What is in a database before the load comes, and from how many organizations the load comes."""
 
     name: str
     grants: int
     orgs: int
+    asking: int = 1
 
 
 class Plan(NamedTuple):
@@ -121,7 +122,7 @@ def run_bench(plan: Plan, place: Path) -> Report:
 
 def _start(stack: ExitStack, directory: Path, database: Database, plan: Plan, cores: Cores) -> _Server:
     data = prepare(directory, database.orgs, database.grants)
-    workload = Workload(data, plan.connections)
+    workload = Workload(data, plan.connections, database.asking)
     starts = []
     for _ in range(STARTS - 1):
         with gatepost_server(directory, cores.server) as once:

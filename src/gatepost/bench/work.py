@@ -42,9 +42,6 @@ OPERATIONS = {
 ACCESS_TOKENS = 1024
 """Different access tokens that are introspected, each of another grant."""
 
-ASKED = 4096
-"""Different organizations that requests come from, at most."""
-
 _GOOD = b'{"success":true,'
 _TOKENS = b'{"access_token":"'
 _MEMBER = b'"refresh_token":"'
@@ -157,9 +154,9 @@ class LoggingIn:
 
 
 class Workload:
-    """Work for every operation on the same data."""
+    """Work for every operation on the same data. Requests that make something come from `asking` organizations in turn."""
 
-    def __init__(self, data: Data, connections: int) -> None:
+    def __init__(self, data: Data, connections: int, asking: int = 1) -> None:
         if len(data.grants) < 3 * connections:
             raise GatepostError(
                 "invalid_request",
@@ -170,7 +167,7 @@ class Workload:
         held = min(ACCESS_TOKENS, len(data.grants) // 3)
         self._introspected, refreshed = data.grants[:held], data.grants[held:]
         half = len(refreshed) // 2
-        tenants = random.sample(data.tenants, min(len(data.tenants), ASKED))
+        tenants = random.sample(data.tenants, asking)
         self._works: dict[str, Callable[[int], Work]] = {
             "refresh": _always(_refreshing(refreshed[:half], connections)),
             "rotate": _always(_rotating(refreshed[half:], connections)),

@@ -20,6 +20,7 @@ from gatepost.errors import GatepostError
 
 GROWN_GRANTS = 1_000_000
 GROWN_ORGS = 10_000
+ASKING = 4096
 
 
 def add_arguments(parser: Parser) -> None:
@@ -32,7 +33,8 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--growth",
         action="store_true",
-        help=f"also with {GROWN_GRANTS:,} grants, and with {GROWN_ORGS:,} organizations, beside the first database",
+        help=f"also with {GROWN_GRANTS:,} grants, and with {GROWN_ORGS:,} organizations, of which one asks, and then "
+        f"{ASKING:,} in turn; all beside the first database",
     )
     parser.epilog = "example:\n  gatepost bench --only refresh,verify --seconds 10"
     parser.set_defaults(verb=_bench)
@@ -68,5 +70,6 @@ def _plan(options: argparse.Namespace) -> Plan:
         databases += [
             Database("grants", GROWN_GRANTS, options.orgs),
             Database("organizations", max(GROWN_ORGS, options.grants), GROWN_ORGS),
+            Database("all asking", max(GROWN_ORGS, options.grants), GROWN_ORGS, ASKING),
         ]
     return Plan(tuple(databases), operations, options.connections, options.seconds, options.rounds)
