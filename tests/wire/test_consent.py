@@ -105,6 +105,7 @@ async def test_a_workspace_where_it_cannot_be_is_shown_with_the_reason(world: Wo
         ({"scope": "read"}, None),
         ({"kind": "native", "redirect": "http://127.0.0.1/cb", "scope": "read"}, "a program on this device"),
         ({"kind": "native", "redirect": "com.acme.app:/cb", "scope": "read"}, "a program on this device"),
+        ({"redirect": "https://localhost/cb", "scope": "read"}, "a program on this device"),
         ({"scope": "gatepost"}, "all the power you have"),
         ({"kind": "native", "redirect": "http://127.0.0.1/cb", "scope": "gatepost"}, "all the power you have"),
     ],

@@ -6,7 +6,7 @@ from gatepost.flows.authorize import NeedsConsent, list_places
 from gatepost.flows.instance import Instance
 from gatepost.flows.known_apps import KnownApp
 from gatepost.flows.scopes import Permission, describe_scopes
-from gatepost.oauth.consent import digest_of, host_of, risk_of
+from gatepost.oauth.consent import digest_of, host_of, is_elsewhere, risk_of
 from gatepost.oauth.scope import OFFLINE_ACCESS
 from gatepost.records import Session
 from gatepost.secrets import render_id
@@ -55,7 +55,7 @@ async def view_consent(instance: Instance, step: NeedsConsent, session: Session)
         vouches=owner.name if owner else "",
         is_first_party=known.metadata.first_party,
         host=host_of(flow.redirect_uri),
-        is_public_host=flow.redirect_uri.startswith("https:"),
+        is_public_host=is_elsewhere(flow.redirect_uri),
         email=session.email,
         places=places,
         required=[each for each in permissions if each.name not in may_leave_out],

@@ -27,8 +27,11 @@ def covers(consent: Consent | None, scope: str, digest: bytes) -> bool:
 
 def may_pass_silently(app: App, redirect_uri: str) -> bool:
     """Whether an app may go by a remembered consent: anybody can claim to be a public one, but not to own a real host."""
-    if not app.is_public:
-        return True
+    return not app.is_public or is_elsewhere(redirect_uri)
+
+
+def is_elsewhere(redirect_uri: str) -> bool:
+    """Whether it leads to a host that proves itself with a certificate, and not to a program on the person's device."""
     address = urlsplit(redirect_uri)
     return address.scheme == "https" and address.hostname not in LOOPBACK_HOSTS
 
@@ -41,7 +44,7 @@ def risk_of(redirect_uri: str, scope: str, *, is_own: bool) -> str:
     """
     if ADMIN in scope.split():
         return "admin"
-    if urlsplit(redirect_uri).scheme != "https":
+    if not is_elsewhere(redirect_uri):
         return "this_computer"
     return "" if is_own else "unverified"
 
