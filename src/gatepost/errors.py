@@ -44,6 +44,8 @@ CATALOGUE = {
         400, 6, "The app wants a surer sign-in than this server or the person has. OpenID Connect."
     ),
     "consent_required": Code(400, 6, "The person has to be asked, and the app asked for no page."),
+    "page_expired": Code(400, 6, "The page was answered before, is too old, or belongs to another browser."),
+    "link_expired": Code(400, 6, "The one-time link was used before, is too old, or is none of ours."),
     "invalid_user": Code(400, 2, "The user is not a member of the organization."),
     "insufficient_scope": Code(403, 6, "The caller is known but lacks the power this needs."),
     "redirect_uri_mismatch": Code(400, 2, "The app is known, but not with this redirect URI."),

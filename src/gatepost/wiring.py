@@ -206,7 +206,7 @@ def build_app(settings: Settings, instance: Instance) -> App:
     apps = Apps(instance, limits.by_app, limits.wrong_secrets)
     verified = VerifiedTokens()
     visits = Visits(instance)
-    people, refuse = People(instance, visits, limits), refusals.style(in_pages(instance.issuer))
+    people, refuse = People(instance, visits, limits), refusals.style(in_pages(instance.issuer, instance.clock))
     routes = _everywhere(
         {
             **_seed_routes(Seed(instance, limits.by_key), documents, refusals),
@@ -268,7 +268,7 @@ def _device_routes(
     """Both halves of the device grant: the device's and the person's."""
     device = Device(instance, visits, limits.wrong_user_codes, limits.wrong_user_codes_in_all)
     ask = DeviceAuthorization(instance, apps, limits.device_requests).device_authorization
-    refuse = refusals.style(in_pages(instance.issuer))
+    refuse = refusals.style(in_pages(instance.issuer, instance.clock))
     return {
         "/device_authorization": Route(
             {"POST": ask, "OPTIONS": documents.preflight}, refusals.style(in_json(render_oauth), ANY_ORIGIN)

@@ -7,7 +7,7 @@ from gatepost.errors import CATALOGUE
 
 from .source import Module, assert_same, modules, nodes
 
-RAISED = {"GatepostError", "OAuthError"}
+RAISED = {"GatepostError", "OAuthError", "PageError"}
 
 
 def test_the_catalogue_lists_what_is_raised_and_nothing_else() -> None:

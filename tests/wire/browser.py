@@ -21,7 +21,7 @@ PASSWORD = "a long enough password"
 
 _HASH = hash_password(PASSWORD)
 _FORM = re.compile(r'<form method="post" action="([^"]*)".*?</form>', re.DOTALL)
-_FIELD = re.compile(r'name="([^"]*)"[^>]*?value="([^"]*)"')
+_FIELD = re.compile(r'<(?![^>]*type="radio"(?![^>]* checked))[^>]*?name="([^"]*)"[^>]*?value="([^"]*)"')
 _LINK = re.compile(r'id="continue" href="([^"]*)"')
 
 

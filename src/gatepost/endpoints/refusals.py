@@ -29,7 +29,12 @@ RECORDED = frozenset(
         "invalid_target",
         "invalid_user",
         "insufficient_scope",
+        "invalid_request_uri",
         "redirect_uri_mismatch",
+        "access_denied",
+        "page_expired",
+        "link_expired",
+        "not_allowed",
         "too_many_requests",
         "conflict",
     }

@@ -82,7 +82,7 @@ async def begin(instance: Instance, ask: AuthorizeAsk, browser: bytes) -> Flow |
     """Check a request. Raises what a page of ours has to say, as long as the redirect URI is not known good."""
     client_id = ask.fields.get("client_id")
     if client_id is None:
-        raise OAuthError("invalid_request", "The request does not say which app it is from: client_id.")
+        raise OAuthError("invalid_client", "The request does not say which app it is from: client_id.")
     flow_id, pushed = new_id(), False
     if ask.fields.get("request_uri", "").startswith(PUSHED):
         flow_id, ask = open_pushed(instance, client_id, ask.fields["request_uri"])

@@ -1,6 +1,6 @@
 """`/authorize` and `/consent/…`: an authorization as the person sees it. OAuth 2.1 §4.1, RFC 9207."""
 
-from gatepost.errors import GatepostError, OAuthError
+from gatepost.errors import OAuthError
 from gatepost.flows.authorize import (
     Leave,
     NeedsChoice,
@@ -17,8 +17,10 @@ from gatepost.flows.authorize import (
 )
 from gatepost.flows.consent import ConsentView, view_consent
 from gatepost.flows.instance import Instance
+from gatepost.flows.misdirected import look_into
 from gatepost.oauth.authorize import parse_authorize
 from gatepost.oauth.flow import Flow
+from gatepost.pages.faults import PageError, misdirected, page_over
 from gatepost.pages.leaving import Leaving
 from gatepost.pages.visit import FORM, Visit, Visits, see_other, show
 from gatepost.secrets import parse_id
@@ -40,7 +42,11 @@ class Authorize:
     async def authorize(self, request: Request) -> Reply:
         """Begin. A GET goes on at once; a POST goes on with a GET, which brings the cookies that a foreign form does not."""
         visit = await self._visits.read(request)
-        begun = await begin(self._instance, parse_authorize(_parameters(request)), visit.browser)
+        ask = parse_authorize(_parameters(request))
+        try:
+            begun = await begin(self._instance, ask, visit.browser)
+        except OAuthError as error:
+            raise misdirected(visit, error, await look_into(self._instance, ask, visit.session)) from None
         if isinstance(begun, Leave):
             return self._leaving.from_link(visit, begun)
         if request.method == "POST":
@@ -83,18 +89,14 @@ class Authorize:
         scope = " ".join(token for token in flow.asked.scope.split() if token in kept)
         left = await answer(self._instance, flow, visit.session, org, scope, allowed=True, address=request.address)
         if left is None:
-            raise GatepostError(
-                "invalid_request", "This page has already been used. Go back to the app and start again."
-            )
+            raise page_over(visit)
         return self._leaving.from_form(visit, left)
 
     def _flow(self, visit: Visit, request: Request) -> Flow:
         text = _last_segment(request)
         flow = open_flow(self._instance, text, visit.browser)
         if flow is None:
-            raise GatepostError(
-                "invalid_request", "This page is too old, or belongs to another browser. Start again in the app."
-            )
+            raise page_over(visit)
         return flow
 
     def _show(self, visit: Visit, step: Step) -> Reply:
@@ -108,7 +110,15 @@ class Authorize:
         assert not isinstance(step, Leave)
         if isinstance(step, NeedsConsent):
             return see_other(visit, CONSENT + seal_flow(self._instance, step.flow))
-        return show(visit, "no_place.html", 403, app=step.known.app.name, flow=seal_flow(self._instance, step.flow))
+        raise PageError(
+            "access_denied",
+            "The person belongs to no organization in which this app may be connected.",
+            visit,
+            "no_place.html",
+            org=step.known.app.org,
+            app=step.known.app.name,
+            flow=seal_flow(self._instance, step.flow),
+        )
 
     async def _ask(self, visit: Visit, step: NeedsConsent) -> Reply:
         assert visit.session is not None

@@ -1,11 +1,11 @@
 """`/login/account`: is it to be this person? For apps that ask with `prompt=select_account`. OpenID Connect Core §3.1.2.1."""
 
-from gatepost.errors import GatepostError
 from gatepost.flows.authorize import seal_flow
 from gatepost.flows.instance import Instance
 from gatepost.oauth.flow import Flow
 from gatepost.oauth.form import parse_form
 from gatepost.pages.authorize import CONSENT
+from gatepost.pages.faults import page_over
 from gatepost.pages.sign_ins import SignIns
 from gatepost.pages.visit import Visit, Visits, see_other, show
 from gatepost.web.message import Reply, Request
@@ -38,5 +38,5 @@ class Choice:
     def _flow(self, visit: Visit, fields: dict[str, str]) -> Flow:
         flow = self._sign_ins.flow(visit, fields.get("flow"))
         if flow is None:
-            raise GatepostError("invalid_request", "This page belongs to a sign-in. Start again in the app.")
+            raise page_over(visit)
         return flow

@@ -11,6 +11,7 @@ from gatepost.flows.device import Waiting, answer_device, find_waiting, view_dev
 from gatepost.flows.instance import Instance
 from gatepost.oauth.device import parse_user_code, render_user_code
 from gatepost.oauth.form import parse_form
+from gatepost.pages.faults import page_over
 from gatepost.pages.visit import Visit, Visits, see_other, show
 from gatepost.secrets import parse_id
 from gatepost.web.limits import Buckets, bucket_of
@@ -58,9 +59,7 @@ class Device:
         decision = fields.get("decision")
         if waiting is None:
             if decision:
-                raise GatepostError(
-                    "invalid_request", "This code has been used or is too old. Start again on the device."
-                )
+                raise page_over(visit)
             return _ask_for_code(visit, text, is_wrong=True)
         if not decision:
             return see_other(visit, place_of(waiting.request.user_code))
@@ -69,7 +68,7 @@ class Device:
         if not await answer_device(
             self._instance, waiting, visit.session, org, allowed=allowed, address=request.address
         ):
-            raise GatepostError("invalid_request", "This code has been used or is too old. Start again on the device.")
+            raise page_over(visit)
         return see_other(visit, CONNECTED if allowed else CANCELLED)
 
     async def connected(self, request: Request) -> Reply:

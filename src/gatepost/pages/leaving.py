@@ -8,9 +8,9 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import orjson
 
-from gatepost.errors import GatepostError
 from gatepost.flows.authorize import Leave
 from gatepost.flows.instance import Instance
+from gatepost.pages.faults import page_over
 from gatepost.pages.visit import Visit, Visits, see_other, show
 from gatepost.secrets import EXIT
 from gatepost.web.message import Reply, Request
@@ -31,9 +31,7 @@ class Leaving:
         plain = self._instance.keyring.unseal_text(EXIT, request.path.rpartition("/")[2])
         browser, leave = _load(plain) if plain else ("", None)
         if leave is None or browser != visit.browser.hex():
-            raise GatepostError(
-                "invalid_request", "This page has already been used. Go back to the app and start again."
-            )
+            raise page_over(visit)
         return self.from_page(visit, leave)
 
     def from_form(self, visit: Visit, leave: Leave) -> Reply:

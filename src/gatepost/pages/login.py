@@ -8,6 +8,7 @@ from gatepost.flows.sign_in import Passwords, check_password
 from gatepost.oauth.flow import Flow
 from gatepost.oauth.form import parse_form
 from gatepost.pages.account import ACCOUNT
+from gatepost.pages.faults import link_over
 from gatepost.pages.guesses import Guesses
 from gatepost.pages.sign_ins import SignIns
 from gatepost.pages.visit import Visit, Visits, see_other, show
@@ -43,7 +44,7 @@ class Login:
         visit, fields = await self._visits.read_form(request, signs_in=True)
         opened = await open_link(self._instance, fields.get("link", ""))
         if opened is None:
-            return show(visit, "link_over.html", 400)
+            raise link_over(visit)
         return await self._sign_ins.go_on(visit, opened.member.id, BY_LINK, None)
 
     async def sign_in(self, request: Request) -> Reply:
@@ -71,7 +72,7 @@ class Login:
     async def _show_link(self, visit: Visit, link: str) -> Reply:
         opened = await find_link(self._instance, link)
         if opened is None:
-            return show(visit, "link_over.html", 400)
+            raise link_over(visit)
         return show(visit, "link.html", email=opened.member.email, link=link)
 
     def _show(self, visit: Visit, flow: Flow | None, *, email: str = "", fault: str = "") -> Reply:

@@ -30,7 +30,7 @@ class Logout:
         judged = await judge_logout(self._instance, ask, visit.session)
         if judged.is_proven:
             visit = await self._sign_out(visit, judged)
-            return self._leaving.from_link(visit, judged.leave) if judged.leave else _show_end(visit, None)
+            return self._leaving.from_link(visit, judged.leave) if judged.leave else _show_end(visit, judged)
         if visit.session is None:
             return _show_end(visit, judged)
         return _show_question(visit, judged, ask)
@@ -61,11 +61,11 @@ def _show_question(visit: Visit, judged: Judged, ask: LogoutAsk) -> Reply:
     if judged.known and judged.leave:
         carried = {"client_id": judged.known.app.client_id, "post_logout_redirect_uri": judged.leave.redirect_uri}
         carried |= judged.leave.params
-    return show(visit, "logout.html", app=app, carried=carried)
+    return show(visit, "logout.html", menu=False, app=app, carried=carried)
 
 
 def _show_end(visit: Visit, judged: Judged | None) -> Reply:
     """Signed out. Nobody is led away by a wish that nobody vouches for; a link may be followed."""
     leave = judged.leave if judged else None
     app = judged.known.app.name if judged and judged.known else ""
-    return show(visit, "signed_out.html", app=app, url=url_of(leave) if leave else "")
+    return show(visit, "signed_out.html", menu=judged is None, app=app, url=url_of(leave) if leave else "")

@@ -1,26 +1,41 @@
-"""The one error page: what went wrong in plain words, and the number that finds it in the log."""
+"""Refusals as pages: what went wrong in plain words, and the number that finds it in the log."""
 
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from gatepost.errors import GatepostError
+from gatepost.pages.faults import PageError
 from gatepost.pages.rendering import choose_locale, render_page
-from gatepost.pages.visit import LANGUAGE
+from gatepost.pages.visit import LANGUAGE, show
 from gatepost.web.cookies import Cookie, parse_cookies
 from gatepost.web.message import Header, Reply, Request
 
 Write = Callable[[Request, GatepostError, str, tuple[Header, ...]], Reply]
 
 
-def in_pages(issuer: str) -> Write:
+def in_pages(issuer: str, clock: Callable[[], int]) -> Write:
     """Refusals as pages of this server. Nothing of the request is repeated on them."""
     base = urlsplit(issuer).path.rstrip("/")
     language = Cookie(LANGUAGE, issuer)
 
     def write(request: Request, error: GatepostError, event_id: str, headers: tuple[Header, ...]) -> Reply:
+        if isinstance(error, PageError):
+            page = show(error.visit, error.template, error.status, event_id=event_id, **error.view)
+            return page._replace(extra=(*page.extra, *headers))
         chosen = language.read(parse_cookies(request.headers.get(b"cookie", b"")))
         locale = choose_locale(chosen, request.headers.get(b"accept-language", b"").decode("latin-1"))
-        view = {"base": base, "message": error.description, "event_id": event_id}
-        return render_page("error.html", locale, error.status, headers, languages=[], **view)
+        wait = error.extra.get("retry_after", 0)
+        return render_page(
+            "error.html",
+            locale,
+            error.status,
+            headers,
+            base=base,
+            languages=(),
+            code=error.code,
+            message=error.description,
+            again_at=clock() + (wait if isinstance(wait, int) else 0),
+            event_id=event_id,
+        )
 
     return write

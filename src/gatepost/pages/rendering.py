@@ -67,9 +67,7 @@ def _environment(locale: str) -> jinja2.Environment:
     )
     translations = _translations(locale)
     environment.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined] # it comes with the extension
-    environment.filters["translated"] = translations.gettext
-    environment.filters["instant"] = _instant
-    environment.filters["utc"] = _utc
+    environment.filters |= {"translated": translations.gettext, "instant": _instant, "utc": _utc, "clock": _clock}
     environment.globals["locale"] = locale
     environment.globals["direction"] = "rtl" if locale in RIGHT_TO_LEFT else "ltr"
     return environment
@@ -82,6 +80,11 @@ def _utc(at: int) -> datetime:
 def _instant(at: int) -> str:
     """An instant as `<time>` has it."""
     return _utc(at).isoformat().replace("+00:00", "Z")
+
+
+def _clock(at: int) -> str:
+    """The time of day, to the minute. We do not know where the reader's clock stands, so it says which one is meant."""
+    return _utc(at).strftime("%H:%M UTC")
 
 
 def _translations(locale: str) -> gettext.NullTranslations:

@@ -1,6 +1,5 @@
 """What every way to sign in ends with: the second step for who has one, the session, and on to where the person was going."""
 
-from gatepost.errors import GatepostError
 from gatepost.flows.authorize import open_flow, seal_flow
 from gatepost.flows.instance import Instance
 from gatepost.flows.second_step import has_second_step, seal_half
@@ -9,6 +8,7 @@ from gatepost.oauth.flow import Flow
 from gatepost.pages.account import ACCOUNT
 from gatepost.pages.authorize import CONSENT, VERIFY
 from gatepost.pages.device import place_of
+from gatepost.pages.faults import page_over
 from gatepost.pages.visit import Visit, Visits, see_other
 from gatepost.web.message import Reply
 
@@ -21,14 +21,12 @@ class SignIns:
         self._visits = visits
 
     def flow(self, visit: Visit, text: str | None) -> Flow | None:
-        """The flow that a page carries along, if it does. Raises `invalid_request` for one that is not this browser's."""
+        """The flow that a page carries along, if it does. Raises `page_expired` for one that is not this browser's."""
         if not text:
             return None
         flow = open_flow(self._instance, text, visit.browser)
         if flow is None:
-            raise GatepostError(
-                "invalid_request", "This page is too old, or belongs to another browser. Start again in the app."
-            )
+            raise page_over(visit)
         return flow
 
     async def go_on(self, visit: Visit, user_id: bytes, amr: str, flow: Flow | None) -> Reply:

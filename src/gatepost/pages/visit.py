@@ -148,8 +148,10 @@ class Visits:
         return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
 
 
-def show(visit: Visit, template: str, status: int = 200, form_action: str = "'self'", **view: Any) -> Reply:
-    """A page for this visit."""
+def show(
+    visit: Visit, template: str, status: int = 200, form_action: str = "'self'", *, menu: bool = True, **view: Any
+) -> Reply:
+    """A page for this visit. `menu` offers it in other languages, by links that repeat its query: not where an app wrote that."""
     return render_page(
         template,
         visit.locale,
@@ -159,7 +161,7 @@ def show(visit: Visit, template: str, status: int = 200, form_action: str = "'se
         base=visit.base,
         csrf=visit.csrf,
         session=visit.session,
-        languages=_language_links(visit),
+        languages=_language_links(visit) if menu and status < 400 else (),
         **view,
     )
 
