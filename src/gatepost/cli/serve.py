@@ -9,6 +9,7 @@ from gatepost.cli.options import Parser, settings_of, wants_json
 from gatepost.cli.output import say
 from gatepost.cli.running import ACTOR
 from gatepost.cli.serving import LOOPBACK, add_server_options, bind, check_tls, run_server, server_flags, sole_server
+from gatepost.cli.workers import Workers
 from gatepost.errors import GatepostError
 from gatepost.flows.signing import make_keys_once
 from gatepost.settings import Settings
@@ -22,7 +23,7 @@ _ISSUER = re.compile(
 
 def add_arguments(parser: Parser) -> None:
     parser.add_argument("--issuer", metavar="URL", help="the public URL of this server")
-    parser.add_argument("--workers", metavar="N", help="server processes (1)")
+    parser.add_argument("--workers", metavar="N", help="server processes on one database server (1)")
     add_server_options(parser)
     parser.epilog = "example:\n  gatepost serve --issuer https://auth.example.com --data /var/lib/gatepost"
     parser.set_defaults(verb=_serve)
@@ -42,7 +43,15 @@ def _serve(options: argparse.Namespace) -> int:
                 host, port = settings.server.host, listener.getsockname()[1]
                 say(f"Gatepost answers as {settings.issuer} on {host}:{port}. Ctrl-C stops it.")
 
-        return run_server(settings, instance, listener, tell)
+        if settings.server.workers == 1:
+            return run_server(settings, instance, listener, tell)
+        # Each process opens the database anew: a connection cannot be shared.
+        instance.store.close()
+        return Workers(
+            settings.server.workers,
+            listener,
+            lambda listens: run_server(settings, open_instance(settings, settings.issuer), listener, listens),
+        ).run(tell)
 
 
 def check_safe(settings: Settings) -> None:

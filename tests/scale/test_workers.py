@@ -1,0 +1,71 @@
+"""`serve --workers`: several processes on one socket, kept at their number, stopped together."""
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from servers import Server, running
+
+from .nodes import ISSUER, Instance, World
+
+
+@pytest.fixture
+def server(instance: Instance, world: World, tmp_path: Path) -> Iterator[Server]:
+    with running(
+        "serve", tmp_path / "data", "--issuer", ISSUER, "--workers", "2", settings=instance.settings
+    ) as server:
+        yield server
+
+
+def children(server: Server) -> set[int]:
+    return {
+        int(pid) for pid in Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
+    }
+
+
+def is_there(pid: int) -> bool:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, 0)
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    return False
+
+
+def wait_until(happens: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not happens():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def answer(world: World, server: Server) -> int:
+    with world.caller(server) as client:
+        return client.post("/verify", world.pair).status
+
+
+def test_one_that_dies_is_replaced_and_costs_the_others_nothing(world: World, server: Server) -> None:
+    before = children(server)
+    assert len(before) == 2
+    dead = min(before)
+    os.kill(dead, signal.SIGKILL)
+    wait_until(lambda: dead not in children(server))
+    assert {answer(world, server) for _ in range(8)} == {200}
+    wait_until(lambda: len(children(server)) == 2)
+    assert "another takes its place" in server.log.read_text()
+
+
+def test_all_stop_together(world: World, server: Server) -> None:
+    workers = children(server)
+    assert {answer(world, server) for _ in range(8)} == {200}
+    assert server.stop() == 0
+    assert not any(map(is_there, workers))
+
+
+def test_none_outlives_the_parent(server: Server) -> None:
+    workers = children(server)
+    server.kill()
+    wait_until(lambda: not any(map(is_there, workers)))
