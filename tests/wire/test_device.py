@@ -15,6 +15,7 @@ from gatepost.secrets import parse_id
 from gatepost.store.apps import find_app, replace_app, set_app_disabled
 from gatepost.store.orgs import set_org_disabled
 from gatepost.store.people import set_user_disabled
+from gatepost.store.sessions import end_session, list_sessions
 
 from .browser import PASSWORD, Browser, form_of, give_password, token, userinfo
 from .conftest import OpenWorld
@@ -306,6 +307,18 @@ async def test_what_is_disabled_between_approval_and_poll_gets_nothing(
         assert (await poll(world, device, begun["device_code"])).json()["error"] in ("invalid_grant", "invalid_client")
         await world.instance.store.ask(set_disabled(False, world.act))
     assert (await poll(world, device, begun["device_code"])).status_code == 200
+
+
+@pytest.mark.parametrize(("scope", "outlives"), [("read", False), ("read offline_access", True)])
+async def test_a_device_that_asked_to_stay_connected_outlives_the_sign_in(
+    world: World, device: Client, browser: Browser, scope: str, outlives: bool
+) -> None:
+    begun = await started(world, device, scope=scope)
+    await answer(browser, begun["user_code"])
+    tokens = (await poll(world, device, begun["device_code"])).json()
+    (session,) = await world.instance.store.read(list_sessions(parse_id("usr", world.acme.bob) or b"", NOW))
+    await world.instance.store.ask(end_session(session.id, world.act))
+    assert await world.is_active(tokens["access_token"]) is outlives
 
 
 async def test_guessing_codes_is_slowed_down(open_world: OpenWorld) -> None:
