@@ -87,8 +87,8 @@ async def test_who_is_somebody_else_may_say_so(world: World, browser: Browser) -
 
 async def test_a_workspace_where_it_cannot_be_is_shown_with_the_reason(world: World, browser: Browser) -> None:
     page = await asked(browser, world.acme.web, ANN)
-    choices = re.findall(r'<input type="radio" name="org" value="([^"]*)"( checked| disabled)?>', page.text)
-    assert choices == [(world.acme.id, " checked"), (world.beta.id, " disabled")]
+    choices = re.findall(r'<input type="radio"([^>]*)>', page.text)
+    assert choices == [f' name="org" value="{world.acme.id}" checked', " disabled"]
     assert "This app is not for it. Ask an admin." in page.text
     await change(world, world.acme.web, world.acme.org, metadata='{"open_to_others":true}')
     await world.instance.store.ask(set_org_disabled(world.beta.org, True, world.act))
