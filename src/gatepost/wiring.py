@@ -21,6 +21,7 @@ from gatepost.flows.app_auth import METHODS
 from gatepost.flows.instance import Instance, wall_clock
 from gatepost.flows.introspect import VerifiedTokens
 from gatepost.flows.policy import Policy
+from gatepost.flows.remote_keys import RemoteKeys
 from gatepost.flows.restore import Place, finish_restore
 from gatepost.flows.sign_in import Passwords
 from gatepost.flows.signing import SigningRing
@@ -192,8 +193,19 @@ def open_instance(
     signing = SigningRing(store, keyring, clock)
     policy = Policy(store)
     fetcher = Fetcher(allow_loopback=settings.outbound.allow_loopback)
+    remote_keys = RemoteKeys(fetcher, clock)
     return Instance(
-        store, keyring, signing, policy, fetcher, issuer, settings.tokens, settings.passwords, settings.sessions, clock
+        store,
+        keyring,
+        signing,
+        policy,
+        fetcher,
+        remote_keys,
+        issuer,
+        settings.tokens,
+        settings.passwords,
+        settings.sessions,
+        clock,
     )
 
 

@@ -11,9 +11,12 @@ from typing import NamedTuple
 from gatepost.errors import OAuthError, StoreUnavailableError
 from gatepost.flows.instance import Instance
 from gatepost.flows.known_apps import KnownApp, find_known_app
+from gatepost.oauth.client_assertion import algorithms_of, check_assertion
 from gatepost.oauth.client_auth import ClientClaim
+from gatepost.oauth.foreign_jwt import UnknownKeyError, UnverifiedJwt, check_signature
 from gatepost.records import AppSecret
 from gatepost.store.apps import note_secret_used
+from gatepost.store.people import spend
 
 NOTED_SECONDS = 3600
 """How exactly it is remembered when a secret was last used."""
@@ -73,9 +76,41 @@ async def _note_used(instance: Instance, known: KnownApp, secret: AppSecret, now
             await instance.store.ask(note_secret_used(known.app.org, known.app.client_id, secret.id, now))
 
 
+async def _check_assertion(instance: Instance, known: KnownApp, claim: ClientClaim) -> None:
+    """The app's own signature, then what it says, then the one write: an assertion opens the door once, on every node."""
+    jwt = claim.assertion
+    if jwt is None or known.app.auth_method != claim.method:
+        raise refused(claim, f"it is registered for {known.app.auth_method} and used {claim.method}")
+    now = instance.clock()
+    try:
+        await _check_signed(instance, known, jwt)
+        once = check_assertion(jwt, known.app.client_id, instance.issuer, known.app.profile, now)
+    except ValueError as fault:
+        raise refused(claim, f"the assertion: {fault}") from None
+    if not await instance.store.ask(spend("assertion", once.id, once.made_at, once.expires_at, now)):
+        raise refused(claim, "the assertion was used before")
+
+
+async def _check_signed(instance: Instance, known: KnownApp, jwt: UnverifiedJwt) -> None:
+    """Whether one of the app's keys signed it; keys at a URL are looked up anew for one that is not among them.
+
+    Raises ValueError.
+    """
+    algorithms = algorithms_of(known.app.profile, known.metadata.token_endpoint_auth_signing_alg)
+    uri = known.metadata.jwks_uri
+    keys = await instance.remote_keys.find(uri) if uri else (known.metadata.jwks or {}).get("keys", ())
+    try:
+        check_signature(jwt, keys, algorithms)
+    except UnknownKeyError:
+        if uri is None:
+            raise
+        check_signature(jwt, await instance.remote_keys.find_again(uri), algorithms)
+
+
 METHODS: dict[str, Callable[[Instance, KnownApp, ClientClaim], Awaitable[None]]] = {
     "client_secret_basic": _check_secret,
     "client_secret_post": _check_secret,
+    "private_key_jwt": _check_assertion,
     "none": _check_public,
 }
 
@@ -84,5 +119,5 @@ def refused(claim: ClientClaim, why: str) -> OAuthError:
     """The one refusal, whatever the reason."""
     scheme = "Basic" if claim.method == "client_secret_basic" else ""
     return OAuthError(
-        "invalid_client", "The app is unknown, disabled, or its secret is wrong.", detail=why, scheme=scheme
+        "invalid_client", "The app is unknown, disabled, or did not prove who it is.", detail=why, scheme=scheme
     )

@@ -11,7 +11,7 @@ from gatepost.errors import GatepostError
 from gatepost.flows.apps import FreshSecret, NewApp, draft_app, draft_change, fresh_secret
 from gatepost.flows.instance import Instance
 from gatepost.oauth.client_keys import check_client_keys
-from gatepost.oauth.client_metadata import AUTH_METHODS, PROFILES, SUPPORTED_GRANTS
+from gatepost.oauth.client_metadata import AUTH_METHODS, PROFILES, SECRETLESS, SUPPORTED_GRANTS
 from gatepost.records import App
 from gatepost.secrets import Secret
 from gatepost.store.apps import Draft, find_app, keep_apps, list_redirect_uris, list_secrets
@@ -180,8 +180,8 @@ def _check_secret(app: App, entry: _Entry) -> None:
     secret = entry.texts.get("client_secret")
     if secret is None:
         return
-    if app.is_public:
-        raise GatepostError("invalid_request", f"{entry.label}: a public app cannot keep a client_secret.")
+    if app.auth_method in SECRETLESS:
+        raise GatepostError("invalid_request", f"{entry.label}: an app of this method has no client_secret.")
     if not secret.isascii() or not secret.isprintable() or not MIN_SECRET <= len(secret) <= MAX_SECRET:
         raise GatepostError(
             "invalid_request",

@@ -1,19 +1,21 @@
 """Apps: made, changed, disabled, deleted; and their secrets, several side by side so that rotation needs no downtime."""
 
 import os
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance, fresh_epoch
 from gatepost.flows.missing import missing
+from gatepost.oauth.app_rules import check_choices, settle
 from gatepost.oauth.client_metadata import (
-    AUTH_METHODS,
-    KINDS,
-    PROFILES,
     PUBLIC_KINDS,
-    SUPPORTED_GRANTS,
+    SECRETLESS,
+    ClientMetadata,
     check_client_id,
     check_name,
+    parse_metadata,
+    render_metadata,
 )
 from gatepost.oauth.redirects import check_redirect_uri
 from gatepost.oauth.scope import parse_scope
@@ -24,6 +26,8 @@ from gatepost.store.events import Act
 from gatepost.store.orgs import find_owner
 
 MAX_GRANT_TTL = 36_500 * 86_400
+
+NO_METADATA = ClientMetadata()
 
 
 class NewApp(NamedTuple):
@@ -42,6 +46,8 @@ class NewApp(NamedTuple):
     grant_idle_ttl: int | None = None
     grant_ttl: int | None = None
     retry_window: int | None = None
+    metadata: Mapping[str, Any] = {}
+    """Members of `ClientMetadata` by name; what is left out is its default, or stays as it is."""
 
 
 class FreshSecret(NamedTuple):
@@ -68,7 +74,7 @@ def draft_app(
 ) -> tuple[Draft, FreshSecret | None]:
     """What would be kept of a new app, with its first secret. Raises `invalid_request`, `invalid_scope`."""
     app = checked_app(org, new, act.at)
-    fresh = None if app.is_public else fresh_secret(instance, None, act, secret)
+    fresh = None if app.auth_method in SECRETLESS else fresh_secret(instance, None, act, secret)
     return Draft(app, True, fresh_epoch(), new.redirect_uris, (), fresh.record if fresh else None), fresh
 
 
@@ -77,30 +83,16 @@ def new_client_id() -> str:
     return render_id("app", new_id())
 
 
-def checked_app(org: bytes, new: NewApp, now: int) -> App:
-    """The app that would be made. Raises `invalid_request`, `invalid_scope`."""
-    for value, allowed, field in ((new.kind, KINDS, "kind"), (new.profile, PROFILES, "profile")):
-        if value not in allowed:
-            raise GatepostError("invalid_request", f"{field} {value} is none of {', '.join(allowed)}.", field=field)
+def checked_app(org: bytes, new: NewApp, now: int, known: ClientMetadata = NO_METADATA) -> App:
+    """The app that would be made, or what `known` would become. Raises `invalid_request`, `invalid_scope`."""
     method = new.auth_method or ("none" if new.kind in PUBLIC_KINDS else None)
-    if method not in (None, *AUTH_METHODS):
-        raise GatepostError(
-            "invalid_request", f"auth_method {method} is none of {', '.join(AUTH_METHODS)}.", field="auth_method"
-        )
-    if new.kind in PUBLIC_KINDS and method != "none":
-        raise GatepostError("invalid_request", f"A {new.kind} app cannot keep a secret.", field="auth_method")
-    if new.kind == "service" and method == "none":
-        raise GatepostError("invalid_request", "A service proves who it is with a secret.", field="auth_method")
+    if method is None and new.profile == "fapi2":
+        method = "private_key_jwt"
     for uri in new.redirect_uris:
         check_redirect_uri(uri, new.kind, "redirect_uri")
     _check_lives(new)
-    for grant_type in new.grant_types.split():
-        if grant_type not in SUPPORTED_GRANTS:
-            known = ", ".join(SUPPORTED_GRANTS)
-            raise GatepostError(
-                "invalid_request", f"The grant type {grant_type} is none of {known}.", field="grant_types"
-            )
-    return App(
+    metadata = settle(new.metadata, known, new.profile, new.kind)
+    app = App(
         org=org,
         client_id=check_client_id(new.client_id) if new.client_id is not None else new_client_id(),
         name=check_name(new.name),
@@ -117,7 +109,10 @@ def checked_app(org: bytes, new: NewApp, now: int) -> App:
         disabled_at=None,
         created_at=now,
         org_disabled_at=None,
+        metadata=render_metadata(metadata),
     )
+    check_choices(app, metadata)
+    return app
 
 
 def _check_lives(new: NewApp) -> None:
@@ -137,10 +132,9 @@ def _check_lives(new: NewApp) -> None:
 
 async def create_secret(instance: Instance, app: App, expires_at: int | None, act: Act) -> FreshSecret:
     """Give an app one more secret. Raises `invalid_request`."""
-    if app.is_public:
-        raise GatepostError(
-            "invalid_request", f"{app.client_id} is a public app: it cannot keep a secret and has none."
-        )
+    if app.auth_method in SECRETLESS:
+        why = "is a public app: it cannot keep a secret" if app.is_public else "proves who it is with its own key"
+        raise GatepostError("invalid_request", f"{app.client_id} {why} and has none.")
     fresh = fresh_secret(instance, expires_at, act)
     if not await instance.store.ask(add_secret(app.org, app.client_id, fresh.record, act)):
         raise GatepostError("not_found", f"There is no app {app.client_id} any more.", fix="gatepost app list")
@@ -196,6 +190,7 @@ def draft_change(
     secret: AppSecret | None = None,
 ) -> Draft:
     """What would be kept of a changed app. Raises `invalid_request`, `invalid_scope`."""
-    unchanged = {field: getattr(app, field) for field in NewApp._fields if field in App._fields}
+    unchanged = {field: getattr(app, field) for field in NewApp._fields if field in App._fields and field != "metadata"}
     new = NewApp(**{**unchanged, **changes, "redirect_uris": add_uris})
-    return Draft(checked_app(app.org, new, app.created_at), False, 0, add_uris, drop_uris, secret)
+    changed = checked_app(app.org, new, app.created_at, parse_metadata(app.metadata))
+    return Draft(changed, False, 0, add_uris, drop_uris, secret)

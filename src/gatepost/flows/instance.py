@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gatepost.flows.policy import Policy
+from gatepost.flows.remote_keys import RemoteKeys
 from gatepost.flows.signing import SigningRing
 from gatepost.outbound import Fetcher
 from gatepost.secrets import Keyring
@@ -31,6 +32,7 @@ class Instance:
     signing: SigningRing
     policy: Policy
     fetcher: Fetcher
+    remote_keys: RemoteKeys
     issuer: str
     tokens: TokenSettings
     passwords: PasswordSettings

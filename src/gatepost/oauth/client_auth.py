@@ -1,4 +1,4 @@
-"""How an app says who it is: client_secret_basic, client_secret_post, or no secret at all. RFC 6749 §2.3.1."""
+"""How an app says who it is: with a secret, in a header or the form, with an assertion, or not at all. RFC 6749 §2.3.1."""
 
 import base64
 import binascii
@@ -6,6 +6,8 @@ from typing import NamedTuple
 from urllib.parse import unquote_plus
 
 from gatepost.errors import OAuthError
+from gatepost.oauth.client_assertion import ASSERTION_TYPE
+from gatepost.oauth.foreign_jwt import UnverifiedJwt, parse_jwt
 from gatepost.secrets import Secret
 
 
@@ -16,12 +18,19 @@ class ClientClaim(NamedTuple):
     method: str
     secrets: tuple[Secret, ...] = ()
     """The secret as it may have been meant: some clients percent-encode it in Basic, some do not."""
+    assertion: UnverifiedJwt | None = None
 
 
 def parse_client_claim(authorization: str | None, form: dict[str, str]) -> ClientClaim:
     """The one claim in a request. Raises `invalid_request` when there are two, `invalid_client` when there is none."""
     client_id = form.get("client_id", "")
     secret = form.get("client_secret")
+    if "client_assertion" in form or "client_assertion_type" in form:
+        if authorization is not None or secret:
+            raise OAuthError(
+                "invalid_request", "The app authenticates twice, with an assertion and a secret; use one of them."
+            )
+        return _parse_assertion(form)
     if authorization is None:
         if not client_id:
             raise OAuthError(
@@ -40,6 +49,21 @@ def parse_client_claim(authorization: str | None, form: dict[str, str]) -> Clien
     if client_id and client_id != claim.client_id:
         raise OAuthError("invalid_request", "The header and the form name different apps.")
     return claim
+
+
+def _parse_assertion(form: dict[str, str]) -> ClientClaim:
+    """An assertion names its app itself; a client_id beside it has to say the same. RFC 7521 §4.2."""
+    if form.get("client_assertion_type") != ASSERTION_TYPE:
+        raise OAuthError("invalid_client", f"client_assertion_type must be {ASSERTION_TYPE}.")
+    try:
+        jwt = parse_jwt(form.get("client_assertion", ""))
+    except ValueError as fault:
+        raise OAuthError("invalid_client", "The client_assertion is not a signed JWT.", detail=str(fault)) from None
+    named = jwt.claims.get("sub")
+    client_id = form.get("client_id", named)
+    if not isinstance(named, str) or client_id != named:
+        raise OAuthError("invalid_client", "The client_assertion is not this app's.", detail="sub is not the client_id")
+    return ClientClaim(named, "private_key_jwt", assertion=jwt)
 
 
 def _parse_basic(authorization: str) -> ClientClaim:

@@ -11,7 +11,10 @@ LEAST_RSA_BITS = 2048
 
 _PRIVATE = frozenset(("d", "p", "q", "dp", "dq", "qi", "oth", "k"))
 _CURVES = {"EC": ("P-256", "P-384", "P-521"), "OKP": ("Ed25519", "Ed448")}
-_HTTPS = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[!-~]*)?")
+_URL = re.compile(
+    r"(https://[A-Za-z0-9.-]+|http://(localhost|127\.0\.0\.1|\[::1\]))(:[0-9]{1,5})?(/[!-~]*)?",
+)
+"""https; http on a loopback host is for development, and is fetched only where a setting allows it."""
 
 
 def check_client_keys(jwks: Any, jwks_uri: Any) -> None:
@@ -21,7 +24,7 @@ def check_client_keys(jwks: Any, jwks_uri: Any) -> None:
     """
     if jwks is not None and jwks_uri is not None:
         raise _refused("jwks and jwks_uri exclude each other")
-    if jwks_uri is not None and not (isinstance(jwks_uri, str) and _HTTPS.fullmatch(jwks_uri)):
+    if jwks_uri is not None and not (isinstance(jwks_uri, str) and _URL.fullmatch(jwks_uri)):
         raise _refused("jwks_uri must be an https URL")
     if jwks is None:
         return
@@ -32,6 +35,17 @@ def check_client_keys(jwks: Any, jwks_uri: Any) -> None:
         fault = _fault(key) if isinstance(key, dict) else "is no object"
         if fault:
             raise _refused(f"key {index} of jwks {fault}")
+
+
+def usable_keys(jwks: Any) -> tuple[dict[str, Any], ...]:
+    """The keys of a JWKS that an app publishes which can be used here; what else is in it is for others.
+
+    Raises ValueError when it is no JWKS, or one without end.
+    """
+    keys = jwks.get("keys") if isinstance(jwks, dict) else None
+    if not isinstance(keys, list) or len(keys) > MAX_KEYS:
+        raise ValueError(f"it is no JWKS of at most {MAX_KEYS} keys")
+    return tuple(key for key in keys if isinstance(key, dict) and not _fault(key))
 
 
 def _fault(key: dict[str, Any]) -> str:

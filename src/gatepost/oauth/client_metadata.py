@@ -33,6 +33,8 @@ GRANT_TYPES = {
 
 PROFILES = ("oauth21", "oidc", "fapi2")
 AUTH_METHODS = ("client_secret_basic", "client_secret_post", "private_key_jwt", "none")
+SECRETLESS = ("private_key_jwt", "none")
+"""The methods of apps that have no secret with us."""
 
 MAX_CLIENT_ID = 200
 

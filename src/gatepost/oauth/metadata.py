@@ -5,6 +5,7 @@ from typing import Any
 
 from gatepost.oauth.assurance import ACR_VALUES
 from gatepost.oauth.authorize import PROMPTS, RESPONSE_MODES, RESPONSE_TYPE
+from gatepost.oauth.foreign_jwt import KEY_OF
 from gatepost.oauth.id_token import CLAIMS
 from gatepost.oauth.pkce import METHOD
 from gatepost.oauth.scope import STANDARD
@@ -22,6 +23,8 @@ ENDPOINTS = {
 }
 """An endpoint is in the document if its path is among the server's."""
 
+_AUTHENTICATED = ("token", "introspection", "revocation")
+
 
 def render_metadata(
     issuer: str,
@@ -35,6 +38,7 @@ def render_metadata(
     document: dict[str, Any] = {"issuer": issuer}
     document |= {name: issuer.rstrip("/") + path for name, path in ENDPOINTS.items() if path in known}
     confidential = [method for method in methods if method != "none"]
+    signing = {f"{name}_endpoint_auth_signing_alg_values_supported": list(KEY_OF) for name in _AUTHENTICATED}
     return document | {
         "response_types_supported": [RESPONSE_TYPE],
         "response_modes_supported": list(RESPONSE_MODES),
@@ -67,6 +71,7 @@ def render_metadata(
         "token_endpoint_auth_methods_supported": methods,
         "introspection_endpoint_auth_methods_supported": confidential,
         "revocation_endpoint_auth_methods_supported": methods,
+        **signing,
     }
 
 

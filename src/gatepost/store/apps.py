@@ -140,11 +140,11 @@ def list_apps(org: bytes, after: str = "", limit: int = 1000) -> Steps[list[App]
 def replace_app(app: App, act: Act) -> Steps[bool]:
     """Store an app's changed policy. False when there is no such app."""
     rows = yield SQL(
-        """update apps set name = ?, auth_method = ?, grant_types = ?, scope = ?, default_resource = ?, access_ttl = ?,
-            grant_idle_ttl = ?, grant_ttl = ?, retry_window = ?, metadata = ?
+        """update apps set name = ?, profile = ?, auth_method = ?, grant_types = ?, scope = ?, default_resource = ?,
+            access_ttl = ?, grant_idle_ttl = ?, grant_ttl = ?, retry_window = ?, metadata = ?
             where org = ? and client_id = ? returning client_id""",
         (
-            *(app.name, app.auth_method, app.grant_types, app.scope, app.default_resource, app.access_ttl),
+            *(app.name, app.profile, app.auth_method, app.grant_types, app.scope, app.default_resource, app.access_ttl),
             *(app.grant_idle_ttl, app.grant_ttl, app.retry_window, app.metadata, app.org, app.client_id),
         ),
     )

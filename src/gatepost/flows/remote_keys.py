@@ -1,0 +1,121 @@
+"""The keys that apps keep at a URL of their own: fetched when first needed, kept as HTTP says, within bounds.
+
+Whoever sends a token that names a key nobody has heard of can make us look again, but not more than once a minute. While
+the app's server is away its last keys stay good for a day: an outage of theirs is not to log their people out, but a key
+that they took back must not be good for ever either.
+"""
+
+import asyncio
+import json
+import logging
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from gatepost.oauth.client_keys import usable_keys
+from gatepost.outbound import Fetched, Fetcher, OutboundError
+
+KEEP_SECONDS = 300
+"""How long keys are kept when their server does not say."""
+
+LEAST_KEEP_SECONDS = 60
+MOST_KEEP_SECONDS = 3600
+
+AGAIN_SECONDS = 60
+"""How long after a look the next one is at the earliest."""
+
+LAST_COPY_SECONDS = 86_400
+"""How long the last keys are good while no new ones can be had."""
+
+MOST = 1000
+"""How many URLs are remembered; the one that was looked at longest ago makes room."""
+
+_MAX_BRACKETS = 400
+_MAX_AGE = re.compile(r"(?:^|[,\s])max-age=\"?([0-9]{1,9})")
+_JSON = re.compile(r"application/([a-z0-9.-]+\+)?json\s*(;.*)?", re.IGNORECASE)
+
+_log = logging.getLogger(__name__)
+
+
+class _Kept(NamedTuple):
+    keys: tuple[dict[str, Any], ...]
+    fetched_at: int
+    stale_at: int
+    tried_at: int
+
+
+_NOTHING = _Kept((), 0, 0, 0)
+
+
+class RemoteKeys:
+    """Apps' keys by their URL, in one process."""
+
+    def __init__(self, fetcher: Fetcher, clock: Callable[[], int]) -> None:
+        self._fetcher = fetcher
+        self._clock = clock
+        self._kept: dict[str, _Kept] = {}
+        self._looking: dict[str, asyncio.Task[None]] = {}
+
+    async def find(self, uri: str) -> tuple[dict[str, Any], ...]:
+        """The keys at a URL; none when there are none to be had."""
+        if self._clock() >= self._kept.get(uri, _NOTHING).stale_at:
+            await self._look(uri)
+        return self._good(uri)
+
+    async def find_again(self, uri: str) -> tuple[dict[str, Any], ...]:
+        """The same, looked up anew unless that was done a moment ago: for a token whose key is not among them."""
+        await self._look(uri)
+        return self._good(uri)
+
+    def _good(self, uri: str) -> tuple[dict[str, Any], ...]:
+        kept = self._kept.get(uri, _NOTHING)
+        return kept.keys if self._clock() < max(kept.stale_at, kept.fetched_at + LAST_COPY_SECONDS) else ()
+
+    async def _look(self, uri: str) -> None:
+        if uri not in self._looking:
+            if self._clock() < self._kept.get(uri, _NOTHING).tried_at + AGAIN_SECONDS:
+                return
+            # A task of its own: all who wait share it, and none of them takes it along when they leave.
+            self._looking[uri] = asyncio.create_task(self._fetch(uri))
+        await asyncio.shield(self._looking[uri])
+
+    async def _fetch(self, uri: str) -> None:
+        now = self._clock()
+        kept = self._kept.pop(uri, _NOTHING)._replace(tried_at=now)
+        try:
+            fetched = await self._fetcher.get(uri)
+            kept = _Kept(_parse(fetched), now, now + _lifetime(fetched), now)
+        except (OutboundError, ValueError) as fault:
+            _log.warning("an app's keys could not be had", extra={"detail": f"{uri}: {fault}"})
+        finally:
+            while len(self._kept) >= MOST:
+                del self._kept[next(iter(self._kept))]
+            self._kept[uri] = kept
+            del self._looking[uri]
+
+
+def _parse(fetched: Fetched) -> tuple[dict[str, Any], ...]:
+    if fetched.status != 200:
+        raise ValueError(f"the status is {fetched.status}")
+    if not _JSON.fullmatch(fetched.headers.get("content-type", "")):
+        raise ValueError("it is not sent as JSON")
+    if fetched.body.count(b"{") + fetched.body.count(b"[") > _MAX_BRACKETS:
+        raise ValueError("it holds too much")
+    try:
+        return usable_keys(json.loads(fetched.body.decode(), object_pairs_hook=_unique))
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        raise ValueError("a member is in it twice")
+    return content
+
+
+def _lifetime(fetched: Fetched) -> int:
+    control = fetched.headers.get("cache-control", "").lower()
+    match = _MAX_AGE.search(control)
+    asked = int(match[1]) if match else KEEP_SECONDS
+    return LEAST_KEEP_SECONDS if "no-" in control else min(max(asked, LEAST_KEEP_SECONDS), MOST_KEEP_SECONDS)

@@ -1,0 +1,60 @@
+"""private_key_jwt: an app proves who it is with a JWT that only it can sign. RFC 7523 §3, OpenID Connect Core §9.
+
+The audience is the issuer and nothing else, whichever endpoint the assertion is sent to: an assertion made for another
+server, or one that another server made the app sign, opens nothing here (draft-ietf-oauth-rfc7523bis).
+"""
+
+import hashlib
+from typing import Any, NamedTuple
+
+from gatepost.oauth.foreign_jwt import KEY_OF, STRONG, UnverifiedJwt, instant_of
+
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+SKEW = 60
+MAX_AHEAD = 3600
+MAX_AHEAD_FAPI = 300
+MAX_JTI = 255
+
+_TYPES = (None, "JWT", "jwt", "client-authentication+jwt")
+
+
+class Once(NamedTuple):
+    """What makes an assertion this one: its id, to be spent, when it was made, and until when it could be sent again."""
+
+    id: bytes
+    made_at: int
+    expires_at: int
+
+
+def algorithms_of(profile: str, registered: str | None) -> tuple[str, ...]:
+    """The algorithms that an app's assertions may be signed with."""
+    allowed = STRONG if profile == "fapi2" else tuple(KEY_OF)
+    return allowed if registered is None else tuple(alg for alg in allowed if alg == registered)
+
+
+def check_assertion(jwt: UnverifiedJwt, client_id: str, issuer: str, profile: str, now: int) -> Once:
+    """Whether a verified assertion says, now and to us, that this app sent it. Raises ValueError."""
+    claims = jwt.claims
+    if jwt.typ not in _TYPES:
+        raise ValueError("its typ is another's")
+    if claims.get("iss") != client_id or claims.get("sub") != client_id:
+        raise ValueError("iss and sub are not the client_id")
+    if not _is_for(claims.get("aud"), issuer, profile):
+        raise ValueError("aud is not the issuer")
+    expires_at, made_at, not_before = (instant_of(claims, name) for name in ("exp", "iat", "nbf"))
+    ahead = MAX_AHEAD_FAPI if profile == "fapi2" else MAX_AHEAD
+    if expires_at is None or expires_at <= now - SKEW:
+        raise ValueError("it has expired, or never does")
+    if expires_at > now + ahead + SKEW:
+        raise ValueError(f"exp is more than {ahead} s ahead")
+    if max(made_at or 0, not_before or 0) > now + SKEW:
+        raise ValueError("it is from the future")
+    jti = claims.get("jti")
+    if not isinstance(jti, str) or not 1 <= len(jti) <= MAX_JTI:
+        raise ValueError(f"jti is no text of 1 to {MAX_JTI} characters")
+    id = hashlib.sha256(f"{client_id}\n{jti}".encode()).digest()
+    return Once(id, made_at or expires_at - ahead, expires_at + SKEW)
+
+
+def _is_for(audience: Any, issuer: str, profile: str) -> bool:
+    return bool(issuer) and (audience == issuer or (profile != "fapi2" and audience == [issuer]))
