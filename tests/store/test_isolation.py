@@ -136,6 +136,7 @@ ACROSS = {
     "list_applied": "the schema is the instance's",
     "list_expiring": "asked by the operator's checkup alone",
     "list_orgs": "asked by commands alone",
+    "list_apps_of_session": "sessions are people's, and people belong to the instance",
     "list_sessions": "sessions are people's, and people belong to the instance",
     "list_signing_keys": "the instance's",
     "make_device_request": "a device's code is unique in the instance",

@@ -3,11 +3,12 @@
 from typing import Any
 
 from gatepost.records import Consent, Session
-from gatepost.secrets import new_id
+from gatepost.secrets import new_id, render_id
 from gatepost.store.consents import end_connection, find_consent, give_consent, list_consents
 from gatepost.store.events import list_events
 from gatepost.store.grants import Gone, Made, Replayed, find_grant, make_grant, redeem
 from gatepost.store.orgs import set_org_disabled
+from gatepost.store.outbox import claim_letters
 from gatepost.store.people import find_password_hash, list_memberships, set_password, set_user_disabled
 from gatepost.store.question import INSTANCE, Store
 from gatepost.store.revocations import (
@@ -19,10 +20,12 @@ from gatepost.store.revocations import (
 )
 from gatepost.store.scope_texts import find_scope_texts, set_scope_text
 from gatepost.store.sessions import (
+    SESSION_ENDED,
     change_password,
     end_session,
     end_sessions,
     find_session,
+    list_apps_of_session,
     list_sessions,
     make_session,
     renew_session,
@@ -119,12 +122,16 @@ async def test_the_end_of_a_session_ends_the_grants_that_hang_on_it(store: Store
     )
     for new in (online, offline):
         assert await store.ask(make_grant(a.org, new, act()))
+    assert await store.read(list_apps_of_session(session.id)) == [(a.org, a.client_id, a.user)]
     assert await store.ask(end_session(session.id, act(NOW + 1))) == [(a.org, a.client_id)]
+    [letter] = await store.ask(claim_letters(NOW + 1, 60, 10))
+    assert (letter.kind, letter.target) == (SESSION_ENDED, render_id("ses", session.id))
     ended, lives = [await store.read(find_grant(a.org, new.id)) for new in (online, offline)]
     assert ended is not None
     assert lives is not None
     assert (ended.revoked_at, lives.revoked_at) == (NOW + 1, None)
     assert await store.ask(end_session(session.id, act(NOW + 2))) == []
+    assert await store.ask(claim_letters(NOW + 2, 60, 10)) == []
     again = new_grant(a, new_id())._replace(session_id=session.id)
     assert not await store.ask(make_grant(a.org, again, act())), "nothing more comes of a session that ended"
     types = [event.type for event in await store.read(list_events(INSTANCE, 100))]

@@ -1,5 +1,10 @@
 """How each kind of letter is sent: one row to a kind."""
 
+from gatepost.flows.logout_tokens import LOGOUT_TOKEN, send_logout_token, tell_apps
 from gatepost.flows.outbox import Deliver
+from gatepost.store.sessions import SESSION_ENDED
 
-DELIVERIES: dict[str, Deliver] = {}
+DELIVERIES: dict[str, Deliver] = {
+    SESSION_ENDED: tell_apps,
+    LOGOUT_TOKEN: send_logout_token,
+}

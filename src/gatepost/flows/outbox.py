@@ -78,10 +78,11 @@ class Outbox:
         try:
             while True:
                 under_way |= {asyncio.create_task(self._send(each)) for each in await self._claim(len(under_way))}
-                if len(under_way) < AT_ONCE:
-                    await asyncio.sleep(POLL_SECONDS)
+                if under_way:
+                    # One that is sent may have left others, and makes room.
+                    await asyncio.wait(under_way, timeout=POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
                 else:
-                    await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+                    await asyncio.sleep(POLL_SECONDS)
                 under_way = {each for each in under_way if not each.done()}
         finally:
             if under_way:
@@ -110,8 +111,9 @@ class Outbox:
             _log.warning("a letter's outcome cannot be kept", extra={"detail": fault.detail})
 
     async def _try(self, letter: Letter) -> None:
-        plain = self._instance.keyring.unseal(_SEALED, letter.sealed, letter.id)
-        content: Content = orjson.loads(plain) if plain else {}
+        # One that the store itself left says all in its kind and target, and has nothing sealed.
+        plain = self._instance.keyring.unseal(_SEALED, letter.sealed, letter.id) if letter.sealed else b"{}"
+        content: Content = orjson.loads(plain or b"{}")
         try:
             if plain is None:
                 raise UndeliveredError("the instance key does not open it", final=True)

@@ -67,6 +67,8 @@ def render_metadata(
         "acr_values_supported": list(ACR_VALUES),
         "prompt_values_supported": list(PROMPTS),
         "code_challenge_methods_supported": [METHOD],
+        "backchannel_logout_supported": True,
+        "backchannel_logout_session_supported": True,
         "authorization_response_iss_parameter_supported": True,
         "token_endpoint_auth_methods_supported": methods,
         "introspection_endpoint_auth_methods_supported": confidential,

@@ -1,14 +1,18 @@
 """Questions about sessions: people signed in at browsers. Ending one ends the grants that hang on it."""
 
-from gatepost.records import Session
-from gatepost.secrets import render_id
+from gatepost.records import Letter, Session
+from gatepost.secrets import new_id, render_id
 from gatepost.store.events import Act, record
+from gatepost.store.outbox import put_letter
 from gatepost.store.people import set_password
 from gatepost.store.question import INSTANCE, SQL, Steps, question
 from gatepost.store.revocations import tell
 
 SWEEP = 16
 """How many expired sessions one new one clears away."""
+
+SESSION_ENDED = "session_ended"
+"""The kind of the letter that a session leaves behind; its target is the session."""
 
 _SESSION = """select s.id, s.user_id, s.salt, s.generation, s.rotated_at, s.created_at, s.last_seen_at, s.expires_at, s.auth_time,
     s.amr, s.address, s.agent, s.ended_at, u.email, u.name, u.disabled_at
@@ -92,7 +96,7 @@ def renew_session(session: Session, act: Act) -> Steps[int]:
 def end_session(session: bytes, act: Act) -> Steps[list[tuple[bytes, str]]]:
     """End a session and the grants that hang on it. Answers the apps that took part in it: their organization and name.
 
-    One that has ended before is left as it is, and has nobody to tell.
+    A letter is left to tell them. One that has ended before is left as it is, and has nobody to tell.
     """
     rows = yield SQL(
         "update sessions set ended_at = ? where org = ? and id = ? and ended_at is null returning user_id",
@@ -100,7 +104,10 @@ def end_session(session: bytes, act: Act) -> Steps[list[tuple[bytes, str]]]:
     )
     if not rows:
         return []
-    apps = yield SQL("select distinct coalesce(app_org, org), client_id from grants where session_id = ?", (session,))
+    apps = yield from list_apps_of_session(session)
+    if apps:
+        # Nothing in it is secret, and whom to tell is known from the session.
+        yield from put_letter(Letter(new_id(), SESSION_ENDED, render_id("ses", session), b"", 0, act.at, act.at))
     ended = yield SQL(
         """update grants set revoked_at = ? where session_id = ? and ends_with_session = 1 and revoked_at is null
             returning org, id""",
@@ -109,7 +116,18 @@ def end_session(session: bytes, act: Act) -> Steps[list[tuple[bytes, str]]]:
     for org, grant in ended:
         yield from tell(org, "grant", render_id("gnt", grant), act.at)
     yield from record(INSTANCE, "request.signed_out", act._replace(user_id=rows[0][0]), detail=_named(session))
-    return [(org, client_id) for org, client_id in apps]
+    return [(org, client_id) for org, client_id, _ in apps]
+
+
+@question
+def list_apps_of_session(session: bytes) -> Steps[list[tuple[bytes, str, bytes]]]:
+    """The apps that took part in a session: organization, client_id, and the person they know from it."""
+    rows = yield SQL(
+        """select distinct coalesce(app_org, org), client_id, user_id from grants
+            where session_id = ? and user_id is not null order by client_id""",
+        (session,),
+    )
+    return [(org, client_id, user_id) for org, client_id, user_id in rows]
 
 
 @question
