@@ -98,7 +98,6 @@ def test_what_we_do_not_have_is_dropped_and_named(gatepost: Gatepost, acme: str)
     assert document["warnings"] == [
         "app 0 (shop): contacts is not supported and was dropped",
         "app 0 (shop): logo_uri is not supported and was dropped",
-        "app 0 (shop): jwks_uri is not supported and was dropped",
         "app 0 (shop): grant_types password is not supported and was dropped",
         "app 0 (shop): grant_types implicit is not supported and was dropped",
         "app 0 (shop): response_types token is not supported and was dropped",
@@ -196,8 +195,10 @@ def test_an_update_changes_what_the_file_names_and_nothing_else(gatepost: Gatepo
     assert gatepost.json("app", "show", "shop") == before
     imported(gatepost, {"client_id": "shop", "redirect_uris": [second]}, options=("--update",))
     assert gatepost.json("app", "show", "shop") == before | {"redirect_uris": [second]}
-    document = imported(gatepost, {"client_id": "shop", "profile": "fapi2"}, options=("--update",))
-    assert document["warnings"] == ["app 0 (shop): profile is fixed when an app is made; it stays oidc"]
+    document = imported(gatepost, {"client_id": "shop", "profile": "oauth21"}, options=("--update",))
+    assert (document["apps"][0]["profile"], document["warnings"]) == ("oauth21", [])
+    document = imported(gatepost, {"client_id": "shop", "application_type": "native"}, options=("--update",))
+    assert document["warnings"] == ["app 0 (shop): application_type is fixed when an app is made; it stays web"]
     refused(gatepost, 2, {"client_id": "shop", "redirect_uris": ["com.example:/cb"]}, options=("--update",))
 
 

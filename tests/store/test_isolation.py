@@ -142,6 +142,7 @@ ACROSS = {
     "make_device_request": "a device's code is unique in the instance",
     "make_session": "sessions are people's, and people belong to the instance",
     "make_first_keys": "the instance's",
+    "next_due_at": "the outbox is the instance's",
     "newest_instant": "asked by the operator's checkup alone",
     "note_poll": "a device's code says nothing of an organization",
     "note_restored": "asked by a restore alone, of the whole database",

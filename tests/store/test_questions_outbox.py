@@ -2,7 +2,7 @@
 
 from gatepost.secrets import new_id
 from gatepost.store.events import list_events, policy_version
-from gatepost.store.outbox import claim_letters, drop_letter, give_up_letter, postpone_letter, put_letter
+from gatepost.store.outbox import claim_letters, drop_letter, give_up_letter, next_due_at, postpone_letter, put_letter
 from gatepost.store.question import INSTANCE, Store
 
 from .world import NOW, a_letter, act, dump
@@ -18,9 +18,11 @@ async def test_a_letter_is_put_once(store: Store) -> None:
 
 
 async def test_what_is_due_is_claimed_oldest_first_and_is_ones_own_for_a_while(store: Store) -> None:
+    assert await store.read(next_due_at()) is None
     second, first, later = a_letter(next_at=NOW), a_letter(next_at=NOW - 5), a_letter(next_at=NOW + 1)
     for letter in (second, first, later):
         await store.ask(put_letter(letter))
+    assert await store.read(next_due_at()) == NOW - 5
     assert [each.id for each in await store.ask(claim_letters(NOW, LEASE, 1))] == [first.id]
     assert [each.id for each in await store.ask(claim_letters(NOW, LEASE, 10))] == [second.id]
     assert await store.ask(claim_letters(NOW, LEASE, 10)) == []

@@ -2,10 +2,11 @@
 
 import pytest
 
+from gatepost.jose import ID_TOKEN_TYPE
 from gatepost.store.apps import find_app, replace_app
 
 from .browser import Browser, connected, give_password, redeem, userinfo
-from .world import RESOURCE, Client, World, claims_of
+from .world import ISSUER, RESOURCE, Client, World, claims_of, header_of
 
 BOB = "bob@acme.test"
 
@@ -90,3 +91,17 @@ async def test_apps_may_see_a_person_by_names_of_their_own(world: World, browser
         assert claims_of(signed.text)["sub"] == claims_of(tokens["id_token"])["sub"]
         subjects.append(claims_of(signed.text)["sub"])
     assert len({*subjects, world.acme.bob}) == 3
+
+
+@pytest.mark.parametrize("alg", ["RS256", "ES256"])
+async def test_an_app_may_have_it_signed(world: World, browser: Browser, alg: str) -> None:
+    signing = await world.make_app(world.acme.org, metadata={"userinfo_signed_response_alg": alg})
+    wanted = '{"userinfo":{"email":{"essential":true},"sub":null,"nonsense":null}}'
+    tokens = await connected(world, browser, signing, scope="openid", claims=wanted)
+    answer = await userinfo(world, tokens["access_token"])
+    assert answer.headers["content-type"] == "application/jwt"
+    assert header_of(answer.text)["alg"] == alg
+    assert await world.instance.signing.open(answer.text, ID_TOKEN_TYPE)
+    said = claims_of(answer.text)
+    assert said.keys() == {"iss", "aud", "sub", "email"}
+    assert (said["iss"], said["aud"], said["sub"]) == (ISSUER, signing.client_id, claims_of(tokens["id_token"])["sub"])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gatepost.cli import app_secret
+from gatepost.cli.app_options import add_metadata_options, metadata_of
 from gatepost.cli.options import Parser, add_verb, add_verbs, confirm, duration, named, wants_json
 from gatepost.cli.output import instant, printable, render_fields, render_table, say, show, show_list
 from gatepost.cli.running import run_verb
@@ -17,7 +18,7 @@ from gatepost.flows.apps import FreshSecret, NewApp, change_app, create_app, get
 from gatepost.flows.instance import Instance
 from gatepost.flows.organizations import every_org, get_org
 from gatepost.flows.resources import find_spelling
-from gatepost.oauth.client_metadata import AUTH_METHODS, KINDS, PROFILES
+from gatepost.oauth.client_metadata import AUTH_METHODS, KINDS, PROFILES, parse_metadata
 from gatepost.records import App
 from gatepost.secrets import Secret, render_id
 from gatepost.settings import parse_retry_window
@@ -35,8 +36,6 @@ def add_arguments(parser: Parser) -> None:
     )
     create.add_argument("--client-id", metavar="ID", help="one of your own (made if left out)")
     create.add_argument("--redirect", metavar="URL", action="append", default=[], help="may be given several times")
-    create.add_argument("--profile", choices=PROFILES, default=PROFILES[0], help="the rules it follows (oauth21)")
-    create.add_argument("--auth-method", choices=AUTH_METHODS, help="the only one it may use (basic and post)")
     apps = add_verb(verbs, "list", _list, "list apps", "gatepost app list --org Acme")
     apps.add_argument("--org", metavar="ORG", type=named, help="the organization's id or name (all organizations)")
     edit = add_verb(
@@ -47,6 +46,7 @@ def add_arguments(parser: Parser) -> None:
     edit.add_argument("--remove-redirect", metavar="URL", action="append", default=[])
     for verb in (create, edit):
         _add_policy(verb)
+        add_metadata_options(verb)
     for name, run, summary in (
         ("show", _show, "show one app"),
         ("disable", partial(_set_disabled, True), "refuse everything of an app, at once, until it is enabled"),
@@ -67,6 +67,8 @@ def add_arguments(parser: Parser) -> None:
 
 
 def _add_policy(verb: Parser) -> None:
+    verb.add_argument("--profile", choices=PROFILES, help="the rules it follows (oauth21)")
+    verb.add_argument("--auth-method", choices=AUTH_METHODS, help="the only one it may use (basic and post)")
     verb.add_argument("--scope", metavar='"…"', help="the most it may ask for, and what it gets unasked")
     verb.add_argument("--grants", metavar='"…"', help="grant types, separated by spaces (by kind)")
     verb.add_argument("--resource", metavar="URI", help="the API its tokens are for unless they ask for another")
@@ -86,7 +88,9 @@ def _policy(options: argparse.Namespace) -> dict[str, Any]:
     except ValueError as fault:
         raise GatepostError("invalid_request", f"--retry-window {options.retry_window}: {fault}.") from None
     fields = {"scope": options.scope, "grant_types": options.grants, "default_resource": options.resource}
-    return {name: value for name, value in {**fields, **ttls, "retry_window": window}.items() if value is not None}
+    fields |= {"profile": options.profile, "auth_method": options.auth_method}
+    given = {**fields, **ttls, "retry_window": window, "metadata": metadata_of(options) or None}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 _TTLS = ("access_ttl", "grant_idle_ttl", "grant_ttl")
@@ -113,8 +117,6 @@ def _create(options: argparse.Namespace) -> int:
             kind=options.kind,
             client_id=options.client_id,
             redirect_uris=tuple(options.redirect),
-            profile=options.profile,
-            auth_method=options.auth_method,
             **await _registered(instance, org.id, _policy(options)),
         )
         app, secret = await create_app(instance, org.id, new, act)
@@ -261,6 +263,7 @@ async def _document(instance: Instance, app: App, secret: Secret | None = None) 
         "grant_idle_ttl": app.grant_idle_ttl,
         "grant_ttl": app.grant_ttl,
         "retry_window": "until_used" if app.retry_window == -1 else app.retry_window,
+        **parse_metadata(app.metadata)._asdict(),
         "disabled": app.disabled_at is not None,
         "created_at": instant(app.created_at),
     }

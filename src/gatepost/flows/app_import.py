@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 from gatepost.errors import GatepostError
 from gatepost.flows.apps import FreshSecret, NewApp, draft_app, draft_change, fresh_secret
 from gatepost.flows.instance import Instance
+from gatepost.jose import ALGORITHMS
 from gatepost.oauth.client_keys import check_client_keys
 from gatepost.oauth.client_metadata import AUTH_METHODS, PROFILES, SECRETLESS, SUPPORTED_GRANTS
+from gatepost.oauth.foreign_jwt import KEY_OF
 from gatepost.records import App
 from gatepost.secrets import Secret
 from gatepost.store.apps import Draft, find_app, keep_apps, list_redirect_uris, list_secrets
@@ -29,11 +31,42 @@ _TEXTS = (
     "profile",
 )
 _LISTS = ("redirect_uris", "grant_types", "response_types")
+_METADATA: dict[str, type] = {
+    "id_token_signed_response_alg": str,
+    "userinfo_signed_response_alg": str,
+    "subject_type": str,
+    "sector_identifier": str,
+    "default_max_age": int,
+    "require_pushed_authorization_requests": bool,
+    "jwks": dict,
+    "jwks_uri": str,
+    "token_endpoint_auth_signing_alg": str,
+    "post_logout_redirect_uris": list,
+    "backchannel_logout_uri": str,
+    "backchannel_logout_session_required": bool,
+    "client_uri": str,
+    "policy_uri": str,
+    "tos_uri": str,
+    "first_party": bool,
+    "skip_consent": bool,
+    "open_to_others": bool,
+    "optional_scope": str,
+}
+"""The members that are kept as they are, by the type of JSON they have. The last four are ours."""
+
+_OURS = {
+    "id_token_signed_response_alg": ALGORITHMS,
+    "userinfo_signed_response_alg": ALGORITHMS,
+    "token_endpoint_auth_signing_alg": tuple(KEY_OF),
+}
+"""The values that we support of them; others are dropped."""
+
 _FIELDS = {
     "client_name": "name",
     "scope": "scope",
     "token_endpoint_auth_method": "auth_method",
     "grant_types": "grant_types",
+    "profile": "profile",
 }
 """The members that an update changes, by the field of an app they are kept in."""
 
@@ -55,6 +88,7 @@ class _Entry(NamedTuple):
     label: str
     texts: dict[str, str]
     lists: dict[str, tuple[str, ...]]
+    metadata: dict[str, Any]
 
     @property
     def client_id(self) -> str | None:
@@ -95,7 +129,11 @@ def _read(index: int, content: dict[str, Any], warnings: list[str]) -> _Entry:
         raise _labelled(error, label) from None
     texts = {field: _text(content[field], field, label) for field in _TEXTS if content.get(field) is not None}
     lists = {field: _list(content[field], field, label) for field in _LISTS if content.get(field) is not None}
-    dropped = [field for field in content if field not in (*_TEXTS, *_LISTS)]
+    metadata = {field: _value(content[field], field, label) for field in _METADATA if content.get(field) is not None}
+    dropped = [field for field in content if field not in (*_TEXTS, *_LISTS, *_METADATA)]
+    for field, supported in _OURS.items():
+        if field in metadata and metadata[field] not in supported:
+            dropped.append(f"{field} {metadata.pop(field)}")
     for kept, field in ((SUPPORTED_GRANTS, "grant_types"), (("code",), "response_types")):
         dropped += [f"{field} {each}" for each in lists.get(field, ()) if each not in kept]
     warnings += [f"{label}: {each} is not supported and was dropped" for each in dropped]
@@ -104,7 +142,7 @@ def _read(index: int, content: dict[str, Any], warnings: list[str]) -> _Entry:
     method = texts.get("token_endpoint_auth_method")
     if method and method not in AUTH_METHODS:
         raise GatepostError("invalid_request", f"{label}: the authentication method {method} is not supported.")
-    return _Entry(label, texts, lists)
+    return _Entry(label, texts, lists, metadata)
 
 
 async def _plan(
@@ -136,6 +174,7 @@ def _new_app(entry: _Entry) -> NewApp:
         profile=entry.texts.get("profile", PROFILES[0]),
         auth_method=entry.texts.get("token_endpoint_auth_method"),
         grant_types=" ".join(entry.lists.get("grant_types", ())),
+        metadata=entry.metadata,
     )
 
 
@@ -143,10 +182,10 @@ async def _plan_update(
     instance: Instance, app: App, entry: _Entry, warnings: list[str], act: Act
 ) -> tuple[Draft, FreshSecret | None]:
     members = {**entry.texts, **{name: " ".join(values) for name, values in entry.lists.items()}}
-    changes = {field: members[member] for member, field in _FIELDS.items() if member in members}
-    for member, kept in (("profile", app.profile), ("application_type", app.kind)):
-        if member in entry.texts and entry.texts[member] != kept:
-            warnings.append(f"{entry.label}: {member} is fixed when an app is made; it stays {kept}")
+    changes: dict[str, Any] = {field: members[member] for member, field in _FIELDS.items() if member in members}
+    changes["metadata"] = entry.metadata
+    if entry.texts.get("application_type", app.kind) != app.kind:
+        warnings.append(f"{entry.label}: application_type is fixed when an app is made; it stays {app.kind}")
     registered = await instance.store.read(list_redirect_uris(app.org, app.client_id))
     wanted = entry.lists.get("redirect_uris", tuple(registered))
     added = tuple(uri for uri in wanted if uri not in registered)
@@ -200,6 +239,16 @@ def _kind(entry: _Entry) -> str:
     if is_public and DEVICE_GRANT in grants and "authorization_code" not in grants:
         return "device"
     return "spa" if is_public else "web"
+
+
+def _value(value: Any, field: str, label: str) -> Any:
+    """A member of the metadata, if it has the right type. JSON's true is no number."""
+    wanted = _METADATA[field]
+    if wanted is list:
+        return _list(value, field, label)
+    if type(value) is not wanted or value == "":
+        raise GatepostError("invalid_request", f"{label}: {field} is empty, or not of its type.")
+    return value
 
 
 def _text(value: Any, field: str, label: str) -> str:

@@ -17,7 +17,7 @@ from gatepost.flows.instance import Instance
 from gatepost.records import Letter
 from gatepost.secrets import new_id
 from gatepost.store.events import Act
-from gatepost.store.outbox import claim_letters, drop_letter, give_up_letter, postpone_letter
+from gatepost.store.outbox import claim_letters, drop_letter, give_up_letter, next_due_at, postpone_letter
 from gatepost.store.question import INSTANCE
 
 POLL_SECONDS = 2
@@ -97,8 +97,12 @@ class Outbox:
         return len(letters)
 
     async def _claim(self, busy: int) -> list[Letter]:
+        store, now = self._instance.store, self._instance.clock()
         try:
-            return await self._instance.store.ask(claim_letters(self._instance.clock(), LEASE_SECONDS, AT_ONCE - busy))
+            due_at = await store.read(next_due_at())
+            if due_at is None or due_at > now or busy >= AT_ONCE:
+                return []
+            return await store.ask(claim_letters(now, LEASE_SECONDS, AT_ONCE - busy))
         except StoreUnavailableError as fault:
             _log.warning("the outbox cannot be read", extra={"detail": fault.detail})
             return []

@@ -49,6 +49,8 @@ def settle(given: Mapping[str, Any], known: ClientMetadata, profile: str, kind: 
             check_redirect_uri(uri, "web", field)
     for uri in metadata.post_logout_redirect_uris:
         check_redirect_uri(uri, kind, "post_logout_redirect_uris")
+    if metadata.default_max_age is not None and metadata.default_max_age < 0:
+        raise _refused("default_max_age", "default_max_age is negative", "")
     if metadata.skip_consent and not metadata.first_party:
         raise _refused("skip_consent", "Only a first-party app may ask nobody", "set first_party too")
     return metadata._replace(optional_scope=" ".join(parse_scope(metadata.optional_scope)))

@@ -22,6 +22,14 @@ def put_letter(letter: Letter) -> Steps[bool]:
 
 
 @question
+def next_due_at() -> Steps[int | None]:
+    """When the next letter is due; None when there is none. Asked often, and writes nothing."""
+    rows = yield SQL("select min(next_at) from outbox where org = ?", (INSTANCE,))
+    due: int | None = rows[0][0]
+    return due
+
+
+@question
 def claim_letters(now: int, lease: int, limit: int) -> Steps[list[Letter]]:
     """Up to `limit` letters that are due, each handed to one caller alone until `lease` seconds from now.
 
