@@ -1,10 +1,6 @@
 """The composition root: settings -> store -> flows -> route table. Nothing imports this but the commands."""
 
-import contextlib
-import os
-import time
 from collections.abc import Callable
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from gatepost.endpoints.apps import Apps
@@ -16,18 +12,17 @@ from gatepost.endpoints.seed import Seed
 from gatepost.endpoints.token import Token
 from gatepost.endpoints.tokens import Tokens
 from gatepost.endpoints.userinfo import Userinfo
-from gatepost.errors import GatepostError
 from gatepost.flows.app_auth import METHODS
 from gatepost.flows.instance import Instance, wall_clock
 from gatepost.flows.introspect import VerifiedTokens
 from gatepost.flows.policy import Policy
 from gatepost.flows.remote_keys import RemoteKeys
-from gatepost.flows.restore import Place, finish_restore
 from gatepost.flows.sign_in import Passwords
 from gatepost.flows.signing import SigningRing
 from gatepost.flows.token import GRANTS
 from gatepost.jose import ALGORITHMS
 from gatepost.oauth.metadata import ENDPOINTS, render_metadata
+from gatepost.opening import database_of, finish_restores, open_keyring, open_store
 from gatepost.outbound import Fetcher
 from gatepost.pages.account import ACCOUNT, Account
 from gatepost.pages.authorize import CHOICE, CONSENT, VERIFY, Authorize
@@ -43,11 +38,7 @@ from gatepost.pages.security import PASSKEY_GONE, PASSKEYS, RECOVERY_CODES, SECU
 from gatepost.pages.sign_ins import SignIns
 from gatepost.pages.verify import Verify
 from gatepost.pages.visit import OwnForm, OwnPage, Visits
-from gatepost.secrets import Keyring
 from gatepost.settings import LimitSettings, Settings
-from gatepost.store.engines import Database, find_database
-from gatepost.store.migrations import NEWEST
-from gatepost.store.question import Store
 from gatepost.web.app import ANY_METHOD, App, Handler, Refuse, Route
 from gatepost.web.limits import Buckets, Unlimited
 from gatepost.web.message import ANY_ORIGIN
@@ -55,128 +46,6 @@ from gatepost.web.message import ANY_ORIGIN
 BURST_SECONDS = 10
 BELOW = "…"
 """Behind a path: it is the route of everything below."""
-
-KEY_FILE = "instance.key"
-
-
-def database_of(settings: Settings) -> Database:
-    """The database that the settings name. Raises `invalid_configuration`."""
-    given = settings.database
-    return find_database(given.reveal() if given else f"sqlite:///{settings.data_dir / 'gatepost.db'}")
-
-
-def database_path(settings: Settings) -> Path:
-    """The database file that the settings name. Raises `invalid_configuration` for a database on a server."""
-    database = database_of(settings)
-    if database.file is None:
-        raise GatepostError(
-            "invalid_configuration",
-            f"{database.shown} is on a server; this command is for a database that is a file.",
-            fix="use the server's own means: pg_dump and pg_restore, or its point-in-time recovery",
-        )
-    return database.file
-
-
-def open_keyring(settings: Settings, *, make: bool) -> Keyring:
-    """The instance key: from the settings, else from the data directory, where `make` makes a missing one, 0600.
-
-    Raises `invalid_configuration`.
-    """
-    path = settings.data_dir / KEY_FILE
-    text = settings.instance.key.reveal() if settings.instance.key else _key_text(path, make)
-    try:
-        return Keyring.parse(text)
-    except ValueError as fault:
-        raise GatepostError(
-            "invalid_configuration",
-            f"The instance key cannot be read: {str(fault).rstrip('.')}.",
-            fix=f"restore {KEY_FILE} from a backup",
-        ) from None
-
-
-def _key_text(path: Path, make: bool) -> str:
-    make_directory(path.parent)
-    try:
-        if make and not path.exists():
-            # Written whole under another name first: two processes at once end with one key, a crash with none.
-            draft = path.with_name(f".{path.name}.{os.getpid()}")
-            draft.touch(0o600)
-            draft.write_text(Keyring.fresh_text())
-            with contextlib.suppress(FileExistsError):
-                os.link(draft, path)
-            draft.unlink()
-        return path.read_text()
-    except FileNotFoundError:
-        raise GatepostError(
-            "invalid_configuration",
-            f"The database has no instance key: {path} is missing. A new one would not open what the old one sealed.",
-            fix=f"restore {KEY_FILE} from a backup, or give it as GATEPOST_INSTANCE__KEY_FILE",
-        ) from None
-    except (OSError, UnicodeDecodeError) as fault:
-        raise unusable(path, fault) from None
-
-
-def make_directory(path: Path) -> None:
-    """Make a directory that only its owner may look into; one that exists stays as it is.
-
-    Raises `not_allowed`, `invalid_configuration`.
-    """
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as fault:
-        raise unusable(path, fault) from None
-
-
-def unusable(path: Path, fault: OSError | UnicodeDecodeError) -> GatepostError:
-    """The refusal for a path that the operating system or its content keeps from being used."""
-    code = "not_allowed" if isinstance(fault, PermissionError) else "invalid_configuration"
-    why = fault.strerror if isinstance(fault, OSError) else "it is not text"
-    return GatepostError(code, f"{path} cannot be used: {why}.", fix="check the path, its owner and its mode")
-
-
-def place_of(settings: Settings) -> Place:
-    """Where the database and its instance key stand. Raises `invalid_configuration`."""
-    return Place(database_path(settings), settings.data_dir / KEY_FILE, settings.instance.key)
-
-
-def finish_restores(settings: Settings) -> None:
-    """Put a restored database in its place, if a restore was cut short before that."""
-    if database_of(settings).file:
-        finish_restore(place_of(settings))
-
-
-def open_store(settings: Settings, *, migrate: bool) -> Store:
-    """The store that the settings name, with the newest schema.
-
-    A database without a schema gets it. One with an older schema is migrated only if `migrate` says so; a newer one
-    belongs to a newer Gatepost. Raises `invalid_configuration`.
-    """
-    database = database_of(settings)
-    if database.file:
-        _make_file(database.file)
-    version = database.upgrade(int(time.time()), migrate=migrate)
-    if version != NEWEST:
-        why = "older than this version's; run `gatepost migrate`" if version < NEWEST else "of a newer Gatepost"
-        raise GatepostError(
-            "invalid_configuration",
-            f"The schema of {database.shown} is {why}.",
-            fix="gatepost migrate --dry-run shows what is missing",
-        )
-    return database.open()
-
-
-def _make_file(path: Path) -> None:
-    make_directory(path.parent)
-    try:
-        path.touch(0o600)
-    except OSError as fault:
-        raise unusable(path, fault) from None
-
-
-def open_bare_store(settings: Settings) -> tuple[Store, dict[str, str]]:
-    """The store as it is, with whatever schema it has, and the dialect in which migrations are written for it."""
-    database = database_of(settings)
-    return database.open_patiently(), database.dialect
 
 
 def open_instance(

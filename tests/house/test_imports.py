@@ -12,6 +12,7 @@ FLOORS = (
     ("oauth", "store", "web", "settings", "outbound"),
     ("flows",),
     ("endpoints", "pages"),
+    ("opening",),
     ("wiring",),
     ("bench",),
     ("cli",),

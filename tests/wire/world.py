@@ -22,12 +22,13 @@ from gatepost.flows.people import create_user
 from gatepost.flows.resources import create_resource
 from gatepost.flows.signing import make_keys_once
 from gatepost.jose import decode_segment
+from gatepost.opening import database_path
 from gatepost.records import Event
 from gatepost.secrets import render_id
 from gatepost.settings import load_settings
 from gatepost.store.events import Act, list_events
 from gatepost.store.question import INSTANCE
-from gatepost.wiring import build_app, database_path, open_instance
+from gatepost.wiring import build_app, open_instance
 
 from .canary import Canary
 

@@ -22,6 +22,7 @@ from gatepost.oauth.client_metadata import ClientMetadata
 from gatepost.oauth.consent import digest_of
 from gatepost.oauth.refresh_token import render_refresh_token
 from gatepost.oauth.session_token import render_session_token
+from gatepost.opening import database_path, open_keyring, open_store
 from gatepost.records import ApiKey, App, AppSecret, Consent, Session
 from gatepost.secrets import API_KEY, CLIENT_SECRET, Keyring, Secret, new_id, render_text
 from gatepost.settings import Settings
@@ -34,7 +35,6 @@ from gatepost.store.people import make_member
 from gatepost.store.question import SQL, Question, Steps, question
 from gatepost.store.sessions import make_session
 from gatepost.store.sqlite import connect, transact
-from gatepost.wiring import database_path, open_keyring, open_store
 
 REDIRECT = "https://app.example.com/callback"
 SCOPE = "models:read models:write"

@@ -28,7 +28,7 @@ class _Option(NamedTuple):
 _OPTIONS = (
     _Option("--jwks-uri", "jwks_uri", "URL", "where its public keys are, for private_key_jwt"),
     _Option(
-        "--auth-alg", "token_endpoint_auth_signing_alg", "ALG", "the only one it signs assertions with", (*KEY_OF,)
+        "--auth-alg", "token_endpoint_auth_signing_alg", "ALG", "the only one it signs assertions with", (*KEY_OF, NONE)
     ),
     _Option("--id-token-alg", "id_token_signed_response_alg", "ALG", "of its ID tokens (RS256)", ALGORITHMS),
     _Option("--userinfo-alg", "userinfo_signed_response_alg", "ALG", "sign what userinfo answers", (*ALGORITHMS, NONE)),
@@ -78,7 +78,8 @@ def metadata_of(options: argparse.Namespace) -> dict[str, Any]:
     given: dict[str, Any] = {each.member: getattr(options, each.member) for each in _OPTIONS}
     given |= {member: getattr(options, member) for _, member, _ in _SWITCHES}
     given["subject_type"] = {None: None, True: "pairwise", False: "public"}[given.pop("pairwise")]
-    given["default_max_age"] = duration(options.default_max_age, "--default-max-age")
+    age = options.default_max_age
+    given["default_max_age"] = age if age == NONE else duration(age, "--default-max-age")
     given["jwks"] = options.jwks if options.jwks in (None, NONE) else _read(options.jwks)
     uris = options.post_logout_redirect_uris
     given["post_logout_redirect_uris"] = NONE if uris == [NONE] else uris and tuple(uris)

@@ -13,12 +13,12 @@ from gatepost.errors import GatepostError, StoreUnavailableError
 from gatepost.flows.archive import Manifest
 from gatepost.flows.backup import back_up
 from gatepost.flows.restore import Place
+from gatepost.opening import open_bare_store, place_of
 from gatepost.secrets import Secret
 from gatepost.settings import Settings
 from gatepost.store.events import Act, record
 from gatepost.store.migrations import NEWEST
 from gatepost.store.question import INSTANCE
-from gatepost.wiring import open_bare_store, place_of
 
 
 def add_arguments(parser: Parser) -> None:

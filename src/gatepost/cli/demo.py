@@ -20,11 +20,11 @@ from gatepost.flows.links import create_link
 from gatepost.flows.organizations import create_org
 from gatepost.flows.people import create_user
 from gatepost.flows.signing import make_keys_once
+from gatepost.opening import KEY_FILE, database_of, make_directory, unusable
 from gatepost.secrets import Secret, parse_id, render_id
 from gatepost.settings import Settings
 from gatepost.store.events import Act
 from gatepost.store.people import find_member
-from gatepost.wiring import KEY_FILE, database_of, make_directory, unusable
 
 DEMO_REDIRECT = "http://localhost:8765/callback"
 DEMO_EMAIL = "owner@demo.test"

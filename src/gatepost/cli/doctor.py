@@ -16,8 +16,8 @@ from gatepost.errors import GatepostError
 from gatepost.flows.deployment import Facts, Known, ask_database, look
 from gatepost.flows.doctor import CHECKS
 from gatepost.flows.signing import check_opens
+from gatepost.opening import KEY_FILE, database_of, open_bare_store, open_keyring
 from gatepost.settings import Settings
-from gatepost.wiring import KEY_FILE, database_of, open_bare_store, open_keyring
 
 
 def add_arguments(parser: Parser) -> None:

@@ -9,9 +9,9 @@ from gatepost.cli.options import Parser, settings_of, wants_json
 from gatepost.cli.output import instant, progress, show
 from gatepost.cli.running import check_exists
 from gatepost.flows.schema import Schema, migrate, rehearse_migration
+from gatepost.opening import open_bare_store
 from gatepost.settings import Settings
 from gatepost.store.migrations import NEWEST
-from gatepost.wiring import open_bare_store
 
 
 def add_arguments(parser: Parser) -> None:

@@ -9,7 +9,7 @@ from gatepost.cli.output import instant, progress, say, show
 from gatepost.cli.running import ACTOR
 from gatepost.cli.serving import sole_server
 from gatepost.flows.restore import Restored, finish_restore, holds_data, restore
-from gatepost.wiring import place_of
+from gatepost.opening import place_of
 
 
 def add_arguments(parser: Parser) -> None:

@@ -15,9 +15,10 @@ from gatepost.flows.deliveries import DELIVERIES
 from gatepost.flows.instance import Instance
 from gatepost.flows.outbox import Outbox
 from gatepost.log import start_logging
+from gatepost.opening import database_of, make_directory, unusable
 from gatepost.settings import Settings
 from gatepost.web.server import serve
-from gatepost.wiring import build_app, database_of, make_directory, unusable
+from gatepost.wiring import build_app
 
 LOCK_SUFFIX = ".lock"
 LOOPBACK = ("127.0.0.1", "::1", "[::1]", "localhost")
