@@ -26,6 +26,8 @@ async def test_both_documents_say_what_there_is(world: World) -> None:
     for name, path in ENDPOINTS.items():
         assert document.pop(name) == ISSUER + path
     assert document.pop("claims_supported")[:4] == ["sub", "iss", "aud", "exp"]
+    confidential = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
+    signing = ["PS256", "ES256", "EdDSA", "Ed25519", "RS256"]
     assert document == {
         "issuer": ISSUER,
         "response_types_supported": ["code"],
@@ -42,9 +44,14 @@ async def test_both_documents_say_what_there_is(world: World) -> None:
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
-        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
-        "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
-        "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+        "backchannel_logout_supported": True,
+        "backchannel_logout_session_supported": True,
+        "token_endpoint_auth_methods_supported": [*confidential, "none"],
+        "introspection_endpoint_auth_methods_supported": confidential,
+        "revocation_endpoint_auth_methods_supported": [*confidential, "none"],
+        "token_endpoint_auth_signing_alg_values_supported": signing,
+        "introspection_endpoint_auth_signing_alg_values_supported": signing,
+        "revocation_endpoint_auth_signing_alg_values_supported": signing,
     }
 
 
