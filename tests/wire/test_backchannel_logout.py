@@ -20,7 +20,7 @@ from .conftest import OpenWorld
 from .strangers import Stranger, ok, stranger
 from .world import ISSUER, Client, World, claims_of, header_of
 
-ANN = "ann@example.test"
+BOB = "bob@acme.test"
 GOOD = ok(b"")
 
 
@@ -28,7 +28,7 @@ GOOD = ok(b"")
 async def world(open_world: OpenWorld) -> World:
     """A world whose server may reach this machine."""
     world = await open_world({"outbound.allow_loopback": "true"})
-    await give_password(world, world.acme.ann)
+    await give_password(world, world.acme.bob)
     return world
 
 
@@ -44,7 +44,7 @@ async def connect(world: World, browser: Browser, app: Client) -> dict[str, Any]
     """The tokens of a login in this browser, which may be signed in already."""
     page = await browser.authorize(app, scope="openid")
     if "/login" in page.headers["location"]:
-        page = await browser.sign_in(page, ANN)
+        page = await browser.sign_in(page, BOB)
     tokens: dict[str, Any] = (
         await redeem(world, app, (await browser.leave(await browser.consent(page)))["code"])
     ).json()
@@ -165,7 +165,7 @@ async def test_no_app_is_told_of_a_session_it_took_no_part_in(world: World) -> N
         app = await listening(world, there)
         browser, other = Browser(world), Browser(world)
         await connect(world, browser, app)
-        await other.enter(ANN)
+        await other.enter(BOB)
         await sign_out(other)
         await deliver(world)
         assert there.requests == []
