@@ -73,7 +73,7 @@ def answer_device_request(
         (state, approval, INSTANCE, request.user_code, request.created_at, request.state, act.at),
     )
     if rows:
-        yield from record(org, f"grant.device_{state}", act)
+        yield from record(org, "grant.device_approved" if approval else "grant.device_denied", act)
     return bool(rows)
 
 
