@@ -1,4 +1,4 @@
-"""Where an instance is and how it is opened: its database, its key, and the directory that both are in."""
+"""Where an instance is and how it is opened: its database, its key, the directory of both, and its way out for mails."""
 
 import contextlib
 import os
@@ -7,13 +7,16 @@ from pathlib import Path
 
 from gatepost.errors import GatepostError
 from gatepost.flows.restore import Place, finish_restore
+from gatepost.mail import Box, Smtp, Transport
 from gatepost.secrets import Keyring
-from gatepost.settings import Settings
+from gatepost.settings import MailSettings, Settings
 from gatepost.store.engines import Database, find_database
 from gatepost.store.migrations import NEWEST
 from gatepost.store.question import Store
 
 KEY_FILE = "instance.key"
+BOX = "box:"
+"""The mail.url of a development server: mails are kept where its developer sees them."""
 
 
 def database_of(settings: Settings) -> Database:
@@ -134,3 +137,17 @@ def open_bare_store(settings: Settings) -> tuple[Store, dict[str, str]]:
     """The store as it is, with whatever schema it has, and the dialect in which migrations are written for it."""
     database = database_of(settings)
     return database.open_patiently(), database.dialect
+
+
+def mail_transport(settings: MailSettings) -> Transport | None:
+    """The way out for mails; None without one. Raises `invalid_configuration`."""
+    if settings.url in ("", BOX):
+        return Box() if settings.url else None
+    try:
+        return Smtp(settings.url, settings.sender, settings.password)
+    except ValueError as fault:
+        raise GatepostError(
+            "invalid_configuration",
+            f"Mails cannot be sent: {fault}.",
+            fix='mail.url = "smtp+starttls://mailer@smtp.example.com:587", mail.sender = "auth@example.com"',
+        ) from None

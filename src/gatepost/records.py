@@ -170,6 +170,17 @@ class Session(NamedTuple):
     user_disabled_at: int | None
 
 
+class Invitation(NamedTuple):
+    """Somebody who may become a member, as what, and until when."""
+
+    id: bytes
+    email: str
+    role: str
+    created_at: int
+    expires_at: int
+    ended_at: int | None
+
+
 class Passkey(NamedTuple):
     """The public half of a passkey, COSE-encoded, under the name that its person gave it. RFC 9052 §7."""
 

@@ -34,6 +34,7 @@ SESSION: Final = "gp_ses_"
 HALF_SIGN_IN: Final = "gp_half_"
 TOTP_SETUP: Final = "gp_totp_"
 PASSKEY: Final = "gp_pass_"
+MAIL_LINK: Final = "gp_mail_"
 
 _CHECKSUM_BYTES = 4
 _TO_URL = bytes.maketrans(b"+/", b"-_")

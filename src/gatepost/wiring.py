@@ -12,27 +12,34 @@ from gatepost.endpoints.seed import Seed
 from gatepost.endpoints.token import Token
 from gatepost.endpoints.tokens import Tokens
 from gatepost.endpoints.userinfo import Userinfo
+from gatepost.flows import mail_links
 from gatepost.flows.app_auth import METHODS
 from gatepost.flows.instance import Instance, wall_clock
 from gatepost.flows.introspect import VerifiedTokens
+from gatepost.flows.mail_links import PATHS
 from gatepost.flows.policy import Policy
 from gatepost.flows.remote_keys import RemoteKeys
 from gatepost.flows.sign_in import Passwords
 from gatepost.flows.signing import SigningRing
 from gatepost.flows.token import GRANTS
 from gatepost.jose import ALGORITHMS
+from gatepost.mail import Box
 from gatepost.oauth.metadata import ENDPOINTS, render_metadata
-from gatepost.opening import database_of, finish_restores, open_keyring, open_store
+from gatepost.opening import database_of, finish_restores, mail_transport, open_keyring, open_store
 from gatepost.outbound import Fetcher
 from gatepost.pages.account import ACCOUNT, Account
 from gatepost.pages.authorize import CHOICE, CONSENT, VERIFY, Authorize
 from gatepost.pages.choice import Choice
 from gatepost.pages.connections import APPS, DETAILS, Connections
 from gatepost.pages.device import CANCELLED, CONNECTED, DEVICE, Device
-from gatepost.pages.guesses import CodeTries, Guesses
+from gatepost.pages.guesses import CodeTries, Guesses, MailOrders
+from gatepost.pages.joining import SIGN_UP, Joining
 from gatepost.pages.leaving import CONTINUE, Leaving
 from gatepost.pages.login import Login
 from gatepost.pages.logout import LOGOUT, SIGNED_OUT, Logout
+from gatepost.pages.mails import Postman
+from gatepost.pages.outbox import DevOutbox
+from gatepost.pages.recovery import MAIL_SIGN_IN, RESET, Recovery
 from gatepost.pages.refusals import in_pages
 from gatepost.pages.security import PASSKEY_GONE, PASSKEYS, RECOVERY_CODES, SECURITY, TOTP, TOTP_OFF, Security
 from gatepost.pages.sign_ins import SignIns
@@ -58,6 +65,7 @@ def open_instance(
     """
     finish_restores(settings)
     keyring = open_keyring(settings, make=not database_of(settings).exists())
+    transport = mail_transport(settings.mail)
     store = open_store(settings, migrate=migrate)
     signing = SigningRing(store, keyring, clock)
     policy = Policy(store)
@@ -70,10 +78,12 @@ def open_instance(
         policy,
         fetcher,
         remote_keys,
+        Postman(transport) if transport else None,
         issuer,
         settings.tokens,
         settings.passwords,
         settings.sessions,
+        settings.sign_up,
         clock,
     )
 
@@ -98,6 +108,7 @@ def build_app(settings: Settings, instance: Instance) -> App:
             **_public_routes(documents, refusals),
             **_page_routes(people, refuse),
             **_account_routes(visits, people, refuse),
+            **_mail_routes(instance, visits, people, refuse),
         },
         urlsplit(instance.issuer).path,
     )
@@ -200,6 +211,9 @@ class People:
         self.account = Account(instance, visits, passwords, guesses)
         self.security = Security(instance, passwords, guesses, tries)
         self.connections = Connections(instance)
+        orders = MailOrders(limits.mails_to_one, limits.mail_orders)
+        self.recovery = Recovery(instance, visits, passwords, orders)
+        self.joining = Joining(instance, visits, sign_ins, passwords, orders)
 
 
 def _page_routes(people: People, refuse: Refuse) -> dict[str, Route]:
@@ -220,6 +234,27 @@ def _page_routes(people: People, refuse: Refuse) -> dict[str, Route]:
         # No HEAD: to look at it may sign out.
         LOGOUT: Route({"GET": people.logout.ask, "POST": people.logout.confirm}, refuse),
         SIGNED_OUT: page(people.logout.signed_out),
+    }
+
+
+def _mail_routes(instance: Instance, visits: Visits, people: People, refuse: Refuse) -> dict[str, Route]:
+    """What people do who have no way in, or none yet; a development server shows its mails."""
+
+    def page(get: Handler, post: Handler | None = None) -> Route:
+        return Route({"GET": get, "HEAD": get, **({"POST": post} if post else {})}, refuse)
+
+    recovery, joining = people.recovery, people.joining
+    box = instance.mailer.transport if isinstance(instance.mailer, Postman) else None
+    return {
+        RESET: page(recovery.ask_reset, recovery.order_reset),
+        MAIL_SIGN_IN: page(recovery.ask_sign_in, recovery.order_sign_in),
+        PATHS[mail_links.RESET]: page(recovery.ask_password, recovery.set_password),
+        PATHS[mail_links.VERIFY]: page(recovery.ask_verification, recovery.verify),
+        PATHS[mail_links.INVITE]: page(joining.ask_invited, joining.accept),
+        SIGN_UP: page(joining.ask_sign_up, joining.order_sign_up),
+        PATHS[mail_links.SIGN_UP]: page(joining.ask_account, joining.sign_up),
+        "/account/verify-email": Route({"POST": visits.own_form(recovery.order_verification)}, refuse),
+        **({"/dev/outbox": page(DevOutbox(instance, visits, box).page)} if isinstance(box, Box) else {}),
     }
 
 
@@ -276,6 +311,8 @@ class Limits:
         self.by_address = buckets(settings.address_rate, settings.address_rate * BURST_SECONDS)
         self.wrong_secrets = buckets(settings.wrong_secrets / 60, settings.wrong_secrets)
         self.wrong_passwords = buckets(settings.wrong_passwords / 300, settings.wrong_passwords)
+        self.mail_orders = buckets(settings.mail_orders / 300, settings.mail_orders)
+        self.mails_to_one = buckets(1 / 60, 1)
         self.code_tries = buckets(settings.code_tries / 300, settings.code_tries)
         self.wrong_sign_ins = buckets(settings.wrong_sign_ins / 300, settings.wrong_sign_ins)
         self.wrong_user_codes = buckets(settings.wrong_user_codes / 300, settings.wrong_user_codes)

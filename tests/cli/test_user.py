@@ -123,3 +123,32 @@ def test_the_organization_must_be_there(gatepost: Gatepost, acme: str) -> None:
     gatepost.refused(4, "user", "create", "ana@acme.dev", "--org", "Beta")
     gatepost.refused(4, "user", "list", "--org", "Beta")
     gatepost.refused(2, "user", "list")
+
+
+def test_somebody_is_invited_and_the_invitation_withdrawn(
+    gatepost: Gatepost, ana: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    eve = ("user", "invite", "Eve@new.dev", "--org", "Acme", "--role", "admin")
+    assert "GATEPOST_ISSUER" in gatepost.refused(3, *eve)["fix"]
+    monkeypatch.setenv("GATEPOST_ISSUER", "https://auth.example")
+    made = gatepost.json(*eve)
+    assert (made["email"], made["role"], made["mailed"]) == ("eve@new.dev", "admin", False)
+    assert made["link"].startswith("https://auth.example/invite?link=gp_mail_")
+    (listed,) = gatepost.json("user", "invitations", "--org", "Acme")
+    assert listed["id"] == made["id"]
+    gatepost.refused(5, "user", "invite", "ana@acme.dev", "--org", "Acme")
+    gatepost.json("user", "withdraw", made["id"], "--org", "Acme")
+    assert gatepost.json("user", "invitations", "--org", "Acme") == []
+    gatepost.refused(4, "user", "withdraw", made["id"], "--org", "Acme")
+    monkeypatch.setenv("GATEPOST_SIGN_UP", "closed")
+    gatepost.refused(6, *eve)
+
+
+def test_a_mail_server_is_told_what_was_asked_for(
+    gatepost: Gatepost, acme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATEPOST_ISSUER", "https://auth.example")
+    monkeypatch.setenv("GATEPOST_MAIL__URL", "smtp://127.0.0.1:2525")
+    assert "mail.sender" in gatepost.refused(3, "user", "invite", "eve@new.dev", "--org", "Acme")["message"]
+    monkeypatch.setenv("GATEPOST_MAIL__SENDER", "auth@auth.example")
+    assert gatepost.json("user", "invite", "eve@new.dev", "--org", "Acme")["mailed"] is True

@@ -9,7 +9,7 @@ from .source import Module, assert_none, assert_same, imports, modules, nodes, p
 FLOORS = (
     ("__init__", "errors"),
     ("records", "secrets", "certificates", "passwords", "totp", "jose", "log", "files"),
-    ("oauth", "store", "web", "settings", "outbound"),
+    ("oauth", "store", "web", "settings", "outbound", "mail"),
     ("flows",),
     ("endpoints", "pages"),
     ("opening",),

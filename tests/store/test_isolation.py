@@ -17,6 +17,7 @@ from gatepost.store import (
     device_requests,
     events,
     grants,
+    invitations,
     keys,
     orgs,
     people,
@@ -26,7 +27,7 @@ from gatepost.store import (
 )
 from gatepost.store.question import INSTANCE, Question, Store
 
-from .world import EPOCH, NOW, World, act, app, device_request, dump, key, new_grant, populate, secret
+from .world import EPOCH, NOW, World, act, an_invitation, app, device_request, dump, key, new_grant, populate, secret
 
 OTHERS_URI = "https://other.example/cb"
 
@@ -39,6 +40,14 @@ OWN = object()
 Probe = Callable[[bytes, World], Question[Any]]
 
 PROBES: dict[str, tuple[object, Probe]] = {
+    "accept_invitation": (
+        FOUND_NOTHING,
+        lambda org, a: invitations.accept_invitation(org, a.invitation, new_id(), None, EPOCH, act()),
+    ),
+    "find_invitation": (FOUND_NOTHING, lambda org, a: invitations.find_invitation(org, a.invitation)),
+    "list_invitations": (OWN, lambda org, a: invitations.list_invitations(org, NOW)),
+    "make_invitation": (OWN, lambda org, a: invitations.make_invitation(org, an_invitation(new_id()), act())),
+    "withdraw_invitation": (FOUND_NOTHING, lambda org, a: invitations.withdraw_invitation(org, a.invitation, act())),
     "add_redirect_uri": (FOUND_NOTHING, lambda org, a: apps.add_redirect_uri(org, a.client_id, OTHERS_URI, act())),
     "add_secret": (FOUND_NOTHING, lambda org, a: apps.add_secret(org, a.client_id, secret(new_id()), act())),
     "delete_app": (FOUND_NOTHING, lambda org, a: apps.delete_app(org, a.client_id, act())),
@@ -103,6 +112,9 @@ PROBES: dict[str, tuple[object, Probe]] = {
 }
 
 ACROSS = {
+    "sign_up": "makes an organization of its own",
+    "verify_email": "people belong to the instance",
+    "reset_password": "people belong to the instance",
     "remove_passkey": "people belong to the instance",
     "use_passkey": "people belong to the instance",
     "list_passkeys": "people belong to the instance",

@@ -22,11 +22,13 @@ from gatepost.store.device_requests import (
 from gatepost.store.events import list_events
 from gatepost.store.factors import list_recovery_codes, spend_recovery_code, spend_totp, turn_totp_on
 from gatepost.store.grants import Gone, Replayed, Retried, Rotated, find_grant, list_grants, make_grant, rotate
+from gatepost.store.invitations import accept_invitation
 from gatepost.store.orgs import claim_name, find_org, find_owner, give_auth_token, make_org
 from gatepost.store.outbox import claim_letters, give_up_letter, put_letter
 from gatepost.store.passkeys import keep_passkey, use_passkey
 from gatepost.store.people import list_organizations_of, make_member, spend
 from gatepost.store.question import Question, Store
+from gatepost.store.recovery import reset_password, sign_up
 from gatepost.store.revocations import revoke_grant
 from gatepost.store.signing_keys import list_signing_keys, make_first_keys, rotate_keys
 
@@ -232,6 +234,24 @@ async def test_a_count_of_a_passkey_is_good_once(database: Database, store: Stor
     passkey = Passkey(b"one", a.user, "A phone", b"public", 5, NOW, None)
     assert Counter(await race(database, [keep_passkey(passkey, act())] * 10)) == {True: 1, False: 9}
     assert Counter(await race(database, [use_passkey(b"one", 6, act())] * 20)) == {True: 1, False: 19}
+
+
+async def test_an_invitation_is_accepted_once(database: Database, store: Store) -> None:
+    a = await populate(store, "acme")
+    asks: list[Ask] = [accept_invitation(a.org, a.invitation, new_id(), str(n), EPOCH, act()) for n in range(20)]
+    outcomes = await race(database, asks)
+    assert [outcome is None for outcome in outcomes].count(False) == 1
+
+
+async def test_a_mailed_link_is_good_once(database: Database, store: Store) -> None:
+    a = await populate(store, "acme")
+    resets: list[Ask] = [reset_password(a.user, str(n), b"link", NOW, NOW + 60, act()) for n in range(20)]
+    assert Counter(await race(database, resets)) == {True: 1, False: 19}
+    asks: list[Ask] = [
+        sign_up((new_id(), "Eve"), (new_id(), "eve@new.example", "hash"), EPOCH, (b"up", NOW, NOW + 60), act())
+        for _ in range(20)
+    ]
+    assert [outcome is None for outcome in await race(database, asks)].count(False) == 1
 
 
 async def test_keys_rotate_once(database: Database, store: Store) -> None:

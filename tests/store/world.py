@@ -3,12 +3,13 @@
 import re
 from typing import NamedTuple
 
-from gatepost.records import ApiKey, App, AppSecret, Consent, DeviceRequest, Letter, Resource
+from gatepost.records import ApiKey, App, AppSecret, Consent, DeviceRequest, Invitation, Letter, Resource
 from gatepost.secrets import new_id
 from gatepost.store.apps import add_secret, make_app
 from gatepost.store.consents import give_consent
 from gatepost.store.events import Act
 from gatepost.store.grants import NewGrant, make_grant
+from gatepost.store.invitations import make_invitation
 from gatepost.store.keys import make_key
 from gatepost.store.migrations import MIGRATIONS
 from gatepost.store.orgs import give_auth_token, make_org
@@ -47,6 +48,7 @@ class World(NamedTuple):
     resource: str
     grant: bytes
     revoked_grant: bytes
+    invitation: bytes
 
 
 def tables() -> list[Table]:
@@ -121,6 +123,10 @@ def new_grant(world: World, id: bytes, *, user: bool = True, key: bool = True, r
     )
 
 
+def an_invitation(id: bytes, email: str = "eve@invited.example") -> Invitation:
+    return Invitation(id, email, "developer", NOW, NOW + DAY, None)
+
+
 async def populate(store: Store, name: str) -> World:
     """An organization that has a row in every table that belongs to organizations."""
     world = World(
@@ -135,6 +141,7 @@ async def populate(store: Store, name: str) -> World:
         resource=f"https://api.{name}.example/",
         grant=new_id(),
         revoked_grant=new_id(),
+        invitation=new_id(),
     )
     await store.ask(make_org(world.org, name, EPOCH, act()))
     await store.ask(give_auth_token(world.org, world.auth_token, act()))
@@ -146,6 +153,7 @@ async def populate(store: Store, name: str) -> World:
     for grant in (world.grant, world.revoked_grant):
         assert await store.ask(make_grant(world.org, new_grant(world, grant), act()))
     await store.ask(revoke_grant(world.org, world.revoked_grant, act()))
+    await store.ask(make_invitation(world.org, an_invitation(world.invitation), act()))
     await store.ask(set_scope_text(world.org, "read", "en", f"Read what {name} has", act()))
     consent = Consent(world.org, world.user, world.client_id, "read", b"d" * 32, NOW)
     await store.ask(give_consent(world.org, consent, new_id(), NOW, NOW + DAY, act()))

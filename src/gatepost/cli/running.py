@@ -21,7 +21,7 @@ T = TypeVar("T")
 DEV_FILE = "dev.json"
 ACTOR = "cli"
 
-DEV_DEFAULTS = {"outbound.allow_loopback": "true", "passwords.allow_common": "true"}
+DEV_DEFAULTS = {"outbound.allow_loopback": "true", "passwords.allow_common": "true", "mail.url": "box:"}
 """What is easier in a directory that `gatepost dev` made, unless a setting says otherwise."""
 
 

@@ -12,7 +12,7 @@ from gatepost.cli.serving import LOOPBACK, add_server_options, bind, check_tls, 
 from gatepost.cli.workers import Workers
 from gatepost.errors import GatepostError
 from gatepost.flows.signing import make_keys_once
-from gatepost.opening import database_of
+from gatepost.opening import BOX, database_of
 from gatepost.settings import Settings
 from gatepost.store.events import Act
 from gatepost.wiring import open_instance
@@ -64,6 +64,8 @@ def check_safe(settings: Settings) -> None:
             f"server.workers is {settings.server.workers}, but SQLite serves one process; it is fast enough for most",
             "--workers 1",
         )
+    if settings.mail.url == BOX:
+        raise _unsafe("mail.url keeps mails on a page of the server", "name a mail server, as in smtps://…")
 
 
 def check_issuer(text: str) -> None:

@@ -7,10 +7,12 @@ from typing import Any
 from gatepost.cli.options import Parser, add_verb, add_verbs, named, read_secret, wants_json
 from gatepost.cli.output import instant, show, show_list
 from gatepost.cli.running import run_verb
+from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance
+from gatepost.flows.joining import invite, open_invitations, withdraw
 from gatepost.flows.organizations import get_org
 from gatepost.flows.people import ROLES, JoinedUser, create_user, every_member, get_user, reset_password, set_disabled
-from gatepost.records import Member, User
+from gatepost.records import Invitation, Member, User
 from gatepost.secrets import Secret, render_id
 from gatepost.store.events import Act
 
@@ -26,6 +28,7 @@ def add_arguments(parser: Parser) -> None:
     create.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
     people = add_verb(verbs, "list", _list, "list an organization's people", "gatepost user list --org Acme")
     people.add_argument("--org", metavar="ORG", type=named, required=True, help="the organization's id or name")
+    _add_invitations(verbs)
     for name, run, summary in (
         ("disable", partial(_set_disabled, True), "refuse everything of a person, at once, until they are enabled"),
         ("enable", partial(_set_disabled, False), "let a disabled person back in"),
@@ -35,6 +38,79 @@ def add_arguments(parser: Parser) -> None:
         verb.add_argument("user", metavar="USER", help="id or e-mail")
         verb.add_argument("--org", metavar="ORG", type=named, help="only a member of this organization")
     verbs.choices["reset"].add_argument("--password-stdin", action="store_true", help="read it from standard input")
+
+
+def _add_invitations(verbs: "argparse._SubParsersAction[Parser]") -> None:
+    invite_verb = add_verb(
+        verbs,
+        "invite",
+        _invite,
+        "let somebody become a member",
+        "gatepost user invite ana@acme.dev --org Acme --role admin",
+    )
+    invite_verb.add_argument("email", metavar="EMAIL")
+    invite_verb.add_argument("--role", choices=ROLES, default="member", help="what they may do there (member)")
+    listing = add_verb(
+        verbs, "invitations", _list_invitations, "list who may still come", "gatepost user invitations --org Acme"
+    )
+    withdraw_verb = add_verb(
+        verbs,
+        "withdraw",
+        _withdraw,
+        "take an invitation back",
+        "gatepost user withdraw inv_0193b1f0a3c27d4e8f5061728394a5b6 --org Acme",
+    )
+    withdraw_verb.add_argument("invitation", metavar="INVITATION", help="its id")
+    for verb in (invite_verb, listing, withdraw_verb):
+        verb.add_argument("--org", metavar="ORG", type=named, required=True, help="the organization's id or name")
+
+
+def _invite(options: argparse.Namespace) -> int:
+    async def verb(instance: Instance, act: Act) -> tuple[Invitation, Secret, bool]:
+        if not instance.issuer:
+            raise GatepostError(
+                "invalid_configuration",
+                "The link needs the server's public URL.",
+                fix="set issuer, or GATEPOST_ISSUER=https://…",
+            )
+        org = await get_org(instance, options.org)
+        invitation, link = await invite(instance, org.id, options.email, options.role, act)
+        return invitation, link, instance.mailer is not None
+
+    invitation, link, is_mailed = run_verb(options, verb)
+    document = _render_invitation(invitation) | {"link": link.reveal(), "mailed": is_mailed}
+    how = "A mail is on its way; by hand it is" if is_mailed else "Hand this on; this server sends no mails:"
+    show(wants_json(options), document, f"{invitation.email} may join as {invitation.role}. {how}\n\n  {link.reveal()}")
+    return 0
+
+
+def _list_invitations(options: argparse.Namespace) -> int:
+    async def verb(instance: Instance, _: Act) -> list[Invitation]:
+        return await open_invitations(instance, (await get_org(instance, options.org)).id)
+
+    rows = [_render_invitation(each) for each in run_verb(options, verb)]
+    columns = ("id", "email", "role", "created_at", "expires_at")
+    show_list(wants_json(options), rows, "Nobody: gatepost user invite EMAIL --org ORG", columns)
+    return 0
+
+
+def _withdraw(options: argparse.Namespace) -> int:
+    async def verb(instance: Instance, act: Act) -> None:
+        await withdraw(instance, (await get_org(instance, options.org)).id, options.invitation, act)
+
+    run_verb(options, verb)
+    show(wants_json(options), {"id": options.invitation, "withdrawn": True}, f"{options.invitation} is withdrawn.")
+    return 0
+
+
+def _render_invitation(invitation: Invitation) -> dict[str, Any]:
+    return {
+        "id": render_id("inv", invitation.id),
+        "email": invitation.email,
+        "role": invitation.role,
+        "created_at": instant(invitation.created_at),
+        "expires_at": instant(invitation.expires_at),
+    }
 
 
 def _create(options: argparse.Namespace) -> int:

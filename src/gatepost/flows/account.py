@@ -14,7 +14,7 @@ from gatepost.records import Session
 from gatepost.secrets import Secret, parse_id, render_id
 from gatepost.store import sessions
 from gatepost.store.events import Act
-from gatepost.store.people import find_password_hash, list_memberships, list_organizations_of
+from gatepost.store.people import find_password_hash, find_user, list_memberships, list_organizations_of
 from gatepost.store.sessions import find_session, list_sessions
 
 LINK_IS_PROOF = 900
@@ -33,6 +33,7 @@ class Account(NamedTuple):
 
     places: list[Place]
     sessions: list[Session]
+    is_verified: bool
 
 
 async def view_account(instance: Instance, session: Session) -> Account:
@@ -45,7 +46,9 @@ async def view_account(instance: Instance, session: Session) -> Account:
         for each in await instance.store.read(list_sessions(session.user_id, now))
         if now < each.last_seen_at + instance.sessions.idle_ttl
     ]
-    return Account([Place(name, roles[org]) for org, name, _ in places if org in roles], live)
+    user = await instance.store.read(find_user(session.user_id))
+    is_verified = user is not None and user.email_verified_at is not None
+    return Account([Place(name, roles[org]) for org, name, _ in places if org in roles], live, is_verified)
 
 
 async def end_own_session(instance: Instance, session: Session, text: str, address: str) -> bool:

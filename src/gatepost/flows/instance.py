@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from gatepost.flows.policy import Policy
 from gatepost.flows.remote_keys import RemoteKeys
@@ -11,6 +12,14 @@ from gatepost.outbound import Fetcher
 from gatepost.secrets import Keyring
 from gatepost.settings import PasswordSettings, SessionSettings, TokenSettings
 from gatepost.store.question import Store
+
+
+class Mailer(Protocol):
+    """Writes mails in people's languages and sends them; see `mail` and `pages.mails`."""
+
+    async def send(self, to: str, template: str, locale: str, view: dict[str, Any]) -> None:
+        """Send one mail. Raises `mail.RefusedMailError`."""
+        ...
 
 
 def wall_clock() -> int:
@@ -33,8 +42,10 @@ class Instance:
     policy: Policy
     fetcher: Fetcher
     remote_keys: RemoteKeys
+    mailer: Mailer | None
     issuer: str
     tokens: TokenSettings
     passwords: PasswordSettings
     sessions: SessionSettings
+    sign_up: str
     clock: Callable[[], int]

@@ -28,7 +28,15 @@ class Account:
     async def page(self, visit: Visit, session: Session) -> Reply:
         account = await view_account(self._instance, session)
         sessions = [(render_id("ses", each.id), each, name_agent(each.agent)) for each in account.sessions]
-        return show(visit, "account.html", places=account.places, sessions=sessions, now=self._instance.clock())
+        return show(
+            visit,
+            "account.html",
+            places=account.places,
+            sessions=sessions,
+            now=self._instance.clock(),
+            is_verified=account.is_verified,
+            sends_mail=self._instance.mailer is not None,
+        )
 
     async def end_session(self, visit: Visit, session: Session, fields: dict[str, str]) -> Reply:
         """End one session: of another browser, or this one's."""

@@ -37,6 +37,19 @@ class CodeTries:
         _refuse(self._by_account.take(user_id))
 
 
+class MailOrders:
+    """Mails that somebody asks for without having proved anything: one a minute to each mailbox, some from each address."""
+
+    def __init__(self, by_mailbox: Buckets, by_address: Buckets) -> None:
+        self._by_mailbox = by_mailbox
+        self._by_address = by_address
+
+    def take(self, email: str, address: str) -> bool:
+        """Whether the mail may go out now. Who asks is not told. Raises `too_many_requests` for an address that asks often."""
+        _refuse(self._by_address.take(bucket_of(address)))
+        return not self._by_mailbox.take(canonical_email(email))
+
+
 def _refuse(wait: int) -> None:
     if wait:
         raise GatepostError("too_many_requests", f"Too many tries. Try again in {wait} seconds.", retry_after=wait)

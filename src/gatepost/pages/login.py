@@ -84,5 +84,7 @@ class Login:
             flow=seal_flow(self._instance, flow) if flow else "",
             email=email or (flow.asked.login_hint if flow else None) or "",
             fault=fault,
+            sends_mail=self._instance.mailer is not None,
+            is_open=self._instance.sign_up == "open",
             ceremony=begin_sign_in(self._instance, visit.browser) if has_passkeys else None,
         )

@@ -50,9 +50,14 @@ def render_page(
     **view: Any,
 ) -> Reply:
     """The page of a template. `form_action` widens where its forms may lead, for the one page that has to."""
-    html = _environment(locale).get_template(template).render(**view)
+    html = template_of(template, locale).render(**view)
     policy = _POLICY.format(form_action)
     return Reply(status, _HEADERS, html.encode(), ((b"content-security-policy", policy.encode()), *extra))
+
+
+def template_of(template: str, locale: str) -> jinja2.Template:
+    """A template in a language there is; in the first of them for any other."""
+    return _environment(locale if locale in LOCALES else next(iter(LOCALES))).get_template(template)
 
 
 @lru_cache(maxsize=len(LOCALES))

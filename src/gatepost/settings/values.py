@@ -57,6 +57,13 @@ def parse_level(text: str) -> str:
     return text
 
 
+def parse_sign_up(text: str) -> str:
+    """Who may join. Raises ValueError."""
+    if text not in ("closed", "invited", "open"):
+        raise ValueError("it is closed, invited or open")
+    return text
+
+
 def _setting(
     default: str, parse: Callable[[str], Any], unit: str, meaning: str, *, bounds: tuple[int, int] | None = None
 ) -> Any:
@@ -165,6 +172,7 @@ class LimitSettings:
     wrong_passwords: int = _setting(
         "20", parse_number, "per five minutes", "Wrong passwords for each account and address."
     )
+    mail_orders: int = _setting("20", parse_number, "per five minutes", "Mails asked for from each address.")
     code_tries: int = _setting(
         "5", parse_number, "per five minutes", "Codes of the second step tried for each account."
     )
@@ -178,6 +186,20 @@ class LimitSettings:
     device_requests: int = _setting(
         "100", parse_number, "per minute", "Devices that ask to be connected, for each app and address."
     )
+
+
+@dataclass(frozen=True, slots=True)
+class MailSettings:
+    """How mails leave. Without a URL there are none: no resets, no sign-in by mail; invitations are handed on by hand."""
+
+    url: str = _setting(
+        "",
+        str,
+        "URL",
+        "smtps://user@host, smtp+starttls://user@host:587, or smtp://127.0.0.1; `dev` keeps mails at /dev/outbox.",
+    )
+    password: Secret | None = _setting("", parse_secret, "text", "The password of that user.")
+    sender: str = _setting("", str, "e-mail", "The address that mails come from. Required with a URL.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,12 +232,19 @@ class Settings:
         "URL",
         "sqlite:///path or postgresql://user@host/name; by default a file in the data directory.",
     )
+    sign_up: str = _setting(
+        "invited",
+        parse_sign_up,
+        "word",
+        "Who may join: nobody (closed), who is invited (invited), or everybody (open).",
+    )
     instance: InstanceSettings = field(default_factory=InstanceSettings)
     server: ServerSettings = field(default_factory=ServerSettings)
     tokens: TokenSettings = field(default_factory=TokenSettings)
     passwords: PasswordSettings = field(default_factory=PasswordSettings)
     sessions: SessionSettings = field(default_factory=SessionSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
+    mail: MailSettings = field(default_factory=MailSettings)
     outbound: OutboundSettings = field(default_factory=OutboundSettings)
     log: LogSettings = field(default_factory=LogSettings)
 

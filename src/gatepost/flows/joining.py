@@ -1,0 +1,148 @@
+"""Becoming somebody here: by an invitation into an organization, or by signing up with an organization of one's own.
+
+Both begin with a link that was mailed to the address, and the address is whose it becomes. OWASP ASVS V2.1.
+"""
+
+from typing import NamedTuple
+
+from gatepost.errors import GatepostError
+from gatepost.flows.instance import Instance, fresh_epoch
+from gatepost.flows.mail_links import INVITE, SIGN_UP, TTLS, make_mail_link, open_mail_link
+from gatepost.flows.mails import write_mail
+from gatepost.flows.missing import missing
+from gatepost.flows.people import ROLES, check_email, check_new_password
+from gatepost.flows.sign_in import Passwords
+from gatepost.oauth.client_metadata import check_name
+from gatepost.records import Invitation, Org
+from gatepost.secrets import Secret, new_id, parse_id, render_id
+from gatepost.store.events import Act
+from gatepost.store.invitations import (
+    accept_invitation,
+    find_invitation,
+    list_invitations,
+    make_invitation,
+    withdraw_invitation,
+)
+from gatepost.store.orgs import find_org, find_owner
+from gatepost.store.outbox import put_letter
+from gatepost.store.people import find_member
+from gatepost.store.recovery import sign_up, verify_email
+
+
+class Invited(NamedTuple):
+    """Who is invited where, whether they are known here already, and whether the link reached their mailbox."""
+
+    org: Org
+    invitation: Invitation
+    is_known: bool
+    is_mailed: bool
+
+
+class Joined(NamedTuple):
+    """Who is a member now; `is_new` when they were nobody here before."""
+
+    user_id: bytes
+    is_new: bool
+
+
+async def invite(instance: Instance, org: bytes, email: str, role: str, act: Act) -> tuple[Invitation, Secret]:
+    """Invite an address; a mail goes out if this server sends any. Answers the link too, for who hands it on by hand.
+
+    Raises `invalid_request`, `conflict` for a member, `not_allowed` where nobody may join.
+    """
+    if instance.sign_up == "closed":
+        raise GatepostError("not_allowed", "Nobody may join here.", fix="set sign_up to invited or open")
+    if role not in ROLES:
+        raise GatepostError("invalid_request", f"role {role} is none of {', '.join(ROLES)}.", field="role")
+    canonical = check_email(email)
+    known = await instance.store.read(find_owner("email", canonical))
+    if known and await instance.store.read(find_member(org, known)) is not None:
+        raise GatepostError("conflict", f"{canonical} is a member already.")
+    invitation = Invitation(new_id(), canonical, role, act.at, act.at + TTLS[INVITE], None)
+    await instance.store.ask(make_invitation(org, invitation, act))
+    if instance.mailer is not None:
+        more = {"org": org.hex(), "invitation": render_id("inv", invitation.id)}
+        await instance.store.ask(put_letter(write_mail(instance, "invite", canonical, "en", **more)))
+    return invitation, Secret(make_mail_link(instance, INVITE, f"{org.hex()} {invitation.id.hex()}", "hand"))
+
+
+async def open_invitations(instance: Instance, org: bytes) -> list[Invitation]:
+    """Who may still come."""
+    return await instance.store.read(list_invitations(org, instance.clock()))
+
+
+async def withdraw(instance: Instance, org: bytes, text: str, act: Act) -> None:
+    """Take an invitation back. Raises `not_found` when there is no open one with this id."""
+    id = parse_id("inv", text)
+    if id is None or not await instance.store.ask(withdraw_invitation(org, id, act)):
+        raise missing("open invitation", text, prefix="inv", fix="gatepost user invitations --org ORG")
+
+
+async def find_invited(instance: Instance, text: str) -> Invited | None:
+    """Whom a link invites. None when it is over: accepted, withdrawn, too old, or nobody may join any more."""
+    link = open_mail_link(instance, INVITE, text)
+    if link is None or instance.sign_up == "closed":
+        return None
+    org_id, id = (bytes.fromhex(part) for part in link.subject.split())
+    org, invitation = (
+        await instance.store.read(find_org(org_id)),
+        await instance.store.read(find_invitation(org_id, id)),
+    )
+    if org is None or org.disabled_at is not None or invitation is None or invitation.ended_at is not None:
+        return None
+    is_known = await instance.store.read(find_owner("email", invitation.email)) is not None
+    return Invited(org, invitation, is_known, link.state == "mail")
+
+
+async def accept(
+    instance: Instance, passwords: Passwords, invited: Invited, password: Secret | None, address: str
+) -> Joined | None:
+    """Join. A new person brings a password. None when somebody was faster. Raises `invalid_request`."""
+    password_hash = await _hashed(instance, passwords, password) if password else None
+    now, invitation = instance.clock(), invited.invitation
+    act = Act(now, "user", address)
+    joined = await instance.store.ask(
+        accept_invitation(invited.org.id, invitation.id, new_id(), password_hash, fresh_epoch(), act)
+    )
+    if joined is None:
+        return None
+    if invited.is_mailed:
+        await instance.store.ask(verify_email(joined[0], invitation.email, act))
+    return Joined(*joined)
+
+
+def find_sign_up(instance: Instance, text: str) -> str | None:
+    """The address that a link lets sign up. Raises `not_allowed` unless everybody may."""
+    check_open(instance)
+    link = open_mail_link(instance, SIGN_UP, text)
+    return link.subject if link else None
+
+
+async def sign_up_by_link(
+    instance: Instance, passwords: Passwords, text: str, password: Secret, organization: str, address: str
+) -> bytes | None:
+    """Make a person, and an organization that they own; answers their id. None when the link or the address was used.
+
+    Raises `invalid_request` for a password or a name that cannot be; the link stays good then.
+    """
+    check_open(instance)
+    link = open_mail_link(instance, SIGN_UP, text)
+    if link is None:
+        return None
+    name = check_name(organization, "organization")
+    password_hash = await _hashed(instance, passwords, password)
+    act = Act(instance.clock(), "user", address)
+    place, person = (new_id(), name), (new_id(), link.subject, password_hash)
+    spent = (bytes.fromhex(link.id), link.made_at, link.expires_at)
+    return await instance.store.ask(sign_up(place, person, fresh_epoch(), spent, act))
+
+
+def check_open(instance: Instance) -> None:
+    """Raises `not_allowed` unless everybody may sign up."""
+    if instance.sign_up != "open":
+        raise GatepostError("not_allowed", "Nobody signs up here by themselves. Ask for an invitation.")
+
+
+async def _hashed(instance: Instance, passwords: Passwords, password: Secret) -> str:
+    check_new_password(instance, password)
+    return await passwords.hash(password)

@@ -1,0 +1,98 @@
+"""`/reset`, `/login/mail`, `/verify-email`: what a person does who reads their mails. OWASP ASVS V2.5.
+
+The pages that take an address answer the same for every address. A link's page only shows a button: mail scanners follow
+links, and must not use them up.
+"""
+
+from gatepost.errors import GatepostError
+from gatepost.flows.instance import Instance
+from gatepost.flows.mails import order_mail
+from gatepost.flows.recovery import find_reset, find_verification, set_by_link, verify_by_link
+from gatepost.flows.sign_in import Passwords
+from gatepost.oauth.form import parse_form
+from gatepost.pages.faults import link_over
+from gatepost.pages.guesses import MailOrders
+from gatepost.pages.visit import Visit, Visits, show
+from gatepost.records import Session
+from gatepost.secrets import Secret
+from gatepost.web.message import Reply, Request
+
+RESET = "/reset"
+MAIL_SIGN_IN = "/login/mail"
+
+
+class Recovery:
+    """The handlers of mailed links about accounts that there are."""
+
+    def __init__(self, instance: Instance, visits: Visits, passwords: Passwords, orders: MailOrders) -> None:
+        self._instance = instance
+        self._visits = visits
+        self._passwords = passwords
+        self._orders = orders
+
+    async def ask_reset(self, request: Request) -> Reply:
+        return show(await self._visits.read(request), "order_mail.html", action=RESET)
+
+    async def order_reset(self, request: Request) -> Reply:
+        return await self._order(request, "reset", RESET)
+
+    async def ask_sign_in(self, request: Request) -> Reply:
+        return show(await self._visits.read(request), "order_mail.html", action=MAIL_SIGN_IN)
+
+    async def order_sign_in(self, request: Request) -> Reply:
+        return await self._order(request, "sign_in", MAIL_SIGN_IN)
+
+    async def _order(self, request: Request, purpose: str, action: str) -> Reply:
+        visit, fields = await self._visits.read_form(request)
+        email = fields.get("email", "")
+        if self._orders.take(email, request.address):
+            await order_mail(self._instance, purpose, email, visit.locale)
+        return show(visit, "mail_ordered.html", action=action)
+
+    async def ask_password(self, request: Request) -> Reply:
+        """The page of a reset link."""
+        visit = await self._visits.read(request)
+        return await self._show_password(visit, parse_form(request.query).get("link", ""))
+
+    async def set_password(self, request: Request) -> Reply:
+        """A new password was sent. Nobody is signed in by that: who has a second step still needs it."""
+        visit, fields = await self._visits.read_form(request)
+        link, password = fields.get("link", ""), Secret(fields.get("new_password", ""))
+        try:
+            done = await set_by_link(self._instance, self._passwords, link, password, visit.locale, request.address)
+        except GatepostError as error:
+            if error.code != "invalid_request":
+                raise
+            return await self._show_password(visit, link, is_unfit=True)
+        if not done:
+            raise link_over(visit)
+        return show(visit, "password_set.html")
+
+    async def order_verification(self, visit: Visit, session: Session, fields: dict[str, str]) -> Reply:
+        """A mail to the address of whoever is signed in."""
+        if self._orders.take(session.email, visit.request.address):
+            await order_mail(self._instance, "verify", session.email, visit.locale)
+        return show(visit, "mail_ordered.html", action="")
+
+    async def ask_verification(self, request: Request) -> Reply:
+        """The page of a link that proves an address."""
+        visit = await self._visits.read(request)
+        link = parse_form(request.query).get("link", "")
+        email = find_verification(self._instance, link)
+        if email is None:
+            raise link_over(visit)
+        return show(visit, "verify_email.html", email=email, link=link)
+
+    async def verify(self, request: Request) -> Reply:
+        visit, fields = await self._visits.read_form(request)
+        done = await verify_by_link(self._instance, fields.get("link", ""), request.address)
+        if not done:
+            raise link_over(visit)
+        return show(visit, "email_verified.html")
+
+    async def _show_password(self, visit: Visit, link: str, *, is_unfit: bool = False) -> Reply:
+        found = await find_reset(self._instance, link)
+        if found is None:
+            raise link_over(visit)
+        status = 400 if is_unfit else 200
+        return show(visit, "reset_password.html", status, email=found[1].email, link=link, is_unfit=is_unfit)

@@ -1,0 +1,70 @@
+"""Questions about invitations: an e-mail, a role in an organization, and whether anybody came."""
+
+from gatepost.records import Invitation
+from gatepost.secrets import render_id
+from gatepost.store.events import Act, record
+from gatepost.store.people import make_member
+from gatepost.store.question import SQL, Steps, question
+
+_COLUMNS = "id, email, role, created_at, expires_at, ended_at"
+
+
+@question
+def make_invitation(org: bytes, invitation: Invitation, act: Act) -> Steps[None]:
+    """Keep a new invitation. An open one for the same e-mail ends with it."""
+    yield SQL(
+        "update invitations set ended_at = ? where org = ? and email = ? and ended_at is null",
+        (act.at, org, invitation.email),
+    )
+    yield SQL(f"insert into invitations (org, {_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?)", (org, *invitation))
+    yield from record(org, "invitation.made", act, detail=_named(invitation.id))
+
+
+@question
+def find_invitation(org: bytes, id: bytes) -> Steps[Invitation | None]:
+    """The invitation with this id, open or not."""
+    rows = yield SQL(f"select {_COLUMNS} from invitations where org = ? and id = ?", (org, id))
+    return Invitation._make(rows[0]) if rows else None
+
+
+@question
+def list_invitations(org: bytes, now: int) -> Steps[list[Invitation]]:
+    """The open invitations of an organization, oldest first."""
+    rows = yield SQL(
+        f"""select {_COLUMNS} from invitations where org = ? and ended_at is null and expires_at > ?
+            order by id limit 1000""",
+        (org, now),
+    )
+    return [Invitation._make(row) for row in rows]
+
+
+@question
+def withdraw_invitation(org: bytes, id: bytes, act: Act) -> Steps[bool]:
+    """End an invitation. False when there is no open one."""
+    rows = yield SQL(
+        "update invitations set ended_at = ? where org = ? and id = ? and ended_at is null returning id",
+        (act.at, org, id),
+    )
+    if rows:
+        yield from record(org, "invitation.withdrawn", act, detail=_named(id))
+    return bool(rows)
+
+
+@question
+def accept_invitation(
+    org: bytes, id: bytes, candidate: bytes, password_hash: str | None, epoch: int, act: Act
+) -> Steps[tuple[bytes, bool] | None]:
+    """Make whom an invitation is for a member; answers their id and whether they are new. None when it is open no more."""
+    rows = yield SQL(
+        """update invitations set ended_at = ? where org = ? and id = ? and ended_at is null and expires_at > ?
+            returning email, role""",
+        (act.at, org, id, act.at),
+    )
+    if not rows:
+        return None
+    email, role = rows[0]
+    return (yield from make_member(org, candidate, email, password_hash, role, epoch, act))
+
+
+def _named(id: bytes) -> str:
+    return f'{{"id":"{render_id("inv", id)}"}}'

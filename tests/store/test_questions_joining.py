@@ -1,0 +1,92 @@
+"""What the questions about invitations and mailed links promise when nobody interferes: each is good once."""
+
+from gatepost.secrets import new_id
+from gatepost.store.grants import find_grant
+from gatepost.store.invitations import (
+    accept_invitation,
+    find_invitation,
+    list_invitations,
+    make_invitation,
+    withdraw_invitation,
+)
+from gatepost.store.orgs import find_org, find_owner
+from gatepost.store.people import find_member, find_password_hash, find_user
+from gatepost.store.question import Store
+from gatepost.store.recovery import reset_password, sign_up, verify_email
+from gatepost.store.restored import note_restored
+
+from .test_questions_people import sign_in
+from .world import DAY, EPOCH, NOW, act, an_invitation, populate
+
+
+async def test_an_invitation_makes_one_member(store: Store) -> None:
+    a, b = await populate(store, "acme"), await populate(store, "beta")
+    assert await store.ask(accept_invitation(b.org, a.invitation, new_id(), "hash", EPOCH, act())) is None
+    candidate = new_id()
+    joined = await store.ask(accept_invitation(a.org, a.invitation, candidate, "hash", EPOCH, act(NOW + 1)))
+    assert joined == (candidate, True)
+    assert await store.ask(accept_invitation(a.org, a.invitation, new_id(), "other", EPOCH, act(NOW + 2))) is None
+    member = await store.read(find_member(a.org, candidate))
+    assert member is not None
+    assert (member.email, member.role) == ("eve@invited.example", "developer")
+    assert await store.read(find_password_hash(candidate)) == "hash"
+    found = await store.read(find_invitation(a.org, a.invitation))
+    assert found is not None
+    assert found.ended_at == NOW + 1
+
+
+async def test_an_invitation_ends_in_time_or_when_withdrawn(store: Store) -> None:
+    a = await populate(store, "acme")
+    assert [each.id for each in await store.read(list_invitations(a.org, NOW))] == [a.invitation]
+    assert await store.read(list_invitations(a.org, NOW + DAY)) == []
+    assert await store.ask(accept_invitation(a.org, a.invitation, new_id(), None, EPOCH, act(NOW + DAY))) is None
+    assert [await store.ask(withdraw_invitation(a.org, a.invitation, act())) for _ in range(2)] == [True, False]
+    assert await store.ask(accept_invitation(a.org, a.invitation, new_id(), None, EPOCH, act())) is None
+
+
+async def test_a_new_invitation_ends_the_old_one_for_the_same_address(store: Store) -> None:
+    a, b = await populate(store, "acme"), await populate(store, "beta")
+    new = an_invitation(new_id())
+    await store.ask(make_invitation(a.org, new, act()))
+    assert [each.id for each in await store.read(list_invitations(a.org, NOW))] == [new.id]
+    assert [each.id for each in await store.read(list_invitations(b.org, NOW))] == [b.invitation]
+
+
+async def test_a_reset_spends_its_link_and_ends_what_there_is(store: Store) -> None:
+    a = await populate(store, "acme")
+    await sign_in(store, a)
+    assert await store.ask(reset_password(a.user, "new", b"link", NOW, NOW + 60, act(NOW + 1)))
+    assert not await store.ask(reset_password(a.user, "newer", b"link", NOW, NOW + 60, act(NOW + 2)))
+    assert await store.read(find_password_hash(a.user)) == "new"
+    grant, user = await store.read(find_grant(a.org, a.grant)), await store.read(find_user(a.user))
+    assert grant is not None
+    assert not grant.unbroken
+    assert user is not None
+    assert user.email_verified_at == NOW + 1
+    await store.ask(note_restored(NOW - DAY, act(NOW + 30)))
+    assert not await store.ask(reset_password(a.user, "newest", b"other", NOW, NOW + 60, act(NOW + 31)))
+
+
+async def test_an_email_is_proved_as_long_as_it_is_theirs(store: Store) -> None:
+    a = await populate(store, "acme")
+    assert not await store.ask(verify_email(a.user, "other@acme.example", act(NOW + 1)))
+    assert await store.ask(verify_email(a.user, a.email, act(NOW + 2)))
+    assert await store.ask(verify_email(a.user, a.email, act(NOW + 3)))
+    user = await store.read(find_user(a.user))
+    assert user is not None
+    assert user.email_verified_at == NOW + 2, "the first proof counts"
+
+
+async def test_signing_up_makes_a_person_with_an_organization(store: Store) -> None:
+    a = await populate(store, "acme")
+    org, user, link = new_id(), new_id(), (b"link", NOW, NOW + 60)
+    person = (user, "eve@new.example", "hash")
+    assert await store.ask(sign_up((org, "Eve"), person, EPOCH, link, act())) == user
+    assert await store.ask(sign_up((new_id(), "Eve"), person, EPOCH, link, act())) is None
+    known = (new_id(), a.email, "hash")
+    assert await store.ask(sign_up((new_id(), "Mallory"), known, EPOCH, (b"other", NOW, NOW + 60), act())) is None
+    assert await store.read(find_owner("email", a.email)) == a.user
+    member, place = await store.read(find_member(org, user)), await store.read(find_org(org))
+    assert member is not None
+    assert place is not None
+    assert (member.role, place.name) == ("owner", "Eve")
