@@ -7,11 +7,12 @@ from typing import Any, TypeAlias
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from gatepost.oauth.client_metadata import DEVICE_CODE
 from programs import find
 from servers import UNLIMITED, Server, command, running
 from wire.world import Client
 
-from .visitor import BETA, LOCAL, NATIVE, SCOPE, WEB, Visitor, Who
+from .visitor import BETA, LOCAL, NATIVE, SCOPE, TV, WEB, Visitor, Who
 
 OpenVisitor: TypeAlias = Callable[..., Visitor]
 
@@ -23,7 +24,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     data = tmp_path_factory.mktemp("pages") / "data"
     with running("dev", data, "--host", "localhost", settings=UNLIMITED) as server:
         _run(server, "org", "create", "Beta")
-        _bring(server, server.ready["org"], WEB, NATIVE, LOCAL)
+        _bring(server, server.ready["org"], WEB, NATIVE, LOCAL, TV)
         _bring(server, "Beta", BETA)
         yield server
 
@@ -42,6 +43,8 @@ def _bring(server: Server, org: str, *apps: Client) -> None:
 def _metadata(app: Client) -> dict[str, Any]:
     known = {"client_id": app.client_id, "client_name": f"The {app.client_id} app", "redirect_uris": [app.redirect]}
     public = {"application_type": "native", "token_endpoint_auth_method": "none"}
+    if app is TV:
+        return known | public | {"scope": SCOPE, "grant_types": [DEVICE_CODE, "refresh_token"]}
     return known | {"scope": SCOPE} | ({"client_secret": app.secret} if app.secret else public)
 
 

@@ -70,6 +70,30 @@ def _leaving(response_mode: str) -> Way:
     return go
 
 
+def _device(decision: str = "") -> Way:
+    def go(visitor: Visitor) -> None:
+        sign_in(visitor)
+        visitor.go(f"/device?user_code={visitor.start_device()['user_code']}")
+        if decision:
+            visitor.page.click(decision)
+            visitor.page.wait_for_selector("#done")
+
+    return go
+
+
+def _wrong_code(visitor: Visitor) -> None:
+    sign_in(visitor)
+    visitor.go("/device")
+    visitor.page.fill("#user_code", "BCDF-GHJK")
+    visitor.page.click("#submit")
+    visitor.page.wait_for_selector("#error")
+
+
+def _choice(visitor: Visitor) -> None:
+    sign_in(visitor)
+    visitor.begin(prompt="select_account")
+
+
 def _totp(visitor: Visitor) -> None:
     sign_in(visitor)
     visitor.turn_totp_on()
@@ -86,6 +110,16 @@ def _second_step(visitor: Visitor) -> None:
 def _without_totp(visitor: Visitor) -> None:
     _totp(visitor)
     visitor.go("/account/security/totp/off")
+
+
+def _passkeys(visitor: Visitor) -> None:
+    sign_in(visitor)
+    visitor.add_passkey()
+
+
+def _passkey_removal(visitor: Visitor) -> None:
+    _passkeys(visitor)
+    visitor.page.click("#passkey-list a")
 
 
 PAGES: dict[str, Way] = {
@@ -111,16 +145,25 @@ PAGES: dict[str, Way] = {
     "apps": _connected("/account/apps"),
     "app": _connected("/account/apps", "#connections a"),
     "revoke-all": _connected("/account/apps/revoke-all"),
+    "choice": _choice,
+    "device": _signed_in("/device"),
+    "device-wrong": _wrong_code,
+    "device-confirm": _device(),
+    "device-connected": _device("#allow"),
+    "device-cancelled": _device("#deny"),
+    "logout": _signed_in("/logout"),
     "security": _signed_in("/account/security"),
     "totp-setup": _signed_in("/account/security/totp"),
     "recovery-codes": _totp,
     "totp-off": _without_totp,
+    "passkeys": _passkeys,
+    "passkey-removal": _passkey_removal,
 }
 
-FOR_SOMEBODY = {"apps-empty", "second-step", "recovery-codes", "totp-off"}
+FOR_SOMEBODY = {"apps-empty", "second-step", "recovery-codes", "totp-off", "passkeys", "passkey-removal"}
 """They need a person of their own, or change one."""
 
-SHOWN_ONCE = {"login-wrong", "recovery-codes", "posting"}
+SHOWN_ONCE = {"login-wrong", "device-wrong", "recovery-codes", "posting"}
 """They answer a form or leave by themselves, and cannot be loaded again."""
 
 IN_ENGLISH = {"home", "unknown"}

@@ -6,19 +6,34 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
+import httpx
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page
 
+from gatepost.oauth.client_metadata import DEVICE_CODE
 from gatepost.totp import STEP_SECONDS, render_code
-from wire.browser import answer_of, request_of
+from wire.browser import VERIFIER, answer_of, request_of
 from wire.world import Client
 
 WEB = Client("web", "one-secret", "https://app.test/callback")
+BYE = "https://app.test/bye"
 NATIVE = Client("native", "", "com.example.editor:/callback")
 LOCAL = Client("local", "", "http://127.0.0.1/callback")
 BETA = Client("beta", "another-secret", "https://beta.test/callback")
 """An app of an organization to which nobody here belongs."""
 
+TV = Client("tv", "", "https://app.test/unused")
+"""An app on a device that has no browser."""
+
 SCOPE = "openid email profile offline_access read write"
+
+AUTHENTICATOR = {
+    "protocol": "ctap2",
+    "transport": "internal",
+    "hasResidentKey": True,
+    "hasUserVerification": True,
+    "isUserVerified": True,
+}
+"""A device with a fingerprint reader, and the right finger always on it."""
 
 _REPORT_VIOLATIONS = """
 addEventListener("securitypolicyviolation", (event) =>
@@ -94,6 +109,38 @@ class Visitor:
         page.click("#submit")
         page.wait_for_selector("#codes")
         return key
+
+    def add_passkey(self) -> None:
+        """Get a device that can make passkeys, and have one made for whoever is signed in."""
+        session = self._context.new_cdp_session(self.page)
+        session.send("WebAuthn.enable")
+        session.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})
+        page = self.go("/account/security")
+        page.click("#make-passkey")
+        page.wait_for_selector("#passkey-list form, #passkey-list a")
+
+    def tokens(self) -> dict[str, Any]:
+        """The tokens of the code that the app has got."""
+        return self._ask(
+            "/token", WEB, grant_type="authorization_code", code=self.answer()["code"], code_verifier=VERIFIER
+        )
+
+    def refresh(self, tokens: dict[str, Any]) -> dict[str, Any]:
+        """What the app gets when it comes with its refresh token."""
+        return self._ask("/token", WEB, grant_type="refresh_token", refresh_token=tokens["refresh_token"])
+
+    def start_device(self) -> dict[str, Any]:
+        """What a device is told to show."""
+        return self._ask("/device_authorization", TV)
+
+    def poll(self, started: dict[str, Any]) -> dict[str, Any]:
+        """What the device gets when it asks for its tokens."""
+        return self._ask("/token", TV, grant_type=DEVICE_CODE, device_code=started["device_code"])
+
+    def _ask(self, path: str, app: Client, **fields: str) -> dict[str, Any]:
+        named = {"client_id": app.client_id} | ({"client_secret": app.secret} if app.secret else {})
+        answer: dict[str, Any] = httpx.post(self.issuer + path, data=named | fields).json()
+        return answer
 
     def answer(self, page: Page | None = None, app: Client = WEB) -> dict[str, str]:
         """What the app gets when the tab comes back to it."""

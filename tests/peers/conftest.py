@@ -6,21 +6,35 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from gatepost.oauth.client_metadata import DEVICE_CODE
 from servers import UNLIMITED, Server, command, running
 
 from .person import Person
 from .tls import Tls, make_tls
 
 REDIRECT = "https://app.test/callback"
+BYE = "https://app.test/bye"
 SCOPE = "openid email offline_access read"
 ODD = 'a+b %41&=:/~ "%zz?#;,'
 """A secret with everything in it that one side might escape and the other not undo."""
 
 WEB = {"redirect_uris": [REDIRECT], "scope": SCOPE}
 APPS: list[dict[str, Any]] = [
-    {"client_id": "web", "client_name": "Web", "client_secret": "one-secret", **WEB},
+    {
+        "client_id": "web",
+        "client_name": "Web",
+        "client_secret": "one-secret",
+        **WEB,
+    },
     {"client_id": "odd.~_-", "client_name": "Odd", "client_secret": ODD, **WEB},
     {"client_id": "spa", "client_name": "Spa", "token_endpoint_auth_method": "none", **WEB},
+    {
+        "client_id": "tv",
+        "client_name": "Tv",
+        "token_endpoint_auth_method": "none",
+        "grant_types": [DEVICE_CODE, "refresh_token"],
+        "scope": SCOPE,
+    },
     {
         "client_id": "service",
         "client_name": "Service",
@@ -47,6 +61,7 @@ BY_BASIC = App("web", "one-secret")
 BY_POST = App("web", "one-secret", "post")
 ODD_BY_BASIC = App("odd.~_-", ODD)
 PUBLIC = App("spa", None, "none")
+DEVICE = App("tv", None, "none")
 SERVICE = App("service", "another-secret")
 
 

@@ -36,7 +36,10 @@ class Person:
         self._client.close()
 
     def visit(self, url: str, **answers: str) -> Arrival:
-        """Go where an app sends the browser, and on until something leaves for an app; the answers go into the forms."""
+        """Go where an app sends the browser, and on until something leaves for an app, or says that all is done.
+
+        The answers go into the forms.
+        """
         filled = self._answers | answers
         response = self._client.get(url)
         for _ in range(_STEPS):
@@ -58,9 +61,14 @@ class Person:
         method = "POST" if arrival.form is not None else "GET"
         return self._client.request(method, arrival.url, data=arrival.form, follow_redirects=True)
 
+    def is_signed_in(self) -> bool:
+        return self._client.get(self.issuer + "/account").status_code == 200
+
     def _form(self, page: httpx.Response) -> Form | Arrival:
         """The form of a page of ours; on the page that leaves, where that leads."""
         assert page.status_code == 200, page.text
+        if 'id="done"' in page.text:
+            return Arrival(str(page.url))
         if 'id="continue"' not in page.text:
             return form_of(page)
         door = _DOOR.search(page.text)

@@ -11,7 +11,7 @@ import pytest
 
 from programs import NODE, find, package
 
-from .conftest import BY_BASIC, BY_POST, ODD_BY_BASIC, PUBLIC, REDIRECT, SCOPE, SERVICE, App
+from .conftest import BY_BASIC, BY_POST, BYE, DEVICE, ODD_BY_BASIC, PUBLIC, REDIRECT, SCOPE, SERVICE, App
 from .person import Person
 from .tls import Tls
 
@@ -63,13 +63,11 @@ class Life:
         self, app: App, *steps: str, scope: str = SCOPE, extra: dict[str, str] | None = None, decision: str = "allow"
     ) -> Any:
         """What the library has at the end. `extra` is what its authorization request has besides the usual."""
-        plan = {"redirect": REDIRECT, "scope": scope, "steps": steps, "extra": extra or {}}
+        plan = {"redirect": REDIRECT, "scope": scope, "steps": steps, "extra": extra or {}, "bye": BYE}
         with started(self._library, self._tls) as script:
             script.say(app.settings(self._issuer) | plan)
-            heard = script.hear()
-            if isinstance(heard, str):
+            while isinstance(heard := script.hear(), str):
                 script.say(self._person.visit(heard, decision=decision)._asdict())
-                heard = script.hear()
             return heard
 
 
@@ -110,6 +108,12 @@ def test_a_public_app_logs_in_and_refreshes(life: Life) -> None:
 )
 def test_a_request_goes_and_an_answer_comes_in_every_way(life: Life, step: str, extra: dict[str, str]) -> None:
     assert life.live(BY_BASIC, step, extra=extra)["claims"]["aud"] == "web"
+
+
+def test_a_device_is_connected_and_goes_on_by_itself(life: Life) -> None:
+    end = life.live(DEVICE, "device", "userinfo", "refresh", decision="connect")
+    assert end["userinfo"]["email"] == "owner@demo.test"
+    assert end["claims"]["aud"] == "tv"
 
 
 def test_a_service_gets_a_token_for_itself(life: Life) -> None:

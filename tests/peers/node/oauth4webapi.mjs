@@ -49,6 +49,15 @@ const life = {
     const { request_uri } = await oauth.processPushedAuthorizationResponse(server, client, response);
     return login(new URLSearchParams({ client_id: app, request_uri }));
   },
+  device: async () => {
+    const begun = await oauth.deviceAuthorizationRequest(server, client, auth, { scope });
+    const started = await oauth.processDeviceAuthorizationResponse(server, client, begun);
+    say(started.verification_uri_complete);
+    await arrival();
+    const response = await oauth.deviceCodeGrantRequest(server, client, auth, started.device_code);
+    const tokens = await oauth.processDeviceCodeResponse(server, client, response);
+    return { ...tokens, claims: oauth.getValidatedIdTokenClaims(tokens) };
+  },
   service: async () => {
     const response = await oauth.clientCredentialsGrantRequest(server, client, auth, { scope });
     return oauth.processClientCredentialsResponse(server, client, response);

@@ -2,7 +2,7 @@
 import { arrival, hear, say } from "./talk.mjs";
 import * as client from "openid-client";
 
-const { issuer, app, redirect, secret, method, steps, scope, extra } = await hear();
+const { issuer, app, redirect, secret, method, steps, scope, extra, bye } = await hear();
 const methods = { basic: client.ClientSecretBasic, post: client.ClientSecretPost, none: client.None };
 const config = await client.discovery(new URL(issuer), app, undefined, methods[method](secret));
 
@@ -33,6 +33,18 @@ const login = async (url) => {
 const life = {
   login: async () => login(client.buildAuthorizationUrl(config, await request())),
   par: async () => login(await client.buildAuthorizationUrlWithPAR(config, await request())),
+  device: async () => {
+    const started = await client.initiateDeviceAuthorization(config, { scope });
+    say(started.verification_uri_complete);
+    await arrival();
+    const tokens = await client.pollDeviceAuthorizationGrant(config, { ...started, interval: 1 });
+    return { ...tokens, claims: tokens.claims() };
+  },
+  logout: async (tokens) => {
+    const facts = { id_token_hint: tokens.id_token, post_logout_redirect_uri: bye, state: "a state" };
+    say(client.buildEndSessionUrl(config, facts).href);
+    return { ...tokens, left: (await arrival()).href };
+  },
   service: async () => client.clientCredentialsGrant(config, { scope }),
   userinfo: async (tokens) => ({
     ...tokens,
