@@ -7,6 +7,8 @@ from wire.world import Client
 
 from .visitor import BETA, LOCAL, NATIVE, WEB, Visitor
 
+MISDIRECTED = f"/authorize?client_id=web&response_type=code&redirect_uri={WEB.redirect}/elsewhere"
+
 Way: TypeAlias = Callable[[Visitor], object]
 
 
@@ -126,6 +128,9 @@ PAGES: dict[str, Way] = {
     "home": _plain("/"),
     "unknown": _plain("/no-such-page"),
     "refused": _plain("/authorize?client_id=nobody"),
+    "misdirected": _plain(MISDIRECTED),
+    "misdirected-own": _signed_in(MISDIRECTED),
+    "page-over": _plain("/continue/gp_exit_over"),
     "login": _plain("/login"),
     "login-wrong": _wrong,
     "link": lambda visitor: visitor.page.goto(visitor.link),
