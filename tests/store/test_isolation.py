@@ -228,7 +228,7 @@ async def test_every_table_of_organizations_is_in_the_comparison(store: Store) -
     own, shared = await store.read(dump(a.org)), await store.read(dump(INSTANCE))
     of_the_instance = {
         *("names", "users", "signing_keys", "spent", "versions", "sessions", "passkeys", "recovery_codes"),
-        *("device_requests", "outbox", "invitations"),
+        *("device_requests", "outbox"),
     }
     assert {table for table, rows in own.items() if not rows} == of_the_instance
     assert shared["names"]
