@@ -261,6 +261,17 @@ async def test_a_browser_left_open_is_not_enough_to_change_anything(world: World
     assert page.status_code == 200
 
 
+async def test_who_signs_in_after_somebody_else_leaves_nothing_of_theirs_behind(world: World, browser: Browser) -> None:
+    await sign_in(browser)
+    before = browser.cookies[SESSION]
+    flow = await browser.authorize(world.acme.web, prompt="login")
+    await browser.sign_in(flow, "ann@example.test")
+    thief = Browser(world)
+    await thief.get("/login")
+    thief.cookies.set(SESSION, before, domain="gate.test")
+    assert (await thief.get("/account")).headers["location"].endswith("/login")
+
+
 async def test_a_link_is_one_step_too(world: World, browser: Browser) -> None:
     phone, _ = await enrolled(world, browser)
     bob = await get_user(world.instance, BOB)

@@ -3,13 +3,14 @@
 from gatepost.flows.authorize import open_flow, seal_flow
 from gatepost.flows.instance import Instance
 from gatepost.flows.second_step import has_second_step, seal_half
-from gatepost.flows.sessions import prove_again, start_session
+from gatepost.flows.sessions import end_session, prove_again, start_session
 from gatepost.oauth.flow import Flow
 from gatepost.pages.account import ACCOUNT
 from gatepost.pages.authorize import CONSENT, VERIFY
 from gatepost.pages.device import place_of
 from gatepost.pages.faults import page_over
 from gatepost.pages.visit import Visit, Visits, see_other
+from gatepost.store.events import Act
 from gatepost.web.message import Reply
 
 
@@ -39,10 +40,13 @@ class SignIns:
     async def finish(
         self, visit: Visit, user_id: bytes, amr: str, flow: Flow | None, *, is_whole: bool = True
     ) -> Reply:
-        """Sign in. Who was signed in here already goes on with the same session, and with a new cookie."""
+        """Sign in. Who was signed in here already goes on with the same session and a new cookie; anybody else is out."""
         request, signed_in = visit.request, None
         if visit.session is not None and visit.session.user_id == user_id:
             signed_in = await prove_again(self._instance, visit.session, amr, request.address, is_whole=is_whole)
+        elif visit.session is not None:
+            act = Act(self._instance.clock(), "user", request.address)
+            await end_session(self._instance, visit.session.id, act)
         if signed_in is None:
             agent = request.headers.get(b"user-agent", b"").decode("latin-1")
             signed_in = await start_session(self._instance, user_id, amr, request.address, agent)
