@@ -24,6 +24,7 @@ APPS: list[dict[str, Any]] = [
         "client_id": "web",
         "client_name": "Web",
         "client_secret": "one-secret",
+        "post_logout_redirect_uris": [BYE],
         **WEB,
     },
     {"client_id": "odd.~_-", "client_name": "Odd", "client_secret": ODD, **WEB},

@@ -86,7 +86,8 @@ def site(request: pytest.FixtureRequest, server: Server, issuer: str, tls: Tls) 
 def _app(port: int) -> dict[str, Any]:
     redirects = [f"http://127.0.0.1:{port}/site/callback"]
     known = {"client_id": "apache", "client_name": "Apache", "client_secret": "the-secret-of-apache"}
-    return known | {"redirect_uris": redirects, "scope": SCOPE}
+    bye = [f"http://127.0.0.1:{port}/bye"]
+    return known | {"redirect_uris": redirects, "post_logout_redirect_uris": bye, "scope": SCOPE}
 
 
 def _configuration(facts: dict[str, Any]) -> str:
@@ -142,6 +143,12 @@ def test_a_website_knows_who_came(site: str, person: Person) -> None:
     again = person.arrive(Arrival(f"{site}/site/callback?refresh={site}/site/&access_token={kept['access_token']}"))
     assert (again.status_code, again.url.query) == (200, b"")
     assert info(person, site)["refresh_token"] != kept["refresh_token"]
+
+
+def test_a_website_signs_its_person_out(site: str, person: Person) -> None:
+    person.arrive(person.visit(f"{site}/site/"))
+    assert person.visit(f"{site}/site/callback?logout={site}/bye").url == f"{site}/bye"
+    assert not person.is_signed_in()
 
 
 def test_an_api_takes_a_token_of_ours_and_nothing_else(site: str, person: Person) -> None:

@@ -116,6 +116,12 @@ def test_a_device_is_connected_and_goes_on_by_itself(life: Life) -> None:
     assert end["claims"]["aud"] == "tv"
 
 
+def test_an_app_signs_its_person_out(issuer: str, tls: Tls, person: Person) -> None:
+    end = Life("openid-client", issuer, tls, person).live(BY_BASIC, "login", "logout")
+    assert end["left"] == f"{BYE}?state=a%20state"
+    assert not person.is_signed_in()
+
+
 def test_a_service_gets_a_token_for_itself(life: Life) -> None:
     tokens = life.live(SERVICE, "service", scope="read")
     assert tokens["scope"] == "read"

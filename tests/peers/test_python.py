@@ -11,7 +11,7 @@ from requests_oauthlib import OAuth2Session
 
 from wire.browser import answer_of
 
-from .conftest import BY_BASIC, BY_POST, ODD_BY_BASIC, PUBLIC, REDIRECT, SCOPE, SERVICE, App
+from .conftest import BY_BASIC, BY_POST, BYE, ODD_BY_BASIC, PUBLIC, REDIRECT, SCOPE, SERVICE, App
 from .person import Person
 from .tls import Tls
 
@@ -76,6 +76,14 @@ def test_authlib_logs_in_and_lives_on(app: App, issuer: str, person: Person) -> 
         if app.secret:
             seen = session.introspect_token(pages["introspection_endpoint"], fresh["access_token"]).json()
             assert seen == {"active": False}
+
+
+def test_an_app_of_authlib_signs_its_person_out(issuer: str, person: Person) -> None:
+    client = authlib(BY_BASIC, issuer)
+    token = logged_in(client, person)
+    leaving = client.create_logout_url(BYE, id_token_hint=token["id_token"])
+    assert answer_of(person.visit(leaving["url"]).url) == {"state": leaving["state"]}
+    assert not person.is_signed_in()
 
 
 def test_a_service_of_authlib_gets_a_token(issuer: str) -> None:
