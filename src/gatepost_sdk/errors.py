@@ -25,7 +25,7 @@ REFUSALS = {
     "not_yet_valid": Refusal(401, "invalid_token", "Check the clocks of both machines."),
     "bound": Refusal(401, "invalid_token", "The token is bound to a key; this API takes bearer tokens only."),
     "revoked": Refusal(401, "invalid_token", "The access was taken back. The person has to connect again."),
-    "wrong_org": Refusal(403, "insufficient_scope", "Use a connection of the organization that is asked for."),
+    "wrong_org": Refusal(403, "", "Use a connection of the organization that is asked for."),
     "insufficient_scope": Refusal(403, "insufficient_scope", "Ask for a token with the scopes that are missing."),
     "unavailable": Refusal(503, "", "Check that this machine reaches the issuer, and try again."),
 }

@@ -6,6 +6,7 @@ and whoever could cause one would gain nothing but time for a key that was withd
 """
 
 import re
+import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -20,6 +21,8 @@ from gatepost_sdk.jws import ES256, RS256, Key, load_keys, parse_object
 UNKNOWN_KEY_SECONDS = 60
 """How long after a refresh an unknown key is not asked for again: strangers send such tokens as fast as they like."""
 RETRY_SECONDS = 5
+EARLY = 0.8
+"""The share of their time after which documents are read anew, while those that are known go on."""
 OUTAGE_SECONDS = 86_400
 MIN_AGE, USUAL_AGE, MAX_AGE = 60, 300, 86_400
 
@@ -53,6 +56,7 @@ class IssuerKeys:
         self._keys: dict[str, Key] = {}
         self._tried_at = float("-inf")
         self._fault = ""
+        self._lock = threading.Lock()
         self._flight = Flight(self._refresh)
 
     def find(self, kid: str) -> Key | None:
@@ -63,14 +67,21 @@ class IssuerKeys:
 
     def due(self, kid: str) -> "Future[None] | None":
         """The refresh to wait for before a token of this key is judged; None when what is known will do."""
+        if not self._is_due(kid):
+            return None
+        with self._lock:
+            # Somebody else's refresh may have ended since: its outcome is known before its flight is over.
+            if not self._is_due(kid):
+                return None
+            flight = self._flight.join()
+        fresh = self._jwks is not None and not self._jwks.is_older(self._clock(), 1)
+        return None if fresh and kid in self._keys else flight
+
+    def _is_due(self, kid: str) -> bool:
         now, jwks = self._clock(), self._jwks
-        if jwks is None or jwks.is_older(now, 1):
-            return self._flight.join() if now >= self._tried_at + RETRY_SECONDS else None
-        if kid not in self._keys:
-            return self._flight.join() if now >= self._tried_at + UNKNOWN_KEY_SECONDS else None
-        if jwks.is_older(now, 0.8) and now >= self._tried_at + RETRY_SECONDS:
-            self._flight.join()
-        return None
+        if jwks is None or jwks.is_older(now, EARLY):
+            return now >= self._tried_at + RETRY_SECONDS
+        return kid not in self._keys and now >= self._tried_at + UNKNOWN_KEY_SECONDS
 
     def metadata(self) -> Mapping[str, Any]:
         """The issuer's metadata, read now if it is not known. Raises `unavailable`."""

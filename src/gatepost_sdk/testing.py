@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from gatepost_sdk.fetch import Answer, Ask
+from gatepost_sdk.guard import Guard
 from gatepost_sdk.jws import encode_segment
 from gatepost_sdk.token import Token
 from gatepost_sdk.verifier import Verifier
@@ -26,9 +27,9 @@ TTL_SECONDS = 600
 
 
 class Guarded(Protocol):
-    """Whatever verifies with a Verifier of its own: the `Auth` of each framework."""
+    """The `Auth` of any framework."""
 
-    verifier: Verifier
+    guard: Guard
 
 
 class Issuer:
@@ -81,19 +82,21 @@ class Issuer:
         >>> with Issuer().installed(auth) as issuer:
         ...     headers = issuer.bearer(sub="usr_ana")
         """
-        before = guarded.verifier
+        before = guarded.guard.verifier
         self.install(guarded)
-        yield self
-        guarded.verifier = before
+        try:
+            yield self
+        finally:
+            guarded.guard.verifier = before
 
     def install(self, guarded: Guarded) -> None:
         """Be the issuer of an `Auth` from now on: it trusts this key and nobody else's, and asks no network.
 
         >>> Issuer().install(auth)
         """
-        before = guarded.verifier
+        before = guarded.guard.verifier
         self.issuer, self.audience = before.issuer, min(before.audience)
-        guarded.verifier = Verifier(before.issuer, audience=before.audience, org=before.org, fetch=self.fetch)
+        guarded.guard.verifier = Verifier(before.issuer, audience=before.audience, org=before.org, fetch=self.fetch)
 
     def fetch(self, ask: Ask) -> Answer:
         """What the issuer answers over HTTP: its metadata and its keys.

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Collection
 from concurrent.futures import Future, wait
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 from gatepost_sdk.claims import read_claims
 from gatepost_sdk.errors import TokenError
@@ -26,6 +26,15 @@ REMEMBERED_TOKENS = 10_000
 _TYPES = {"at+jwt", "application/at+jwt"}
 PATIENCE_SECONDS = 3 * TIMEOUT_SECONDS
 """How long to wait for the issuer's documents, of which there may be three."""
+
+
+class Options(TypedDict, total=False):
+    """What a Verifier may be told besides issuer and audience; each framework's `Auth` hands it on."""
+
+    org: str | None
+    remember: int
+    fetch: Fetch
+    clock: Callable[[], float]
 
 
 class _Known(NamedTuple):

@@ -12,16 +12,27 @@ FLOORS = (
     ("token", "keys"),
     ("claims",),
     ("verifier",),
-    ("testing", "__init__"),
+    ("guard", "__init__"),
+    ("asgi", "wsgi", "flask", "django", "fastmcp", "testing"),
+    ("fastapi",),
 )
 """From the cellar up, as in `test_imports`."""
 
 OUTSIDE = {
+    "asgiref": {"django"},
     "cryptography": {"jws", "testing"},
+    "django": {"django"},
+    "fastapi": {"fastapi"},
+    "fastmcp": {"fastmcp"},
+    "flask": {"flask"},
+    "pydantic": {"fastmcp"},
+    "starlette": {"fastapi", "fastmcp"},
 }
 """Where each package of others is at home. Only `cryptography` is a dependency; the others are what users have anyway."""
 
-FOR_USERS = {"token", "verifier", "testing"}
+SHAPES = {"NamedTuple", "Protocol", "TypedDict"}
+
+FOR_USERS = {"token", "verifier", "guard", "asgi", "wsgi", "fastapi", "flask", "django", "fastmcp", "testing"}
 """The modules that users import from; every name that they offer has an example, which `tests/sdk/test_examples.py` runs."""
 
 FLOOR_OF = {name: number for number, floor in enumerate(FLOORS) for name in floor}
@@ -89,7 +100,7 @@ def _offered(module: Module) -> Iterator[Defined]:
 
 def _is_protocol(node: Defined) -> bool:
     bases = node.bases if isinstance(node, ast.ClassDef) else []
-    return any(isinstance(each, ast.Name) and each.id == "Protocol" for each in bases)
+    return any(isinstance(each, ast.Name) and each.id in SHAPES for each in bases)
 
 
 def _is_method(node: Defined) -> bool:

@@ -30,3 +30,13 @@ def clock() -> Clock:
 @pytest.fixture
 def verifier(network: Network, clock: Clock) -> Verifier:
     return Verifier("https://auth.test", audience=AUDIENCE, fetch=network, clock=clock)
+
+
+@pytest.fixture
+def acme(monkeypatch: pytest.MonkeyPatch) -> Issuer:
+    """The issuer that the examples name, reached without a network."""
+    issuer = Issuer("https://auth.acme.dev", audience="https://api.acme.dev")
+    defaults = Verifier.__init__.__kwdefaults__
+    assert defaults
+    monkeypatch.setitem(defaults, "fetch", issuer.fetch)
+    return issuer

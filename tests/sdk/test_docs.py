@@ -6,23 +6,12 @@ from typing import Any
 
 import pytest
 
-from gatepost_sdk import Verifier
 from gatepost_sdk.errors import REFUSALS
 from gatepost_sdk.testing import Issuer
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "sdk.md").read_text()
 BLOCKS = re.findall(r"^```python\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
 REFUSED = re.findall(r"^\| `(\w+)` \| (\d{3}) \|", GUIDE, re.MULTILINE)
-
-
-@pytest.fixture
-def acme(monkeypatch: pytest.MonkeyPatch) -> Issuer:
-    """The issuer that the examples name, reached without a network."""
-    issuer = Issuer("https://auth.acme.dev", audience="https://api.acme.dev")
-    defaults = Verifier.__init__.__kwdefaults__
-    assert defaults
-    monkeypatch.setitem(defaults, "fetch", issuer.fetch)
-    return issuer
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: re.sub(r"\W+", "-", block)[:40])

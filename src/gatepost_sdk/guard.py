@@ -1,0 +1,145 @@
+"""What every framework's face does alike: read the header, verify, refuse in HTTP, and say whom to ask for a token.
+
+RFC 6750 §2.1 and §3, RFC 9728 §2, §3.1 and §5.1. No framework is imported here.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, NamedTuple, Unpack
+from urllib.parse import urlsplit
+
+from gatepost_sdk.errors import TokenError
+from gatepost_sdk.fetch import check_url
+from gatepost_sdk.token import Token
+from gatepost_sdk.verifier import Options, Verifier
+
+RETRY_AFTER_SECONDS = 5
+WELL_KNOWN = "/.well-known/oauth-protected-resource"
+
+# What a client may put on a command line or into a page without a second thought.
+_PLAIN_URL = re.compile(r"[A-Za-z0-9.:/_~%\[\]-]+")
+_NOT_QUOTABLE = re.compile(r"[^\x20\x21\x23-\x5b\x5d-\x7e]")
+
+
+class Need(NamedTuple):
+    """What a route asks of a token: all of `scopes`, one of `any_of`, and this organization."""
+
+    scopes: tuple[str, ...] = ()
+    any_of: tuple[str, ...] = ()
+    org: str | None = None
+
+
+NOTHING = Need()
+
+
+class Reply(NamedTuple):
+    """An answer in HTTP; its body is to be sent as JSON."""
+
+    status: int
+    headers: dict[str, str]
+    body: dict[str, Any]
+
+
+class Guard:
+    """A verifier, and how an API speaks of it to clients. Each framework's `Auth` has one.
+
+    With an https audience, or with `resource`, the API has a metadata document of RFC 9728, and every challenge names it.
+
+    >>> Guard("https://auth.acme.dev", audience="https://api.acme.dev/v1").metadata_path
+    '/.well-known/oauth-protected-resource/v1'
+    """
+
+    def __init__(
+        self, issuer: str, *, audience: str | Collection[str], resource: str | None = None, **options: Unpack[Options]
+    ) -> None:
+        self.verifier = Verifier(issuer, audience=audience, **options)
+        self._scopes: set[str] = set()
+        if resource is None and isinstance(audience, str) and audience.startswith("http"):
+            resource = audience
+        self.resource = resource
+        self.metadata_path, self._metadata_url = _metadata_place(resource) if resource else ("", "")
+
+    def need(self, scopes: Iterable[str], any_of: Iterable[str] = ()) -> Need:
+        """What a route will ask for; its scopes are told in the metadata.
+
+        >>> guard.need(["agents:read"])
+        Need(scopes=('agents:read',), any_of=(), org=None)
+        """
+        need = Need(tuple(scopes), tuple(any_of))
+        self._scopes.update(need.scopes, need.any_of)
+        return need
+
+    def check(self, authorization: Sequence[str], need: Need = NOTHING) -> Token:
+        """The token in a request's Authorization headers, of which there may be one. Raises TokenError.
+
+        >>> guard.check([f"Bearer {raw}"]).sub
+        'usr_ana'
+        """
+        return self.verifier.verify(_bearer(authorization), *need.scopes, any_of=need.any_of, org=need.org)
+
+    async def acheck(self, authorization: Sequence[str], need: Need = NOTHING) -> Token:
+        """The same for asyncio.
+
+        >>> asyncio.run(guard.acheck([f"Bearer {raw}"])).sub
+        'usr_ana'
+        """
+        return await self.verifier.averify(_bearer(authorization), *need.scopes, any_of=need.any_of, org=need.org)
+
+    def refuse(self, error: TokenError, need: Need = NOTHING) -> Reply:
+        """The answer to a request whose token is refused, with the challenge that tells a client what to do about it.
+
+        >>> guard.refuse(TokenError("missing", "There is no token.")).status
+        401
+        """
+        body = {"error": error.code, "error_description": str(error)}
+        if error.status == 503:
+            return Reply(503, {"Retry-After": str(RETRY_AFTER_SECONDS)}, body)
+        if error.status == 403 and not error.refusal.error:
+            return Reply(403, {}, body)  # no other token of the same person would change it, so none is asked for
+        scopes = error.scopes or {*need.scopes, *need.any_of}
+        parameters = {
+            "error": error.refusal.error,
+            "error_description": error.reason if error.refusal.error else "",
+            "scope": " ".join(sorted(scopes)),
+            "resource_metadata": self._metadata_url,
+        }
+        quoted = (f'{name}="{_NOT_QUOTABLE.sub("?", value)}"' for name, value in parameters.items() if value)
+        return Reply(error.status, {"WWW-Authenticate": f"Bearer {', '.join(quoted)}".rstrip()}, body)
+
+    def describe(self) -> Reply:
+        """The document of RFC 9728: what this API is, and whose tokens it takes. Every origin may read it.
+
+        >>> guard.describe().body["authorization_servers"]
+        ['https://auth.acme.dev']
+        """
+        body = {
+            "resource": self.resource,
+            "authorization_servers": [self.verifier.issuer],
+            "scopes_supported": sorted(self._scopes),
+            "bearer_methods_supported": ["header"],
+        }
+        return Reply(200, {"Access-Control-Allow-Origin": "*", "Cache-Control": "public, max-age=3600"}, body)
+
+
+def is_public(path: str, public: Iterable[str]) -> bool:
+    """Whether a path is one of these, or below one."""
+    return any(path == each or path.startswith(each.rstrip("/") + "/") for each in public)
+
+
+def _bearer(authorization: Sequence[str]) -> str:
+    if len(authorization) > 1:
+        raise TokenError("malformed", "There is more than one Authorization header.")
+    scheme, _, token = authorization[0].strip().partition(" ") if authorization else ("", "", "")
+    if scheme.lower() != "bearer":
+        raise TokenError("missing", "There is no bearer token.")
+    return token.strip()
+
+
+def _metadata_place(resource: str) -> tuple[str, str]:
+    """The path and the URL of the metadata document of a resource. RFC 9728 §3.1."""
+    check_url(resource)
+    if not _PLAIN_URL.fullmatch(resource):
+        raise ValueError(f"{resource} has characters that a resource's URL may not have here")
+    parts = urlsplit(resource)
+    path = WELL_KNOWN + parts.path.rstrip("/")
+    return path, f"{parts.scheme}://{parts.netloc}{path}"
