@@ -122,7 +122,11 @@ class Guard:
 
 
 def is_public(path: str, public: Iterable[str]) -> bool:
-    """Whether a path is one of these, or below one."""
+    """Whether a path is one of these, or below one.
+
+    >>> is_public("/docs/oauth2-redirect", ["/docs"]), is_public("/docs.old", ["/docs"])
+    (True, False)
+    """
     return any(path == each or path.startswith(each.rstrip("/") + "/") for each in public)
 
 

@@ -16,7 +16,10 @@ REFUSED = re.findall(r"^\| `(\w+)` \| (\d{3}) \|", GUIDE, re.MULTILINE)
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: re.sub(r"\W+", "-", block)[:40])
 def test_an_example_runs(block: str, acme: Issuer) -> None:
-    names: dict[str, Any] = {"raw": acme.mint(sub="usr_ana", org="org_acme", scope="agents:read")}
+    names: dict[str, Any] = {
+        "__name__": "examples",
+        "raw": acme.mint(sub="usr_ana", org="org_acme", scope="agents:read"),
+    }
     exec(compile(block, "docs/sdk.md", "exec"), names)
 
 

@@ -37,7 +37,9 @@ def names(module: ModuleType, issuer: Issuer, verifier: Verifier) -> dict[str, A
         "verifier": verifier,
     }
     known = (Ask, GatepostError, Guard, Issuer, Token, TokenError, Verifier)
-    return {**vars(module), **given, "Annotated": Annotated, "asyncio": asyncio} | {each.__name__: each for each in known}
+    return {**vars(module), **given, "Annotated": Annotated, "asyncio": asyncio} | {
+        each.__name__: each for each in known
+    }
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
