@@ -122,12 +122,12 @@ class Guard:
 
 
 def is_public(path: str, public: Iterable[str]) -> bool:
-    """Whether a path is one of these, or below one.
+    """Whether a path is one of these, or below one; below the root nothing is.
 
-    >>> is_public("/docs/oauth2-redirect", ["/docs"]), is_public("/docs.old", ["/docs"])
-    (True, False)
+    >>> is_public("/docs/oauth2-redirect", ["/docs"]), is_public("/docs.old", ["/docs"]), is_public("/me", ["/"])
+    (True, False, False)
     """
-    return any(path == each or path.startswith(each.rstrip("/") + "/") for each in public)
+    return any(path == each or (each != "/" and path.startswith(each.rstrip("/") + "/")) for each in public)
 
 
 def _bearer(authorization: Sequence[str]) -> str:

@@ -11,13 +11,16 @@ import time
 from collections.abc import Callable, Collection
 from concurrent.futures import Future, wait
 from datetime import UTC, datetime
-from typing import NamedTuple, TypedDict
+from typing import Literal, NamedTuple, TypeAlias, TypedDict
+from urllib.parse import urlencode
 
 from gatepost_sdk.claims import read_claims
 from gatepost_sdk.errors import TokenError
-from gatepost_sdk.fetch import TIMEOUT_SECONDS, Fetch, fetch
+from gatepost_sdk.fetch import TIMEOUT_SECONDS, Ask, Fetch, fetch
 from gatepost_sdk.jws import ALGORITHMS, Jws, is_signed_by, parse_jws, parse_object
 from gatepost_sdk.keys import IssuerKeys
+from gatepost_sdk.revocations import Feed
+from gatepost_sdk.secret import parse_duration
 from gatepost_sdk.token import Token
 
 LEEWAY_SECONDS = 10
@@ -28,10 +31,17 @@ PATIENCE_SECONDS = 3 * TIMEOUT_SECONDS
 """How long to wait for the issuer's documents, of which there may be three."""
 
 
+WhenStale: TypeAlias = Literal["refuse", "introspect", "accept"]
+"""What to do with a good token while the revocation feed is older than it may be."""
+
+
 class Options(TypedDict, total=False):
     """What a Verifier may be told besides issuer and audience; each framework's `Auth` hands it on."""
 
     org: str | None
+    revocation: str | float | None
+    when_stale: WhenStale
+    credentials_from: str
     remember: int
     fetch: Fetch
     clock: Callable[[], float]
@@ -50,7 +60,12 @@ class Verifier:
     `audience` is what the API is called in tokens, or several such names; with `org` only that organization's tokens pass.
     Threads and tasks may share it.
 
+    With `revocation`, a duration, it follows the issuer's revocation feed and refuses what was revoked; while the feed is
+    older than that, `when_stale` decides. `credentials_from` names the place (`env:NAME`, `file:PATH`) of an API key, or of
+    `client_id:client_secret`, that may read the feed.
+
     >>> verifier = Verifier("https://auth.acme.dev", audience="https://api.acme.dev")
+    >>> verifier = Verifier("https://auth.acme.dev", audience="https://api.acme.dev", revocation="30s")
     """
 
     def __init__(
@@ -59,6 +74,9 @@ class Verifier:
         *,
         audience: str | Collection[str],
         org: str | None = None,
+        revocation: str | float | None = None,
+        when_stale: WhenStale = "refuse",
+        credentials_from: str = "env:GATEPOST_API_KEY",
         remember: int = REMEMBERED_TOKENS,
         fetch: Fetch = fetch,
         clock: Callable[[], float] = time.time,
@@ -70,6 +88,11 @@ class Verifier:
         self.org = org
         self.keys = IssuerKeys(issuer, fetch, clock)
         self.keys.on_change = self._forget
+        self._when_stale = when_stale
+        self._feed: Feed | None = None
+        if revocation is not None:
+            self._feed = Feed(self.keys, credentials_from, parse_duration(revocation), fetch, clock)
+        self._fetch = fetch
         self._clock = clock
         self._remember = remember
         self._lock = threading.Lock()
@@ -83,11 +106,14 @@ class Verifier:
         'usr_ana'
         """
         found, due = self._look_at(raw)
-        if due is not None:
-            wait([due], PATIENCE_SECONDS)
+        if due:
+            wait(due, PATIENCE_SECONDS)
             found, _ = self._look_at(raw)
         token = found.token if isinstance(found, _Known) else self._judge(raw, found)
-        return self._admit(token, scopes, any_of, org)
+        self._admit(token, scopes, any_of, org)
+        if self._is_stale():
+            self._ask(raw)
+        return token
 
     async def averify(self, raw: str, *scopes: str, any_of: Collection[str] = (), org: str | None = None) -> Token:
         """The same for asyncio: where `verify` waits for the issuer, other tasks run meanwhile.
@@ -96,18 +122,29 @@ class Verifier:
         'usr_ana'
         """
         found, due = self._look_at(raw)
-        if due is not None:
-            await asyncio.wait([asyncio.wrap_future(due)], timeout=PATIENCE_SECONDS)
+        if due:
+            await asyncio.wait([asyncio.wrap_future(each) for each in due], timeout=PATIENCE_SECONDS)
             found, _ = self._look_at(raw)
         token = found.token if isinstance(found, _Known) else self._judge(raw, found)
-        return self._admit(token, scopes, any_of, org)
+        self._admit(token, scopes, any_of, org)
+        if self._is_stale():
+            await asyncio.to_thread(self._ask, raw)
+        return token
 
-    def _look_at(self, raw: str) -> "tuple[_Known | Jws, Future[None] | None]":
+    def close(self) -> None:
+        """Stop following the revocation feed. A verifier that lives as long as its process needs no closing.
+
+        >>> verifier.close()
+        """
+        if self._feed:
+            self._feed.close()
+
+    def _look_at(self, raw: str) -> "tuple[_Known | Jws, list[Future[None]]]":
         """What is known of a token, or its parts; and what has to end before it is judged."""
-        if known := self._known.get(_digest(raw)):
-            return known, self.keys.due(known.kid)
-        jws = _parse(raw)
-        return jws, self.keys.due(jws.head["kid"])
+        found = self._known.get(_digest(raw)) or _parse(raw)
+        due = self.keys.due(found.kid if isinstance(found, _Known) else found.head["kid"])
+        feed = self._feed.due() if self._feed else None
+        return found, [each for each in (due, feed) if each]
 
     def _judge(self, raw: str, jws: Jws) -> Token:
         kid = jws.head["kid"]
@@ -144,16 +181,41 @@ class Verifier:
             raise TokenError("not_yet_valid", "The token is not valid yet.")
         return token
 
-    def _admit(self, token: Token, scopes: Collection[str], any_of: Collection[str], org: str | None) -> Token:
-        """What may change from one call to the next: the time, and what is asked of the token."""
+    def _admit(self, token: Token, scopes: Collection[str], any_of: Collection[str], org: str | None) -> None:
+        """What may change from one call to the next: the time, revocations, and what is asked of the token."""
         if self._clock() >= token.expires_at + LEEWAY_SECONDS:
             raise TokenError("expired", f"The token expired at {_instant(token.expires_at)}.")
+        if self._feed and self._feed.revoked.refuses(token):
+            raise TokenError("revoked", "The token was revoked.")
         for wanted in (self.org, org):
             if wanted is not None:
                 token.check_org(wanted)
         if scopes or any_of:
             token.check_scopes(*scopes, any_of=any_of)
-        return token
+
+    def _is_stale(self) -> bool:
+        """Whether the feed is too old to say that a token is not revoked, and that matters."""
+        return self._feed is not None and self._when_stale != "accept" and self._feed.age() > self._feed.bound
+
+    def _ask(self, raw: str) -> None:
+        """Ask the issuer about one token, or refuse to go on without the feed. Raises `revoked` or `unavailable`. RFC 7662."""
+        assert self._feed
+        if self._when_stale == "refuse":
+            raise TokenError(
+                "unavailable", f"The revocation feed is older than it may be: {self._feed.fault or 'no answer'}."
+            )
+        try:
+            caller = self._feed.authorization()
+            headers = {"authorization": caller, "content-type": "application/x-www-form-urlencoded"}
+            endpoint = str(self.keys.metadata()["introspection_endpoint"])
+            answer = self._fetch(Ask(endpoint, headers, urlencode({"token": raw}).encode()))
+            active = answer.status == 200 and parse_object(answer.body)["active"]
+        except (OSError, ValueError, KeyError) as fault:
+            raise TokenError("unavailable", f"The issuer cannot be asked about the token: {fault}.") from fault
+        if answer.status != 200:
+            raise TokenError("unavailable", f"The issuer answers {answer.status} when asked about the token.")
+        if active is not True:
+            raise TokenError("revoked", "The token was revoked.")
 
     def _forget(self) -> None:
         with self._lock:

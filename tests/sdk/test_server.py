@@ -1,0 +1,62 @@
+"""The SDK and the server, each as it is: nothing between them but HTTP."""
+
+import json
+import time
+import urllib.request
+
+import pytest
+
+from gatepost.pytest_plugin import GatepostServer
+from gatepost_sdk import TokenError, Verifier
+from gatepost_sdk.client import ClientCredentials
+from servers import command
+
+
+@pytest.fixture
+def verifier(gatepost_server: GatepostServer) -> Verifier:
+    return Verifier(gatepost_server.issuer, audience=gatepost_server.issuer)
+
+
+def test_a_token_of_the_server_is_verified(verifier: Verifier, gatepost_server: GatepostServer) -> None:
+    token = verifier.verify(gatepost_server.access_token())
+    assert (token.sub, token.org) == (gatepost_server.org, gatepost_server.org)
+    assert token.client_id == gatepost_server.client_id
+    assert token.grant_id
+    with pytest.raises(TokenError, match="scope"):
+        verifier.verify(gatepost_server.access_token(), "read")
+
+
+def test_a_service_gets_its_token(
+    verifier: Verifier, gatepost_server: GatepostServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = command(gatepost_server.data, "app", "create", "Job", "--org", gatepost_server.org, "--kind", "service")
+    app = json.loads(made.stdout)
+    monkeypatch.setenv("JOB_SECRET", app["client_secret"])
+    auth = ClientCredentials(gatepost_server.issuer, app["client_id"], secret_from="env:JOB_SECRET")
+    token = verifier.verify(auth._session.renewed().result())
+    assert (token.sub, token.grant_id) == (app["client_id"], None)
+
+
+def test_a_revocation_is_known_at_once(gatepost_server: GatepostServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEPOST_API_KEY", gatepost_server.api_key)
+    verifier = Verifier(gatepost_server.issuer, audience=gatepost_server.issuer, revocation="5s")
+    raw = gatepost_server.access_token()
+    verifier.verify(raw)
+    headers = {"authorization": f"Bearer {gatepost_server.api_key}"}
+    urllib.request.urlopen(
+        urllib.request.Request(f"{gatepost_server.issuer}/revoke", f"token={raw}".encode(), headers)
+    ).close()
+    answered = time.monotonic()
+    while _refusal(verifier, raw) != "revoked":
+        # The aim is 0.1; the bound leaves room for a busy machine.
+        assert time.monotonic() - answered < 2
+        time.sleep(0.001)
+    verifier.close()
+
+
+def _refusal(verifier: Verifier, raw: str) -> str | None:
+    try:
+        verifier.verify(raw)
+    except TokenError as error:
+        return error.code
+    return None
