@@ -15,7 +15,7 @@ FLOORS = (
     ("opening",),
     ("wiring",),
     ("bench",),
-    ("cli",),
+    ("cli", "pytest_plugin"),
 )
 """From the cellar up. What stands beside each other must not know each other; inside a package modules may."""
 
@@ -30,6 +30,7 @@ OUTSIDE = {
     "orjson": {"jose", "oauth", "web", "flows", "endpoints", "pages", "bench"},
     "psycopg": {"store"},
     "segno": {"pages"},
+    "pytest": {"pytest_plugin"},
     "shtab": {"cli"},
     "tqdm": {"bench", "cli"},
     "uvicorn": {"web", "bench"},

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from .source import Defined, Module, assert_none, assert_same, imports, place, sdk
 
 FLOORS = (
-    ("errors", "flight", "fetch", "jws"),
+    ("errors", "flight", "fetch", "jws", "secret"),
     ("token", "keys"),
-    ("claims",),
-    ("verifier",),
-    ("guard", "__init__"),
-    ("asgi", "wsgi", "flask", "django", "fastmcp", "testing"),
-    ("fastapi",),
+    ("claims", "revocations"),
+    ("verifier", "stores"),
+    ("guard", "endpoint", "session", "__init__"),
+    ("asgi", "wsgi", "flask", "django", "fastmcp", "login", "testing"),
+    ("fastapi", "client"),
 )
 """From the cellar up, as in `test_imports`."""
 
@@ -25,6 +25,7 @@ OUTSIDE = {
     "fastapi": {"fastapi"},
     "fastmcp": {"fastmcp"},
     "flask": {"flask"},
+    "keyring": {"stores"},
     "pydantic": {"fastmcp"},
     "starlette": {"fastapi", "fastmcp"},
 }
@@ -32,7 +33,20 @@ OUTSIDE = {
 
 SHAPES = {"NamedTuple", "Protocol", "TypedDict"}
 
-FOR_USERS = {"token", "verifier", "guard", "asgi", "wsgi", "fastapi", "flask", "django", "fastmcp", "testing"}
+FOR_USERS = {
+    "token",
+    "verifier",
+    "guard",
+    "asgi",
+    "wsgi",
+    "fastapi",
+    "flask",
+    "django",
+    "fastmcp",
+    "stores",
+    "client",
+    "testing",
+}
 """The modules that users import from; every name that they offer has an example, which `tests/sdk/test_examples.py` runs."""
 
 FLOOR_OF = {name: number for number, floor in enumerate(FLOORS) for name in floor}
@@ -76,7 +90,7 @@ def test_each_package_of_others_stays_at_home() -> None:
 
 def test_importing_it_loads_nothing_of_the_server_and_no_framework() -> None:
     done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, timeout=60, check=True)
-    assert not {"gatepost", *OUTSIDE} & set(done.stdout.split()) - {"cryptography"}
+    assert not {"gatepost", "httpx", "httpx2", *OUTSIDE} & set(done.stdout.split()) - {"cryptography"}
 
 
 def test_what_users_call_has_an_example() -> None:

@@ -1,13 +1,17 @@
 """An issuer, the network before it, a clock, and a verifier that has only these."""
 
 import time
+from collections.abc import Iterator
 
+import keyring
 import pytest
 
 from gatepost_sdk import Verifier
 from gatepost_sdk.testing import Issuer
 
 from .network import Clock, Network
+from .ring import Ring
+from .world import World, running_world
 
 AUDIENCE = "https://api.test"
 
@@ -39,4 +43,20 @@ def acme(monkeypatch: pytest.MonkeyPatch) -> Issuer:
     defaults = Verifier.__init__.__kwdefaults__
     assert defaults
     monkeypatch.setitem(defaults, "fetch", issuer.fetch)
+    monkeypatch.setenv("GATEPOST_API_KEY", "gp_key_1")
+    monkeypatch.setenv("ACME_SECRET", "s3cret")
     return issuer
+
+
+@pytest.fixture
+def ring() -> Iterator[Ring]:
+    before = keyring.get_keyring()
+    keyring.set_keyring(ring := Ring())
+    yield ring
+    keyring.set_keyring(before)
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with running_world() as world:
+        yield world

@@ -3,6 +3,7 @@
 import asyncio
 import doctest
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
 
@@ -12,10 +13,14 @@ from flask import Flask
 
 import gatepost_sdk.asgi
 from gatepost_sdk import GatepostError, Token, TokenError, Verifier
+from gatepost_sdk.client import OAuth2Auth
 from gatepost_sdk.fetch import Ask
 from gatepost_sdk.guard import Guard
 from gatepost_sdk.testing import Issuer
 from house.source import sdk
+
+from .ring import Ring
+from .world import World
 
 MODULES = [import_module(f"gatepost_sdk.{module.name}".removesuffix(".__init__")) for module in sdk()]
 
@@ -23,14 +28,18 @@ MODULES = [import_module(f"gatepost_sdk.{module.name}".removesuffix(".__init__")
 APPS = {"flask": Flask("examples"), "fastapi": FastAPI()}
 
 
-def names(module: ModuleType, issuer: Issuer, verifier: Verifier) -> dict[str, Any]:
+def names(module: ModuleType, issuer: Issuer, world: World, directory: Path) -> dict[str, Any]:
     """What examples speak of without making it; `auth` is the Auth of their own module."""
+    verifier = Verifier(issuer.issuer, audience=issuer.audience)
     raw = issuer.mint(sub="usr_ana", org="org_acme", scope="agents:read")
     guard = Guard("https://auth.acme.dev", audience="https://api.acme.dev")
     make = getattr(module, "Auth", gatepost_sdk.asgi.Auth)
+    guarding = make("https://auth.acme.dev", audience="https://api.acme.dev")
+    client = OAuth2Auth(world.issuer, client_id="app_cli")
     given: dict[str, Any] = {
         "app": APPS.get(module.__name__.rpartition(".")[2], lambda *_: None),
-        "auth": make("https://auth.acme.dev", audience="https://api.acme.dev"),
+        "auth": client if module.__name__ == "gatepost_sdk.client" else guarding,
+        "directory": directory,
         "guard": guard,
         "issuer": issuer,
         "raw": raw,
@@ -43,9 +52,11 @@ def names(module: ModuleType, issuer: Issuer, verifier: Verifier) -> dict[str, A
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
-def test_every_example_is_true(module: ModuleType, acme: Issuer) -> None:
-    verifier = Verifier(acme.issuer, audience=acme.audience)
+def test_every_example_is_true(
+    module: ModuleType, acme: Issuer, world: World, ring: Ring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gatepost_sdk.login.sleep", lambda _: None)
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL)
-    for example in doctest.DocTestFinder().find(module, globs=names(module, acme, verifier)):
+    for example in doctest.DocTestFinder().find(module, globs=names(module, acme, world, tmp_path)):
         runner.run(example)
     assert runner.summarize(verbose=False).failed == 0
