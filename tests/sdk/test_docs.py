@@ -19,7 +19,6 @@ REFUSED = re.findall(r"^\| `(\w+)` \| (\d{3}) \|", GUIDE, re.MULTILINE)
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: re.sub(r"\W+", "-", block)[:40])
 def test_an_example_runs(
     block: str,
-    acme: Issuer,
     world: World,
     request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
@@ -33,8 +32,8 @@ def test_an_example_runs(
         )
     names: dict[str, Any] = {"__name__": "examples"}
     if "gatepost_server" not in block:
-        acme: Issuer = request.getfixturevalue("acme")
-        names["raw"] = acme.mint(sub="usr_ana", org="org_acme", scope="agents:read")
+        issuer: Issuer = request.getfixturevalue("acme")
+        names["raw"] = issuer.mint(sub="usr_ana", org="org_acme", scope="agents:read")
     exec(compile(block, "docs/sdk.md", "exec"), names)
     for name in [name for name in names if name.startswith("test_")]:
         names[name](request.getfixturevalue("gatepost_server"))
