@@ -233,6 +233,19 @@ class SigningKeyRecord(NamedTuple):
     remove_at: int | None
 
 
+class Revocation(NamedTuple):
+    """A line of the revocation feed, under its number: what was revoked or disabled, by its kind and id, and when.
+
+    `org` is INSTANCE for a person who was disabled everywhere.
+    """
+
+    seq: int
+    org: bytes
+    kind: str
+    target: str
+    at: int
+
+
 class Letter(NamedTuple):
     """What is to be sent, by its kind; `sealed` is its content. `tries` counts the claims, `next_at` is when it is due."""
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gatepost.errors import GatepostError
-from gatepost.records import MAX_ACCESS_TTL, UNTIL_USED, ApiKey, Org, Resource
+from gatepost.records import MAX_ACCESS_TTL, UNTIL_USED, ApiKey, Org, Resource, Revocation
 from gatepost.secrets import new_id
 from gatepost.store.apps import (
     Draft,
@@ -21,6 +21,7 @@ from gatepost.store.apps import (
     list_apps,
     list_redirect_uris,
     list_secrets,
+    longest_access_ttl,
     make_app,
     note_secret_used,
     remove_redirect_uri,
@@ -67,6 +68,9 @@ from gatepost.store.question import INSTANCE, Store
 from gatepost.store.resources import delete_resource, is_served_by, list_resources, make_resource
 from gatepost.store.restored import note_restored, restored_at
 from gatepost.store.revocations import (
+    NUMBERS_A_SECOND,
+    list_revocations,
+    newest_revocation,
     revoke_app_grants,
     revoke_grant,
     revoke_key,
@@ -624,6 +628,50 @@ async def test_the_feed_forgets_what_no_token_can_outlive(store: Store) -> None:
     a = await populate(store, "acme")
     await store.ask(revoke_grant(a.org, a.grant, act(NOW + 2 * MAX_ACCESS_TTL + 1)))
     assert [row[3] for row in (await store.read(dump(a.org)))["revocations"]] == [f"gnt_{a.grant.hex()}"]
+
+
+async def test_the_feed_has_every_line_in_order_behind_a_number(store: Store) -> None:
+    before = await store.read(newest_revocation())
+    a, b = await populate(store, "acme"), await populate(store, "beta")
+    assert before == 0
+    start = await store.read(newest_revocation())
+    await store.ask(revoke_grant(a.org, a.grant, act(NOW + 5)))
+    await store.ask(revoke_app_grants(b.org, b.client_id, act(NOW + 3)))
+    await store.ask(revoke_key(a.org, a.key, act(NOW + 6), keep_grants=False))
+    lines = await store.read(list_revocations(start, 9))
+    first = (NOW + 5) * NUMBERS_A_SECOND
+    assert lines == [
+        Revocation(first, a.org, "grant", f"gnt_{a.grant.hex()}", NOW + 5),
+        Revocation(first + 1, b.org, "app", b.client_id, NOW + 3),
+        Revocation((NOW + 6) * NUMBERS_A_SECOND, a.org, "key", f"key_{a.key.hex()}", NOW + 6),
+    ]
+    assert await store.read(list_revocations(start, 2)) == lines[:2]
+    assert await store.read(list_revocations(lines[0].seq, 9)) == lines[1:]
+    assert await store.read(newest_revocation()) == lines[-1].seq
+
+
+async def test_the_feed_is_told_what_is_disabled_and_deleted(store: Store) -> None:
+    a = await populate(store, "acme")
+    start = await store.read(newest_revocation())
+    for disabled in (True, False):
+        await store.ask(set_app_disabled(a.org, a.client_id, disabled, act()))
+        await store.ask(set_org_disabled(a.org, disabled, act()))
+        await store.ask(set_user_disabled(a.user, disabled, act()))
+    await store.ask(delete_app(a.org, a.client_id, act()))
+    assert [line[1:4] for line in await store.read(list_revocations(start, 9))] == [
+        (a.org, "app", a.client_id),
+        (a.org, "org", f"org_{a.org.hex()}"),
+        (a.org, "app", a.client_id),  # Its apps hold tokens of other organizations.
+        (INSTANCE, "user", f"usr_{a.user.hex()}"),
+        (a.org, "app", a.client_id),
+    ]
+
+
+async def test_the_longest_life_of_any_apps_tokens(store: Store) -> None:
+    a = await populate(store, "acme")
+    assert await store.read(longest_access_ttl()) == 0
+    await store.ask(replace_app(app(a.org, a.client_id)._replace(access_ttl=900), act()))
+    assert await store.read(longest_access_ttl()) == 900
 
 
 # Events

@@ -4,6 +4,7 @@ from typing import Any
 
 from gatepost.records import Consent, Session
 from gatepost.secrets import new_id, render_id
+from gatepost.store.apps import set_app_disabled
 from gatepost.store.consents import end_connection, find_consent, give_consent, list_consents
 from gatepost.store.events import list_events
 from gatepost.store.grants import Gone, Made, Replayed, find_grant, make_grant, redeem
@@ -278,6 +279,13 @@ async def test_a_service_token_is_revoked_itself_or_with_its_app(store: Store) -
     assert not await is_revoked("two", NOW + 6), "issued after that"
     await store.ask(revoke_org_grants(a.org, act(NOW + 9)))
     assert await is_revoked("two", NOW + 9)
+
+
+async def test_a_service_token_outlives_that_its_app_was_disabled_for_a_while(store: Store) -> None:
+    a = await populate(store, "acme")
+    await store.ask(set_app_disabled(a.org, a.client_id, True, act()))
+    await store.ask(set_org_disabled(a.org, True, act()))
+    assert not await store.read(is_service_token_revoked(a.org, "one", a.client_id, NOW))
 
 
 async def test_verifiers_are_told(store: Store) -> None:

@@ -29,7 +29,7 @@ from gatepost.store.passkeys import keep_passkey, use_passkey
 from gatepost.store.people import list_organizations_of, make_member, spend
 from gatepost.store.question import Question, Store
 from gatepost.store.recovery import reset_password, sign_up
-from gatepost.store.revocations import revoke_grant
+from gatepost.store.revocations import list_revocations, newest_revocation, revoke_grant, tell
 from gatepost.store.signing_keys import list_signing_keys, make_first_keys, rotate_keys
 
 from .conftest import Database
@@ -266,3 +266,21 @@ async def test_an_instance_gets_its_first_keys_once(database: Database, store: S
     asks: list[Ask] = [make_first_keys((f"a{n}", b"1"), (f"n{n}", b"2"), act()) for n in range(10)]
     assert Counter(await race(database, asks)) == {True: 1, False: 9}
     assert Counter(key.state for key in await store.read(list_signing_keys())) == {"active": 1, "next": 1}
+
+
+async def test_a_reader_of_the_feed_misses_nothing_that_is_told_meanwhile(database: Database, store: Store) -> None:
+    """Whatever the order of the commits, no line becomes visible behind a number that was visible before it."""
+    a = await populate(store, "acme")
+    last = await store.read(newest_revocation())
+    targets = [f"gnt_{number}" for number in range(300)]
+    telling = asyncio.create_task(race(database, [tell(a.org, "grant", target, NOW) for target in targets]))
+    read: list[str] = []
+    is_over = False
+    while not is_over:
+        is_over = telling.done()
+        lines = await store.read(list_revocations(last, 1000))
+        read += [line.target for line in lines]
+        last = lines[-1].seq if lines else last
+        await asyncio.sleep(0)
+    await telling
+    assert sorted(read) == sorted(targets)

@@ -8,6 +8,7 @@ from gatepost.secrets import render_id
 from gatepost.store.events import Act, record
 from gatepost.store.orgs import claim_name
 from gatepost.store.question import SQL, Steps, question
+from gatepost.store.revocations import DISABLED, tell
 
 _COLUMNS = """org, client_id, name, kind, profile, auth_method, grant_types, scope, default_resource, access_ttl,
     grant_idle_ttl, grant_ttl, retry_window, disabled_at, created_at"""
@@ -154,6 +155,13 @@ def replace_app(app: App, act: Act) -> Steps[bool]:
 
 
 @question
+def longest_access_ttl() -> Steps[int]:
+    """The longest life that any app gives its access tokens; 0 when all leave it to the settings. Of every organization."""
+    rows = yield SQL("select max(access_ttl) from apps")
+    return rows[0][0] or 0
+
+
+@question
 def set_app_disabled(org: bytes, client_id: str, disabled: bool, act: Act) -> Steps[bool]:
     """Disable or enable an app. False when there is none."""
     rows = yield SQL(
@@ -161,6 +169,8 @@ def set_app_disabled(org: bytes, client_id: str, disabled: bool, act: Act) -> St
         (act.at if disabled else None, org, client_id),
     )
     if rows:
+        if disabled:
+            yield from tell(org, "app" + DISABLED, client_id, act.at)
         yield from record(org, "app.disabled" if disabled else "app.enabled", act._replace(client_id=client_id))
     return bool(rows)
 
@@ -172,6 +182,7 @@ def delete_app(org: bytes, client_id: str, act: Act) -> Steps[bool]:
     if rows:
         yield SQL("delete from redirect_uris where org = ? and client_id = ?", (org, client_id))
         yield SQL("delete from app_secrets where org = ? and client_id = ?", (org, client_id))
+        yield from tell(org, "app", client_id, act.at)
         yield from record(org, "app.deleted", act._replace(client_id=client_id))
     return bool(rows)
 

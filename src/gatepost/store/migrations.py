@@ -121,6 +121,17 @@ MIGRATIONS = (
                 primary key (org, scope, locale)){table}""",
         ),
     ),
+    Migration(
+        3,
+        "the revocation feed",
+        (
+            "alter table revocations add column seq bigint not null default 0",
+            "create index revocations_by_seq on revocations (seq)",
+            "drop index revocations_by_target",
+            "create index revocations_by_target on revocations (org, kind, target, revoked_at)",
+            "create index revocations_by_expiry on revocations (org, expires_at)",
+        ),
+    ),
 )
 
 NEWEST = MIGRATIONS[-1].number

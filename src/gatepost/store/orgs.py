@@ -1,8 +1,10 @@
 """Questions about organizations and the names that lead to them."""
 
 from gatepost.records import Org
+from gatepost.secrets import render_id
 from gatepost.store.events import Act, record
 from gatepost.store.question import INSTANCE, SQL, Steps, question
+from gatepost.store.revocations import DISABLED, tell
 
 _COLUMNS = "org, name, auth_token, disabled_at, created_at"
 
@@ -37,8 +39,19 @@ def set_org_disabled(org: bytes, disabled: bool, act: Act) -> Steps[bool]:
     """Disable or enable an organization. False when there is none."""
     rows = yield SQL("update orgs set disabled_at = ? where org = ? returning org", (act.at if disabled else None, org))
     if rows:
+        if disabled:
+            yield from _tell_disabled(org, act.at)
         yield from record(org, "org.disabled" if disabled else "org.enabled", act)
     return bool(rows)
+
+
+@question
+def _tell_disabled(org: bytes, now: int) -> Steps[None]:
+    """Tell verifiers of the organization, and of each of its apps: those hold tokens of other organizations too."""
+    yield from tell(org, "org" + DISABLED, render_id("org", org), now)
+    apps = yield SQL("select client_id from apps where org = ? order by client_id", (org,))
+    for (client_id,) in apps:
+        yield from tell(org, "app" + DISABLED, client_id, now)
 
 
 @question

@@ -1,10 +1,12 @@
 """Questions about people and their memberships. E-mails are kept in one canonical form."""
 
 from gatepost.records import Member, User
+from gatepost.secrets import render_id
 from gatepost.store.events import Act, record
 from gatepost.store.orgs import claim_name
 from gatepost.store.question import INSTANCE, SQL, Steps, question
 from gatepost.store.restored import restored_at
+from gatepost.store.revocations import DISABLED, tell
 
 _MEMBER = """select u.id, u.email, m.role, u.disabled_at, m.created_at from memberships m
     join users u on u.org = ? and u.id = m.user_id where m.org = ?"""
@@ -92,6 +94,8 @@ def set_user_disabled(user_id: bytes, disabled: bool, act: Act) -> Steps[bool]:
         (act.at if disabled else None, INSTANCE, user_id),
     )
     if rows:
+        if disabled:
+            yield from tell(INSTANCE, "user" + DISABLED, render_id("usr", user_id), act.at)
         yield from record(INSTANCE, "user.disabled" if disabled else "user.enabled", act._replace(user_id=user_id))
     return bool(rows)
 
