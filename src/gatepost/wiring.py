@@ -4,16 +4,19 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from gatepost.endpoints.apps import Apps
+from gatepost.endpoints.callers import Callers
 from gatepost.endpoints.device import DeviceAuthorization
 from gatepost.endpoints.documents import Documents
 from gatepost.endpoints.par import Par
 from gatepost.endpoints.refusals import Refusals, in_json, render_oauth, render_seed
+from gatepost.endpoints.revocations import Revocations
 from gatepost.endpoints.seed import Seed
 from gatepost.endpoints.token import Token
 from gatepost.endpoints.tokens import Tokens
 from gatepost.endpoints.userinfo import Userinfo
 from gatepost.flows import mail_links
 from gatepost.flows.app_auth import METHODS
+from gatepost.flows.feed import Feed
 from gatepost.flows.instance import Instance, wall_clock
 from gatepost.flows.introspect import VerifiedTokens
 from gatepost.flows.mail_links import PATHS
@@ -101,9 +104,8 @@ def build_app(settings: Settings, instance: Instance) -> App:
     routes = _everywhere(
         {
             **_seed_routes(Seed(instance, limits.by_key), documents, refusals),
-            **_app_routes(
-                instance, apps, verified, Tokens(instance, apps, verified, limits.by_key), documents, refusals
-            ),
+            **_app_routes(instance, apps, verified, documents, refusals),
+            **_verifier_routes(instance, Callers(instance, apps, limits.by_key), verified, documents, refusals),
             **_device_routes(instance, apps, visits, limits, documents, refusals),
             **_public_routes(documents, refusals),
             **_page_routes(people, refuse),
@@ -135,22 +137,32 @@ def _seed_routes(seed: Seed, documents: Documents, refusals: Refusals) -> dict[s
 
 
 def _app_routes(
-    instance: Instance, apps: Apps, verified: VerifiedTokens, tokens: Tokens, documents: Documents, refusals: Refusals
+    instance: Instance, apps: Apps, verified: VerifiedTokens, documents: Documents, refusals: Refusals
 ) -> dict[str, Route]:
-    """What apps and APIs call: those that code in a browser may call too answer any origin, refusals included."""
-    refuse = refusals.style(in_json(render_oauth))
+    """What apps call: those that code in a browser may call too answer any origin, refusals included."""
     refuse_anywhere = refusals.style(in_json(render_oauth), ANY_ORIGIN)
-
-    def anywhere(**methods: Handler) -> Route:
-        return Route({**methods, "OPTIONS": documents.preflight}, refuse_anywhere)
-
     userinfo = Userinfo(instance, verified).userinfo
+    preflight = documents.preflight
     return {
-        "/token": anywhere(POST=Token(instance, apps).token),
-        "/par": Route({"POST": Par(instance, apps).par}, refuse),
-        "/userinfo": anywhere(GET=userinfo, POST=userinfo),
+        "/token": Route({"POST": Token(instance, apps).token, "OPTIONS": preflight}, refuse_anywhere),
+        "/par": Route({"POST": Par(instance, apps).par}, refusals.style(in_json(render_oauth))),
+        "/userinfo": Route({"GET": userinfo, "POST": userinfo, "OPTIONS": preflight}, refuse_anywhere),
+    }
+
+
+def _verifier_routes(
+    instance: Instance, callers: Callers, verified: VerifiedTokens, documents: Documents, refusals: Refusals
+) -> dict[str, Route]:
+    """What APIs and gateways call, to know of a token what it does not say itself; and the end of a token."""
+    refuse = refusals.style(in_json(render_oauth))
+    tokens = Tokens(instance, callers, verified)
+    revocations = Revocations(Feed(instance), callers).revocations
+    return {
         "/introspect": Route({"POST": tokens.introspect}, refuse),
-        "/revoke": anywhere(POST=tokens.revoke),
+        "/revoke": Route(
+            {"POST": tokens.revoke, "OPTIONS": documents.preflight}, refusals.style(in_json(render_oauth), ANY_ORIGIN)
+        ),
+        "/revocations": Route({"GET": revocations, "POST": revocations}, refuse, ends_first=True),
     }
 
 

@@ -44,6 +44,16 @@ class Line:
             length = 0 if to_head else int(headers.get("content-length", "0"))
             return Answer(int(first.split()[1]), headers, await self._reader.readexactly(length))
 
+    async def until(self, end: bytes) -> bytes:
+        """What comes next, up to and with these bytes."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            return await self._reader.readuntil(end)
+
+    async def until_closed(self) -> bytes:
+        """Whatever comes until the server closes."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            return await self._reader.read()
+
     async def rest(self) -> list[Answer]:
         """Every further answer, until the server closes."""
         answers = []
@@ -112,6 +122,11 @@ class Door:
         if not self._state.connections:
             self._is_empty.set()
         self._ticking = asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick)
+
+    def shut_down(self) -> None:
+        """What the server does with its connections when it stops."""
+        for connection in self._connections():
+            connection.shutdown()
 
     async def emptied(self) -> None:
         """Wait until the server has let go of every connection."""

@@ -49,6 +49,7 @@ async def test_an_access_token_says_what_rfc_9068_asks(world: World) -> None:
         "scope": "read write",
         "org": world.acme.id,
         "gid": claims["gid"],
+        "key": world.acme.key_id,
     }
     assert claims["gid"].startswith("gnt_")
 

@@ -16,6 +16,7 @@ def render_claims(
     """The claims of an access token minted from a grant; `narrowed` is the part of it that was asked for, if not all.
 
     `sub` is the person, or the organization itself when a service acts for it. `aud` is the resource, else the issuer.
+    `key` is the API key that made the grant, for verifiers who learn that it was revoked.
     """
     scope, resource = narrowed or (grant.scope, grant.resource)
     scope = lowered(scope, grant.app_scope)
@@ -31,6 +32,8 @@ def render_claims(
         "org": render_id("org", grant.org),
         "gid": render_id("gnt", grant.id),
     }
+    if grant.key_id:
+        claims["key"] = render_id("key", grant.key_id)
     if grant.authentication != "{}":
         sign_in = orjson.loads(grant.authentication)
         claims |= {"auth_time": sign_in["auth_time"], "acr": sign_in["acr"]}

@@ -16,6 +16,7 @@ ENDPOINTS = {
     "userinfo_endpoint": "/userinfo",
     "introspection_endpoint": "/introspect",
     "revocation_endpoint": "/revoke",
+    "revocation_feed_endpoint": "/revocations",
     "pushed_authorization_request_endpoint": "/par",
     "end_session_endpoint": "/logout",
     "device_authorization_endpoint": "/device_authorization",

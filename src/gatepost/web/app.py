@@ -115,9 +115,11 @@ class App:
             Request(scope["method"], raw_path, scope["query_string"], received, peer, body, repeated, is_cut=is_cut)
         )
         headers = (*reply.headers, *reply.extra)
-        if reply.status not in BODILESS:
+        if reply.status not in BODILESS and not reply.more:
             headers += ((b"content-length", b"%d" % len(reply.body)),)
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        while reply.more and (piece := await reply.more()):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": reply.body})
 
 

@@ -2,8 +2,9 @@
 
 uvicorn listens, signals and drains; this is the protocol it gives each connection. It exists for what a general one
 cannot do: it refuses a head over 16 KiB or a body over 64 KiB before buffering it, holds every part of a request to a
-deadline, and answers without a task for each request. A handler awaits nothing but the store, so the connection drives
-its coroutine itself: most are done at the first step, the others go on when the store's future is done.
+deadline, and answers without a task for each request. A handler awaits nothing but futures of the event loop, the store's
+most of all, so the connection drives its coroutine itself: most are done at the first step, the others go on when the
+future is done. An answer that goes on is driven the same way, piece by piece, as its client reads.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ import httptools
 import orjson
 
 from gatepost.web.app import App, remember_header
-from gatepost.web.message import BODILESS, CLOSE, JSON, MAX_BODY, MAX_HEAD, MAX_HEADERS, Header, Reply, Request
+from gatepost.web.message import BODILESS, CLOSE, JSON, MAX_BODY, MAX_HEAD, MAX_HEADERS, Header, More, Reply, Request
 
 HEAD_SECONDS = 10
 BODY_SECONDS = 15
@@ -63,7 +64,9 @@ class Connection(asyncio.Protocol):
         self._state = server_state
         self._parser = httptools.HttpRequestParser(self)
         self._waiting: deque[tuple[Request, bool]] = deque()
-        self._answering: Coroutine[Any, Any, Reply] | None = None
+        self._answering: Coroutine[Any, Any, Any] | None = None
+        self._answered: Request | None = None
+        self._more: More | None = None
         self._is_last = False
         self._is_deaf = False
         self._refused = 0
@@ -88,11 +91,13 @@ class Connection(asyncio.Protocol):
         self._is_deaf = True
         self._is_paused = False
         self._waiting.clear()
+        self._hurry()
 
     def eof_received(self) -> bool:
-        """A client that is done sending may still be waiting for its answer."""
+        """A client that is done sending may still be waiting for its answer. It may have left, too: it gets one soon."""
         self._is_last = True
-        return self._answering is not None
+        self._hurry()
+        return self._answering is not None or self._more is not None
 
     def data_received(self, data: bytes) -> None:
         if self._is_deaf:
@@ -248,23 +253,30 @@ class Connection(asyncio.Protocol):
     # The way of a request through the application.
 
     def _answer_next(self) -> None:
-        """Start on the next request, unless one is being answered or the client does not read."""
-        while self._waiting and self._answering is None and not self._read_by:
-            request, self._keep_alive = self._waiting.popleft()
-            self._is_head = request.method == "HEAD"
-            self._answering = self._app.answer(request)
+        """Go on with the answer under way or start on the next request, unless the client does not read."""
+        while (self._more or self._waiting) and self._answering is None and not self._read_by:
+            if self._more:
+                self._answering = self._more()
+            else:
+                self._answered, self._keep_alive = self._waiting.popleft()
+                self._is_head = self._answered.method == "HEAD"
+                self._answering = self._app.answer(self._answered)
             self._go_on()
         if self._is_paused and not self._waiting:
             self._is_paused = False
             self._transport.resume_reading()
 
     def _go_on(self, future: "asyncio.Future[Any] | None" = None) -> None:
-        """Drive the handler to its next wait for the store, or to its reply."""
+        """Drive the handler to its next wait, or to its reply or the next piece of that."""
         assert self._answering is not None
         try:
             waits_for = self._answering.send(None)
         except StopIteration as stop:
-            self._reply(stop.value)
+            self._answering = None
+            if self._more:
+                self._write_piece(stop.value)
+            else:
+                self._reply(stop.value)
             if future is not None:
                 self._answer_next()
         except Exception:
@@ -276,22 +288,30 @@ class Connection(asyncio.Protocol):
             waits_for.add_done_callback(self._go_on)
 
     def _reply(self, reply: Reply) -> None:
-        self._answering = None
         if self._transport.is_closing():
             return
+        self._more = reply.more
         # Requests that arrived whole before the end are answered too.
-        is_last = not self._keep_alive or (self._is_last and not self._waiting and not self._refused)
+        is_last = (
+            not self._keep_alive
+            or reply.more is not None
+            or (self._is_last and not self._waiting and not self._refused)
+        )
         own = (*reply.extra, CLOSE) if is_last and CLOSE not in reply.extra else reply.extra
         self._transport.write(
             b"".join(
                 (
                     _render_start(reply.status, (*reply.headers, *self._state.default_headers)),
                     _render(own) if own else b"",
-                    b"\r\n" if reply.status in BODILESS else b"content-length: %d\r\n\r\n" % len(reply.body),
+                    b"\r\n"
+                    if reply.status in BODILESS or reply.more
+                    else b"content-length: %d\r\n\r\n" % len(reply.body),
                     b"" if self._is_head else reply.body,
                 )
             )
         )
+        if reply.more:
+            return  # It ends with the connection. RFC 9112 §6.3.
         if is_last:
             self._close()
         elif self._refused:
@@ -299,10 +319,23 @@ class Connection(asyncio.Protocol):
         elif not self._part:
             self._due_at = time.monotonic() + KEEP_ALIVE_SECONDS
 
+    def _write_piece(self, piece: bytes) -> None:
+        if piece and not self._transport.is_closing():
+            self._transport.write(piece)
+            return
+        self._more = None
+        if not self._transport.is_closing():
+            self._close()
+
+    def _hurry(self) -> None:
+        """Let whoever waits for news to answer with answer now."""
+        if self._answered:
+            self._answered.is_ending = True
+
     def _refuse(self, status: int) -> None:
         """Answer what never became a request, after those that did; then stop listening."""
         self._refused = status
-        if self._answering is not None or self._waiting or self._is_deaf or self._transport.is_closing():
+        if self._answering is not None or self._more or self._waiting or self._is_deaf or self._transport.is_closing():
             return
         body = orjson.dumps(_REFUSALS[status])
         self._transport.write(
@@ -343,6 +376,7 @@ class Connection(asyncio.Protocol):
     def shutdown(self) -> None:
         """Answer what has arrived and what is arriving, and what crosses this on its way; then close."""
         self._is_last = True
+        self._hurry()
         if self._answering is None:
             patience = ARRIVING_SECONDS if self._part else CROSSING_SECONDS
             self._due_at = min(self._due_at or math.inf, time.monotonic() + patience)

@@ -1,12 +1,14 @@
 """A request and a reply, as everything above HTTP sees them."""
 
-from typing import Any, NamedTuple
+from collections.abc import Callable, Coroutine
+from typing import Any, NamedTuple, TypeAlias
 
 import orjson
 
 from gatepost.errors import OAuthError
 
 Header = tuple[bytes, bytes]
+More: TypeAlias = Callable[[], Coroutine[Any, Any, bytes]]
 
 MAX_HEAD = 16 * 1024
 MAX_HEADERS = 200
@@ -36,10 +38,14 @@ class Request:
     """One request, its body read and bounded. `caller` is set once somebody has proved who they are.
 
     `repeated` names a header that was sent twice and must not be; other repeated headers are joined with commas.
-    `is_cut` says that the body is longer than may be and not here as a whole.
+    `is_cut` says that the body is longer than may be and not here as a whole. `is_ending` is set once the client seems to
+    have left or the server stops: whoever waits for news to answer with waits no longer.
     """
 
-    __slots__ = ("address", "body", "caller", "headers", "is_cut", "method", "peer", "query", "raw_path", "repeated")
+    __slots__ = (
+        *("address", "body", "caller", "headers", "is_cut", "is_ending"),
+        *("method", "peer", "query", "raw_path", "repeated"),
+    )
 
     def __init__(
         self,
@@ -62,6 +68,7 @@ class Request:
         self.body = body
         self.repeated = repeated
         self.is_cut = is_cut
+        self.is_ending = False
         self.caller: Any = None
 
     @property
@@ -93,13 +100,15 @@ class Request:
 class Reply(NamedTuple):
     """An answer. `headers` is one of the few sets that are used again and again; `extra` is this answer's own.
 
-    What it hands out may be a secret, so `repr` hides it.
+    `more`, if there is one, is called for the next piece of the body again and again, until a piece is empty; such an answer
+    is the last on its connection. What it hands out may be a secret, so `repr` hides it.
     """
 
     status: int
     headers: tuple[Header, ...]
     body: bytes
     extra: tuple[Header, ...] = ()
+    more: More | None = None
 
     def __repr__(self) -> str:
         return f"Reply({self.status}, ***)"
