@@ -16,6 +16,8 @@ PACKAGES = {
     "npm": "npm",
     "chromium": "chromium",
     "apache2": "apache2",
+    "nginx": "nginx",
+    "caddy": "caddy",
     str(AUTH_OPENIDC): "libapache2-mod-auth-openidc",
 }
 """Programs and modules, and Debian's package of each."""

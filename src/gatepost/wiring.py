@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from gatepost.endpoints.apps import Apps
 from gatepost.endpoints.callers import Callers
+from gatepost.endpoints.check import Check
 from gatepost.endpoints.device import DeviceAuthorization
 from gatepost.endpoints.documents import Documents
 from gatepost.endpoints.par import Par
@@ -163,6 +164,8 @@ def _verifier_routes(
             {"POST": tokens.revoke, "OPTIONS": documents.preflight}, refusals.style(in_json(render_oauth), ANY_ORIGIN)
         ),
         "/revocations": Route({"GET": revocations, "POST": revocations}, refuse, ends_first=True),
+        # A gateway asks for all of its clients, so there is no limit for its address.
+        "/check": Route({ANY_METHOD: Check(instance, verified).check}, refuse, limited=False),
     }
 
 

@@ -22,7 +22,7 @@ LINK = re.compile(r"\[[^\]]*\]\((?!https?:|mailto:)([^)#]*)(?:#([^)]*))?\)")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 SPAN = re.compile(r"`([^`\n]+)`")
 MENTION = re.compile(r"\b(docs/[a-z_]+\.md|[A-Z]+\.md)\b")
-ROUTE = re.compile(r"^\| `(/[^`]*)` \| ([A-Z ]+) \|", re.MULTILINE)
+ROUTE = re.compile(r"^\| `(/[^`]*)` \| ([A-Z ]+|\*) \|", re.MULTILINE)
 ROW = re.compile(r"^\| `([a-z0-9-]+)` \|", re.MULTILINE)
 REQUIREMENT = re.compile(r"[a-z0-9-]+")
 

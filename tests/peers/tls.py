@@ -21,7 +21,7 @@ class Tls(NamedTuple):
 
 
 def make_tls(folder: Path) -> Tls:
-    """Files for a server on 127.0.0.1."""
+    """Files for a server on 127.0.0.1, which is localhost too: nginx verifies names alone."""
     files = Tls(folder / "authority.pem", folder / "cert.pem", folder / "key.pem")
     authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     authority = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Authority of the tests")])
@@ -32,10 +32,10 @@ def make_tls(folder: Path) -> Tls:
         .public_bytes(Encoding.PEM)
     )
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    names = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
     files.cert.write_bytes(
         _builder(authority, name, key)
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .sign(authority_key, SHA256())
         .public_bytes(Encoding.PEM)
     )

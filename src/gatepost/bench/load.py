@@ -1,7 +1,7 @@
 """The load generator: keep-alive connections with one request in flight each, on raw sockets and one poll.
 
 It has to be faster than any server it measures, so it knows just enough HTTP to read an answer of the two it meets: a
-status line, a lower-case `content-length`, a body. Everything else of a request was built before the clock started.
+status line, a lower-case `content-length`, a body; or a 204 without those. Everything else was built before the clock started.
 """
 
 import select
@@ -18,6 +18,7 @@ PATIENCE = 10.0
 """Seconds without any answer after which the server counts as gone."""
 
 _LENGTH = b"content-length: "
+_EMPTY = b"204"
 
 
 class Work(Protocol):
@@ -149,6 +150,8 @@ def _read(data: bytes) -> Answer | None:
         return None
     at = data.find(_LENGTH, 0, head) + len(_LENGTH)
     body = data[head + 4 :]
+    if data[9:12] == _EMPTY:
+        return Answer(_EMPTY, data[:head], body)
     return Answer(data[9:12], data[:head], body) if len(body) >= int(data[at : data.find(b"\r", at)]) else None
 
 

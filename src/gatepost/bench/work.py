@@ -31,6 +31,7 @@ OPERATIONS = {
     "refresh": Operation("/refresh"),
     "verify": Operation("/verify"),
     "introspect": Operation("/introspect"),
+    "check": Operation("/check"),
     "jwks": Operation("/jwks.json"),
     "code": Operation("/token code"),
     "rotate": Operation("/token refresh"),
@@ -40,7 +41,7 @@ OPERATIONS = {
 """The operations by name. A `login` is the whole way of a person who is signed in and has consented before."""
 
 ACCESS_TOKENS = 1024
-"""Different access tokens that are introspected, each of another grant."""
+"""Different access tokens that are introspected and checked, each of another grant."""
 
 _GOOD = b'{"success":true,'
 _TOKENS = b'{"access_token":"'
@@ -54,15 +55,16 @@ _ISSUER = f"http://{HOST}"
 class Repeated:
     """Requests that may be asked again and again, in turn; a right answer begins as it should."""
 
-    def __init__(self, requests: list[bytes], begins: bytes) -> None:
+    def __init__(self, requests: list[bytes], begins: bytes, status: bytes = b"200") -> None:
         self._next = cycle(requests).__next__
         self._begins = begins
+        self._status = status
 
     def request(self, connection: int) -> bytes:
         return self._next()
 
     def accept(self, connection: int, answer: Answer) -> bool:
-        return answer.status == b"200" and answer.body.startswith(self._begins)
+        return answer.status == self._status and answer.body.startswith(self._begins)
 
 
 class Fixed:
@@ -175,6 +177,7 @@ class Workload:
             "introspect": lambda port: Repeated(
                 [_introspection(each, port) for each in self._introspected], b'{"active":true,'
             ),
+            "check": lambda port: Repeated([_check(each, port) for each in self._introspected], b"", b"204"),
             "jwks": lambda _: Repeated([_request("GET", "/jwks.json")], b'{"keys":[{'),
             "code": lambda _: Exchanging(tenants, data.keyring),
             "service": lambda _: Repeated([_own_token(tenant) for tenant in tenants], _TOKENS),
@@ -209,14 +212,24 @@ def _verification(tenant: Tenant) -> bytes:
 
 
 def _introspection(connected: Connected, port: int) -> bytes:
-    """The request for an access token of this grant. Its refresh token stays as good as before: it is not used up."""
+    form = b"token=" + quote(_access_token(connected, port)).encode()
+    return _post("/introspect", form, media_type=_FORM, bearer=connected.tenant.api_key)
+
+
+def _check(connected: Connected, port: int) -> bytes:
+    scope = quote(SCOPE.split()[0])
+    return _request("GET", f"/check?scope={scope}", f"authorization: Bearer {_access_token(connected, port)}\r\n")
+
+
+def _access_token(connected: Connected, port: int) -> str:
+    """An access token of this grant. Its refresh token stays as good as before: it is not used up."""
     answer = ask_once(port, _post("/refresh", orjson.dumps({"refresh_token": connected.refresh_token})))
     if answer.status != b"200" or not answer.body.startswith(_GOOD):
         raise GatepostError(
             "server_error", f"A refresh was answered with {answer.status.decode()}: {answer.body.decode()}"
         )
-    form = b"token=" + quote(orjson.loads(answer.body)["access_token"]).encode()
-    return _post("/introspect", form, media_type=_FORM, bearer=connected.tenant.api_key)
+    token: str = orjson.loads(answer.body)["access_token"]
+    return token
 
 
 def _own_token(tenant: Tenant) -> bytes:

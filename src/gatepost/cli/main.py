@@ -27,6 +27,7 @@ NOUNS = {
     "grant": "connections: who let which app do what",
     "signing-key": "the keys that sign access tokens",
     "token": "look into a token",
+    "snippet": "configuration for a reverse proxy or framework that takes our tokens",
     "link": "a one-time sign-in link for an owner",
     "events": "what happened: tail, list, export",
     "doctor": "what is wrong with this deployment, and how to mend it",

@@ -91,7 +91,8 @@ class App:
             raise GatepostError("temporarily_unavailable", "This server is stopping. Ask another one.")
         if request.repeated:
             raise OAuthError("invalid_request", f"The header {request.repeated.decode()} was sent twice.")
-        if b"content-encoding" in request.headers:
+        # A proxy that asks about a request hands its head on, without the body.
+        if b"content-encoding" in request.headers and (request.body or request.is_cut):
             raise OAuthError("unsupported_media_type", "Send the body without Content-Encoding.")
         if request.is_cut:
             raise OAuthError("payload_too_large", f"The body is over {MAX_BODY // 1024} KiB.")
