@@ -4,7 +4,6 @@ Whoever refreshes holds the lock: a refresh token that two processes spend at on
 """
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -180,6 +179,8 @@ class KeyringStore:
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Hold a lock that ends with its holder, however that ends."""
+    import fcntl  # only POSIX has it, and a MemoryStore works everywhere
+
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -55,6 +55,23 @@ def test_threads_that_come_at_once_ask_once(verifier: Verifier, issuer: Issuer, 
     assert network.asked == {METADATA: 1, JWKS: 1}
 
 
+def test_who_comes_when_a_refresh_has_just_ended_asks_no_more(
+    verifier: Verifier, issuer: Issuer, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Meanwhile:
+        """A lock that is entered when the refresh of somebody else is over."""
+
+        def __enter__(self) -> None:
+            verifier.keys._refresh()
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    monkeypatch.setattr(verifier.keys, "_lock", Meanwhile())
+    verifier.verify(issuer.mint())
+    assert network.asked == {METADATA: 1, JWKS: 1}
+
+
 async def test_tasks_that_come_at_once_ask_once_and_let_others_run(
     verifier: Verifier, issuer: Issuer, network: Network
 ) -> None:

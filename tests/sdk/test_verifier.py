@@ -187,6 +187,23 @@ def test_a_remembered_token_ends_with_its_key(
     assert network.asked[JWKS] == 2
 
 
+def test_a_token_is_not_remembered_whose_key_went_while_it_was_judged(
+    verifier: Verifier, issuer: Issuer, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verifier.verify(issuer.mint())
+    raw = issuer.mint(sub="usr_late")
+
+    def withdraw_meanwhile(*_: object) -> bool:
+        network.issuer = Issuer("https://auth.test")
+        network.issuer.kid = "next"
+        verifier.keys._refresh()
+        return True
+
+    monkeypatch.setattr("gatepost_sdk.verifier.is_signed_by", withdraw_meanwhile)
+    verifier.verify(raw)
+    assert refusal(verifier, raw) == "unknown_key"
+
+
 def test_what_is_remembered_is_bounded_and_holds_no_token(network: Network, issuer: Issuer) -> None:
     verifier = Verifier("https://auth.test", audience=AUDIENCE, remember=3, fetch=network)
     minted = [issuer.mint(jti=str(number)) for number in range(10)]
