@@ -1,6 +1,8 @@
 """The SDK and the server, each as it is: nothing between them but HTTP."""
 
 import json
+import time
+import urllib.request
 
 import pytest
 
@@ -33,3 +35,28 @@ def test_a_service_gets_its_token(
     auth = ClientCredentials(gatepost_server.issuer, app["client_id"], secret_from="env:JOB_SECRET")
     token = verifier.verify(auth._session.renewed().result())
     assert (token.sub, token.grant_id) == (app["client_id"], None)
+
+
+def test_a_revocation_is_known_at_once(gatepost_server: GatepostServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEPOST_API_KEY", gatepost_server.api_key)
+    verifier = Verifier(gatepost_server.issuer, audience=gatepost_server.issuer, revocation="5s")
+    raw = gatepost_server.access_token()
+    verifier.verify(raw)
+    headers = {"authorization": f"Bearer {gatepost_server.api_key}"}
+    urllib.request.urlopen(
+        urllib.request.Request(f"{gatepost_server.issuer}/revoke", f"token={raw}".encode(), headers)
+    ).close()
+    answered = time.monotonic()
+    while _refusal(verifier, raw) != "revoked":
+        # The aim is 0.1; the bound leaves room for a busy machine.
+        assert time.monotonic() - answered < 2
+        time.sleep(0.001)
+    verifier.close()
+
+
+def _refusal(verifier: Verifier, raw: str) -> str | None:
+    try:
+        verifier.verify(raw)
+    except TokenError as error:
+        return error.code
+    return None
