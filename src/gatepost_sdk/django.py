@@ -96,7 +96,7 @@ class Auth:
 
         >>> urlpatterns = [*auth.urls()]
         """
-        return [path(self.guard.metadata_path.removeprefix("/"), lambda _: _respond(self.guard.describe()))]
+        return [path(self.guard.metadata_route().removeprefix("/"), lambda _: _respond(self.guard.describe()))]
 
     def _answer(self, request: HttpRequest, need: Need, go_on: Callable[[], Any]) -> Any:
         try:

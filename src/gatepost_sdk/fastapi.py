@@ -61,7 +61,7 @@ class Auth:
         >>> app.include_router(auth.metadata_router())
         """
         router = APIRouter()
-        router.add_api_route(self.guard.metadata_path, self._metadata, include_in_schema=False)
+        router.add_api_route(self.guard.metadata_route(), self._metadata, include_in_schema=False)
         return router
 
     def middleware(self, app: asgi.App, *, public: Collection[str] = (), scopes: Collection[str] = ()) -> asgi.App:

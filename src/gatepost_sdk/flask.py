@@ -70,7 +70,7 @@ class Auth:
         def metadata() -> Any:
             return _answer(self.guard.describe())
 
-        app.add_url_rule(self.guard.metadata_path, "gatepost_metadata", metadata)
+        app.add_url_rule(self.guard.metadata_route(), "gatepost_metadata", metadata)
 
 
 def _answer(reply: Reply) -> Any:

@@ -106,6 +106,16 @@ class Guard:
         quoted = (f'{name}="{_NOT_QUOTABLE.sub("?", value)}"' for name, value in parameters.items() if value)
         return Reply(error.status, {"WWW-Authenticate": f"Bearer {', '.join(quoted)}".rstrip()}, body)
 
+    def metadata_route(self) -> str:
+        """The path of the metadata document, for a framework's routes. Raises ValueError if this API has none.
+
+        >>> guard.metadata_route()
+        '/.well-known/oauth-protected-resource'
+        """
+        if not self.metadata_path:
+            raise ValueError('an audience that is no URL has no metadata: give the API one with resource="https://…"')
+        return self.metadata_path
+
     def describe(self) -> Reply:
         """The document of RFC 9728: what this API is, and whose tokens it takes. Every origin may read it.
 
@@ -124,10 +134,10 @@ class Guard:
 def is_public(path: str, public: Iterable[str]) -> bool:
     """Whether a path is one of these, or below one; below the root nothing is.
 
-    >>> is_public("/docs/oauth2-redirect", ["/docs"]), is_public("/docs.old", ["/docs"]), is_public("/me", ["/"])
+    >>> is_public("/docs/oauth2-redirect", ["/docs"]), is_public("/docs.old", ["/docs"]), is_public("/me", ["/", ""])
     (True, False, False)
     """
-    return any(path == each or (each != "/" and path.startswith(each.rstrip("/") + "/")) for each in public)
+    return any(path == each or (each.strip("/") and path.startswith(each.rstrip("/") + "/")) for each in public)
 
 
 def _bearer(authorization: Sequence[str]) -> str:

@@ -168,9 +168,9 @@ def _django_site(urlpatterns: list[Any], middleware: list[str], asynchronous: bo
     return get
 
 
-def asgi_face(issuer: Issuer) -> Face:
+def asgi_face(issuer: Issuer, audience: str = AUDIENCE) -> Face:
     """Starlette behind the middleware, which knows one need for all paths."""
-    auth = gatepost_sdk.asgi.Auth(ISSUER, audience=AUDIENCE)
+    auth = gatepost_sdk.asgi.Auth(ISSUER, audience=audience)
     issuer.install(auth)
 
     async def answer(request: Request) -> JSONResponse:
@@ -181,9 +181,9 @@ def asgi_face(issuer: Issuer) -> Face:
     return _over_asgi(auth.middleware(app, public=["/open"], scopes=["agents:read"]))
 
 
-def wsgi_face(issuer: Issuer) -> Face:
+def wsgi_face(issuer: Issuer, audience: str = AUDIENCE) -> Face:
     """A bare WSGI application behind the middleware."""
-    auth = gatepost_sdk.wsgi.Auth(ISSUER, audience=AUDIENCE)
+    auth = gatepost_sdk.wsgi.Auth(ISSUER, audience=audience)
     issuer.install(auth)
 
     def app(environ: Any, start_response: Any) -> Any:
@@ -197,16 +197,16 @@ def wsgi_face(issuer: Issuer) -> Face:
     )
 
 
-def django_middleware_face(issuer: Issuer) -> Face:
-    return _django_middleware(issuer, asynchronous=False)
+def django_middleware_face(issuer: Issuer, audience: str = AUDIENCE) -> Face:
+    return _django_middleware(issuer, audience, asynchronous=False)
 
 
-def django_async_middleware_face(issuer: Issuer) -> Face:
-    return _django_middleware(issuer, asynchronous=True)
+def django_async_middleware_face(issuer: Issuer, audience: str = AUDIENCE) -> Face:
+    return _django_middleware(issuer, audience, asynchronous=True)
 
 
-def _django_middleware(issuer: Issuer, *, asynchronous: bool) -> Face:
-    auth = gatepost_sdk.django.Auth(ISSUER, audience=AUDIENCE)
+def _django_middleware(issuer: Issuer, audience: str, *, asynchronous: bool) -> Face:
+    auth = gatepost_sdk.django.Auth(ISSUER, audience=audience)
     issuer.install(auth)
     place = ModuleType("sdk_site")
     place.middleware = auth.middleware(public=["/open"], scopes=["agents:read"])  # type: ignore[attr-defined]  # as above
@@ -216,7 +216,7 @@ def _django_middleware(issuer: Issuer, *, asynchronous: bool) -> Face:
         token = getattr(request, "token", None)
         return JsonResponse({"sub": token.sub if token is not None else None})
 
-    urls = [*auth.urls(), path("open", answer), path("agents", answer)]
+    urls = [*(auth.urls() if audience == AUDIENCE else []), path("open", answer), path("agents", answer)]
     return _django_site(urls, ["sdk_site.middleware"], asynchronous)
 
 

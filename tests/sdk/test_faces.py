@@ -10,7 +10,7 @@ import pytest
 import gatepost_sdk.asgi
 import gatepost_sdk.fastapi
 from gatepost_sdk import TokenError
-from gatepost_sdk.guard import Guard
+from gatepost_sdk.guard import Guard, is_public
 from gatepost_sdk.testing import Issuer
 
 from .conftest import AUDIENCE
@@ -19,10 +19,16 @@ from .faces import DENYING, ISSUER, ROUTED, Face, fastapi_app
 METADATA = f'resource_metadata="{AUDIENCE}/.well-known/oauth-protected-resource"'
 
 
-@pytest.fixture(params=ROUTED + DENYING, ids=lambda make: make.__name__)
+@pytest.fixture(params=[*ROUTED, *DENYING], ids=lambda make: make.__name__)
 def face(request: pytest.FixtureRequest, issuer: Issuer) -> Face:
     make: Callable[[Issuer], Face] = request.param
     return make(issuer)
+
+
+@pytest.fixture(params=DENYING, ids=lambda make: make.__name__)
+def denying(request: pytest.FixtureRequest) -> Callable[..., Face]:
+    make: Callable[..., Face] = request.param
+    return make
 
 
 @pytest.fixture(params=ROUTED, ids=lambda make: make.__name__)
@@ -113,7 +119,20 @@ def test_a_resource_that_could_be_misread_is_refused(resource: str) -> None:
         Guard(ISSUER, audience="jobs", resource=resource)
 
 
+def test_without_metadata_all_is_denied_the_same(denying: Callable[..., Face], issuer: Issuer) -> None:
+    face = denying(issuer, "jobs")
+    assert face("/agents", {}).status == 401
+    assert face("/agents", issuer.bearer(scope="agents:read")).status == 200
+
+
+@pytest.mark.parametrize("paths", [[""], ["/"], ["//"], []])
+def test_a_public_root_opens_nothing_else(paths: list[str]) -> None:
+    assert not is_public("/agents", paths)
+
+
 def test_an_audience_that_is_no_url_has_no_metadata() -> None:
+    with pytest.raises(ValueError, match="resource="):
+        gatepost_sdk.fastapi.Auth(ISSUER, audience="jobs").metadata_router()
     guard = Guard(ISSUER, audience="jobs")
     assert guard.metadata_path == ""
     assert guard.refuse(TokenError("missing", "None.")).headers == {"WWW-Authenticate": "Bearer"}
