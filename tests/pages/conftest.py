@@ -12,7 +12,7 @@ from programs import find
 from servers import UNLIMITED, Server, command, running
 from wire.world import Client
 
-from .visitor import BETA, LOCAL, NATIVE, SCOPE, TV, WEB, Visitor, Who
+from .visitor import BETA, BYE, LOCAL, NATIVE, SCOPE, TV, WEB, Visitor, Who
 
 OpenVisitor: TypeAlias = Callable[..., Visitor]
 
@@ -22,7 +22,7 @@ PASSWORD = "a long enough password"
 @pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     data = tmp_path_factory.mktemp("pages") / "data"
-    with running("dev", data, "--host", "localhost", settings=UNLIMITED) as server:
+    with running("dev", data, "--host", "localhost", settings=UNLIMITED | {"GATEPOST_SIGN_UP": "open"}) as server:
         _run(server, "org", "create", "Beta")
         _bring(server, server.ready["org"], WEB, NATIVE, LOCAL, TV)
         _bring(server, "Beta", BETA)
@@ -45,7 +45,8 @@ def _metadata(app: Client) -> dict[str, Any]:
     public = {"application_type": "native", "token_endpoint_auth_method": "none"}
     if app is TV:
         return known | public | {"scope": SCOPE, "grant_types": [DEVICE_CODE, "refresh_token"]}
-    return known | {"scope": SCOPE} | ({"client_secret": app.secret} if app.secret else public)
+    bye = {"client_secret": app.secret, "post_logout_redirect_uris": [BYE]}
+    return known | {"scope": SCOPE} | (bye if app.secret else public)
 
 
 @pytest.fixture(scope="package")

@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 from wire.world import Client
 
-from .visitor import BETA, LOCAL, NATIVE, WEB, Visitor
+from .visitor import BETA, BYE, LOCAL, NATIVE, WEB, Visitor
 
 MISDIRECTED = f"/authorize?client_id=web&response_type=code&redirect_uri={WEB.redirect}/elsewhere"
 
@@ -96,6 +96,11 @@ def _choice(visitor: Visitor) -> None:
     visitor.begin(prompt="select_account")
 
 
+def _logout_by_app(visitor: Visitor) -> None:
+    sign_in(visitor)
+    visitor.go(f"/logout?client_id=web&post_logout_redirect_uri={BYE}")
+
+
 def _totp(visitor: Visitor) -> None:
     sign_in(visitor)
     visitor.turn_totp_on()
@@ -112,6 +117,18 @@ def _second_step(visitor: Visitor) -> None:
 def _without_totp(visitor: Visitor) -> None:
     _totp(visitor)
     visitor.go("/account/security/totp/off")
+
+
+def _mailed(path: str, follow: bool = True) -> Way:
+    def go(visitor: Visitor) -> None:
+        visitor.go(path)
+        visitor.page.fill("#email", visitor.who.email if path == "/reset" else "new@example.test")
+        visitor.page.click("#submit")
+        visitor.page.wait_for_selector("[role=status]")
+        if follow:
+            visitor.follow_mail(visitor.who.email if path == "/reset" else "new@example.test")
+
+    return go
 
 
 def _passkeys(visitor: Visitor) -> None:
@@ -157,10 +174,17 @@ PAGES: dict[str, Way] = {
     "device-connected": _device("#allow"),
     "device-cancelled": _device("#deny"),
     "logout": _signed_in("/logout"),
+    "logout-by-app": _logout_by_app,
     "security": _signed_in("/account/security"),
     "totp-setup": _signed_in("/account/security/totp"),
     "recovery-codes": _totp,
     "totp-off": _without_totp,
+    "mail-sign-in": _plain("/login/mail"),
+    "reset": _plain("/reset"),
+    "reset-mailed": _mailed("/reset", follow=False),
+    "reset-new": _mailed("/reset"),
+    "sign-up": _plain("/sign-up"),
+    "sign-up-new": _mailed("/sign-up"),
     "passkeys": _passkeys,
     "passkey-removal": _passkey_removal,
 }
@@ -168,7 +192,7 @@ PAGES: dict[str, Way] = {
 FOR_SOMEBODY = {"apps-empty", "second-step", "recovery-codes", "totp-off", "passkeys", "passkey-removal"}
 """They need a person of their own, or change one."""
 
-SHOWN_ONCE = {"login-wrong", "device-wrong", "recovery-codes", "posting"}
+SHOWN_ONCE = {"reset-mailed", "login-wrong", "device-wrong", "recovery-codes", "posting"}
 """They answer a form or leave by themselves, and cannot be loaded again."""
 
 IN_ENGLISH = {"home", "unknown"}

@@ -8,7 +8,7 @@ from gatepost.totp import STEP_SECONDS, render_code
 
 from .conftest import OpenVisitor
 from .gallery import sign_in
-from .visitor import Visitor, Who
+from .visitor import BYE, Visitor, Who
 
 pytestmark = pytest.mark.xdist_group("pages")
 
@@ -23,6 +23,20 @@ def test_a_disconnected_app_is_out(open_visitor: OpenVisitor, somebody: Who) -> 
     page.get_by_role("button", name="Revoke The web app").click()
     page.wait_for_selector("#empty")
     assert visitor.refresh(tokens)["error"] == "invalid_grant"
+
+
+def test_an_app_signs_its_person_out_and_gets_them_back(visitor: Visitor) -> None:
+    visitor.begin(prompt="consent")
+    visitor.sign_in()
+    visitor.allow()
+    hint = visitor.tokens()["id_token"]
+    page = visitor.go("/account")
+    logout = f"{visitor.issuer}/logout?id_token_hint={hint}&post_logout_redirect_uri={BYE}&state=x"
+    with page.expect_event("requestfailed") as left:  # The app's host does not exist.
+        page.evaluate("(url) => { location.href = url }", logout)
+    assert left.value.url == f"{BYE}?state=x"
+    # In another tab: this one is still on its way to the page that says the host is not there.
+    assert visitor.go("/account", visitor.open_tab()).url.endswith("/login")
 
 
 @pytest.mark.parametrize("has_scripts", [True, False])
@@ -104,3 +118,33 @@ def test_people_choose_the_language(visitor: Visitor) -> None:
     assert page.get_attribute("html", "dir") == "rtl"
     page.reload()
     assert page.get_attribute("html", "lang") == "ar"
+
+
+def test_a_forgotten_password_is_replaced(open_visitor: OpenVisitor, somebody: Who) -> None:
+    visitor = open_visitor(somebody)
+    page = visitor.go("/login")
+    page.click("#forgot")
+    page.fill("#email", somebody.email)
+    page.click("#submit")
+    visitor.follow_mail(somebody.email)
+    page.fill("#new-password", "another long enough password")
+    page.click("#submit")
+    page.wait_for_load_state()
+    visitor.forget_everything()
+    visitor.who = somebody._replace(password="another long enough password")
+    sign_in(visitor)
+
+
+def test_a_stranger_signs_up_and_in(open_visitor: OpenVisitor) -> None:
+    visitor = open_visitor(Who("stranger@example.test", "a password of a stranger"))
+    page = visitor.go("/login")
+    page.click("#sign-up")
+    page.fill("#email", visitor.who.email)
+    page.click("#submit")
+    visitor.follow_mail(visitor.who.email)
+    page.fill("#organization", "Strangers")
+    page.fill("#new-password", visitor.who.password)
+    page.click("#submit")
+    page.wait_for_load_state()
+    visitor.forget_everything()
+    sign_in(visitor)

@@ -119,6 +119,16 @@ class Visitor:
         page.click("#make-passkey")
         page.wait_for_selector("#passkey-list form, #passkey-list a")
 
+    def follow_mail(self, to: str) -> Page:
+        """Follow the link of the mail that somebody has got; a development server shows it."""
+        for _ in range(100):
+            mail = self.go("/dev/outbox").locator(".mail", has_text=to)
+            if mail.count():
+                mail.first.locator("a").first.click()
+                return self.page
+            self.page.wait_for_timeout(100)
+        raise AssertionError(f"no mail to {to}")
+
     def tokens(self) -> dict[str, Any]:
         """The tokens of the code that the app has got."""
         return self._ask(
