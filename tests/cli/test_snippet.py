@@ -2,6 +2,9 @@
 
 import ast
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -104,3 +107,48 @@ def test_a_scope_is_a_scope(gatepost: Gatepost) -> None:
 
 def test_an_unknown_name_is_refused(gatepost: Gatepost) -> None:
     gatepost.refused(2, "snippet", "iis")
+
+
+ASKING = {
+    "fastapi": """
+from fastapi.testclient import TestClient
+answer = TestClient(snippet["app"]).get("/whoami", headers=made_up)
+print(answer.status_code, answer.headers["www-authenticate"])
+""",
+    "flask": """
+answer = snippet["app"].test_client().get("/whoami", headers=made_up)
+print(answer.status_code, answer.headers["www-authenticate"])
+""",
+    "django": """
+from django.test import RequestFactory
+answer = snippet["whoami"](RequestFactory().get("/whoami", headers=made_up))
+print(answer.status_code, answer.headers["www-authenticate"])
+""",
+    "fastmcp": """
+from starlette.testclient import TestClient
+answer = TestClient(snippet["mcp"].http_app(path="/v1")).post("/v1", headers=made_up)
+print(answer.status_code, answer.headers["www-authenticate"])
+""",
+}
+BEFORE = """
+import runpy, sys
+if sys.argv[1] == "django":
+    from django.conf import settings
+    settings.configure(ROOT_URLCONF="", SECRET_KEY="x")
+snippet = runpy.run_path(sys.argv[2])
+made_up = {"X-Auth-Subject": "usr_evil"}
+"""
+
+
+@pytest.mark.parametrize("name", FRAMEWORKS)
+def test_an_application_asks_for_a_token_whatever_its_headers_say(
+    gatepost: Gatepost, tmp_path: Path, name: str
+) -> None:
+    """In a process of its own: a framework is a guest here, with warnings of its own."""
+    file = tmp_path / "snippet.py"
+    file.write_text(printed(gatepost, name))
+    ran = subprocess.run(
+        [sys.executable, "-c", BEFORE + ASKING[name], name, str(file)], capture_output=True, text=True, timeout=60
+    )
+    assert ran.stdout.startswith("401 Bearer"), ran.stderr
+    assert "agents:read" in ran.stdout
