@@ -1,14 +1,18 @@
 """The SDK and the server, each as it is: nothing between them but HTTP."""
 
 import json
+import threading
 import time
 import urllib.request
+from pathlib import Path
 
 import pytest
+import requests.certs
 
 from gatepost.pytest_plugin import GatepostServer
 from gatepost_sdk import TokenError, Verifier
-from gatepost_sdk.client import ClientCredentials
+from gatepost_sdk.client import ClientCredentials, FileStore, OAuth2Auth
+from peers.person import Person
 from servers import command
 
 
@@ -35,6 +39,30 @@ def test_a_service_gets_its_token(
     auth = ClientCredentials(gatepost_server.issuer, app["client_id"], secret_from="env:JOB_SECRET")
     token = verifier.verify(auth._session.renewed().result())
     assert (token.sub, token.grant_id) == (app["client_id"], None)
+
+
+def test_a_person_logs_in_stays_in_and_logs_out(
+    verifier: Verifier, gatepost_server: GatepostServer, tmp_path: Path
+) -> None:
+    server, redirect = gatepost_server, "http://127.0.0.1/callback"
+    kind = ("--kind", "native", "--redirect", redirect, "--scope", "openid offline_access")
+    app = json.loads(command(server.data, "app", "create", "Cli", "--org", server.org, *kind).stdout)
+    store = FileStore(tmp_path / "token")
+    auth = OAuth2Auth(server.issuer, client_id=app["client_id"], scope="openid offline_access", store=store)
+
+    def browse(url: str) -> None:
+        with Person(server.issuer, server.email, server.password, Path(requests.certs.where())) as person:
+            person.arrive(person.visit(url))
+
+    auth.login(open_browser=lambda url: threading.Thread(target=browse, args=(url,)).start())
+    first = auth._session.fresh()
+    assert first
+    assert verifier.verify(first).sub.startswith("usr_")
+    second = auth._session.renewed(first).result()
+    assert second != first
+    assert verifier.verify(second).grant_id == verifier.verify(first).grant_id
+    auth.logout()
+    assert store.load() is None
 
 
 def test_a_revocation_is_known_at_once(gatepost_server: GatepostServer, monkeypatch: pytest.MonkeyPatch) -> None:
