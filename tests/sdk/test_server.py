@@ -6,8 +6,8 @@ import time
 import urllib.request
 from pathlib import Path
 
+import certifi
 import pytest
-import requests.certs
 
 from gatepost.pytest_plugin import GatepostServer
 from gatepost_sdk import TokenError, Verifier
@@ -51,7 +51,7 @@ def test_a_person_logs_in_stays_in_and_logs_out(
     auth = OAuth2Auth(server.issuer, client_id=app["client_id"], scope="openid offline_access", store=store)
 
     def browse(url: str) -> None:
-        with Person(server.issuer, server.email, server.password, Path(requests.certs.where())) as person:
+        with Person(server.issuer, server.email, server.password, Path(certifi.where())) as person:
             person.arrive(person.visit(url))
 
     auth.login(open_browser=lambda url: threading.Thread(target=browse, args=(url,)).start())
