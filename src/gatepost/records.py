@@ -64,6 +64,15 @@ class App(NamedTuple):
         """Whether it cannot keep a secret (RFC 6749 §2.1)."""
         return self.auth_method == "none"
 
+    @property
+    def is_free(self) -> bool:
+        """Whether it belongs to no organization: it published or registered itself."""
+        return not any(self.org)
+
+    def home(self, org: bytes) -> bytes:
+        """Whose APIs and words count where `org` connects it: its own organization's; a free app's are those of `org`."""
+        return org if self.is_free else self.org
+
 
 class AppSecret(NamedTuple):
     """One of an app's secrets: never the secret, only its keyed hash and its last four characters."""

@@ -17,6 +17,7 @@ from gatepost.endpoints.tokens import Tokens
 from gatepost.endpoints.userinfo import Userinfo
 from gatepost.flows import mail_links
 from gatepost.flows.app_auth import METHODS
+from gatepost.flows.client_documents import ClientDocuments
 from gatepost.flows.feed import Feed
 from gatepost.flows.instance import Instance, wall_clock
 from gatepost.flows.introspect import VerifiedTokens
@@ -82,6 +83,7 @@ def open_instance(
         policy,
         fetcher,
         remote_keys,
+        ClientDocuments(fetcher, clock),
         Postman(transport) if transport else None,
         issuer,
         settings.tokens,

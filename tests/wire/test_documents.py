@@ -44,6 +44,7 @@ async def test_both_documents_say_what_there_is(world: World) -> None:
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
+        "client_id_metadata_document_supported": True,
         "backchannel_logout_supported": True,
         "backchannel_logout_session_supported": True,
         "token_endpoint_auth_methods_supported": [*confidential, "none"],

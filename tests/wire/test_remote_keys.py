@@ -8,7 +8,8 @@ import orjson
 import pytest
 from joserfc.jwk import ECKey
 
-from gatepost.flows.remote_keys import LAST_COPY_SECONDS, LEAST_KEEP_SECONDS, MOST_KEEP_SECONDS
+from gatepost.flows.remote_json import MOST_KEEP_SECONDS
+from gatepost.flows.remote_keys import LAST_COPY_SECONDS, LEAST_KEEP_SECONDS
 
 from .conftest import OpenWorld
 from .signer import EC, Key, make_signer, present, public, sign

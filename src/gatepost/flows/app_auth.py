@@ -9,8 +9,9 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from gatepost.errors import OAuthError, StoreUnavailableError
+from gatepost.flows.client_documents import DocumentError
 from gatepost.flows.instance import Instance
-from gatepost.flows.known_apps import KnownApp, find_known_app
+from gatepost.flows.known_apps import KnownApp, get_known_app
 from gatepost.oauth.client_assertion import algorithms_of, check_assertion
 from gatepost.oauth.client_auth import ClientClaim
 from gatepost.oauth.foreign_jwt import UnknownKeyError, UnverifiedJwt, check_signature
@@ -31,9 +32,12 @@ class AuthenticatedApp(NamedTuple):
 
 async def authenticate_app(instance: Instance, claim: ClientClaim, *, allow_public: bool) -> AuthenticatedApp:
     """The app behind a claim. Raises `invalid_client`."""
-    known = await find_known_app(instance, claim.client_id)
-    if known is None:
-        raise refused(claim, "unknown")
+    try:
+        known = await get_known_app(instance, claim.client_id)
+    except DocumentError:
+        raise
+    except OAuthError as error:
+        raise refused(claim, error.detail) from None
     if claim.method == "none" and not allow_public:
         raise refused(claim, "it sent no secret")
     await METHODS[claim.method](instance, known, claim)

@@ -7,16 +7,17 @@ or a consent given meanwhile in another tab is seen by the next step. OAuth 2.1 
 from typing import NamedTuple
 
 from gatepost.errors import OAuthError
-from gatepost.flows.instance import Instance
-from gatepost.flows.known_apps import KnownApp, find_known_app
+from gatepost.flows.instance import Instance, fresh_epoch
+from gatepost.flows.known_apps import KnownApp, find_known_app, get_known_app
 from gatepost.flows.minting import subject_for
 from gatepost.flows.pushed import PUSHED, open_pushed
 from gatepost.jose import ID_TOKEN_TYPE
 from gatepost.oauth.approval import CODE_TTL, Approval, dump_approval
 from gatepost.oauth.assurance import acr_of, is_enough
-from gatepost.oauth.authorize import AuthorizeAsk, VerifiedAsk, check, verify_redirect
+from gatepost.oauth.authorize import Asked, AuthorizeAsk, VerifiedAsk, check, verify_redirect
 from gatepost.oauth.consent import covers, digest_of, may_pass_silently
 from gatepost.oauth.flow import FLOW_TTL, Flow, dump_flow, load_flow, start_flow
+from gatepost.oauth.narrow import Issue, narrow
 from gatepost.records import Consent, Session
 from gatepost.secrets import AUTHORIZATION_CODE, FLOW, new_id
 from gatepost.store.consents import find_consent, give_consent
@@ -87,9 +88,9 @@ async def begin(instance: Instance, ask: AuthorizeAsk, browser: bytes) -> Flow |
     if ask.fields.get("request_uri", "").startswith(PUSHED):
         flow_id, ask = open_pushed(instance, client_id, ask.fields["request_uri"])
         pushed = True
-    known = await find_known_app(instance, client_id)
-    if known is None or known.is_disabled:
-        raise OAuthError("invalid_client", "The app is unknown here, or disabled.")
+    known = await get_known_app(instance, client_id)
+    if known.is_disabled:
+        raise OAuthError("invalid_client", "The app is unknown here, or disabled.", detail="disabled")
     verified = verify_redirect(ask, known.app, known.metadata, known.redirect_uris)
     try:
         if known.metadata.require_pushed_authorization_requests and not pushed:
@@ -122,8 +123,9 @@ async def _go_on(instance: Instance, flow: Flow, session: Session | None) -> Ste
         if silent:
             raise OAuthError("login_required", "The person has not signed in with a second factor.")
         return NeedsSecondStep(flow)
-    places = await places_for(instance, known, session)
+    places = await places_for(instance, known, session, flow.asked)
     if not places:
+        await _check_scope_somewhere(instance, known, session, flow.asked)
         if silent:
             raise OAuthError("access_denied", "The person may not connect this app.")
         return NoPlace(flow, known)
@@ -132,7 +134,8 @@ async def _go_on(instance: Instance, flow: Flow, session: Session | None) -> Ste
         if silent:
             raise OAuthError("consent_required", "The person has to be asked.")
         return NeedsConsent(flow, known, places)
-    return await _approve(instance, flow, known, session, org, flow.asked.scope)
+    issue = await _issue_in(instance, known, org, Issue(flow.asked.scope, flow.asked.resource))
+    return await _approve(instance, flow, known, session, org, issue)
 
 
 async def answer(
@@ -145,15 +148,16 @@ async def answer(
         known = await _live_app(instance, flow)
     except OAuthError as error:
         return refuse(instance, flow, error)
-    if org not in [place for place, _ in await places_for(instance, known, session)]:
+    if org not in [place for place, _ in await places_for(instance, known, session, flow.asked)]:
         return refuse(instance, flow, OAuthError("access_denied", "The person may not connect this app there."))
     now = instance.clock()
-    consent = Consent(org, session.user_id, flow.client_id, scope, _digest(known), now)
+    issue = await _issue_in(instance, known, org, Issue(scope, flow.asked.resource))
+    consent = Consent(org, session.user_id, flow.client_id, issue.scope, _digest(known), now)
     act = Act(now, "user", address, flow.client_id, session.user_id)
     started_at, expires_at = flow.started_at, flow.started_at + FLOW_TTL
-    if not await instance.store.ask(give_consent(org, consent, bytes.fromhex(flow.id), started_at, expires_at, act)):
-        return None
-    return await _approve(instance, flow, known, session, org, scope)
+    newcomer = (known.app._replace(created_at=now), known.redirect_uris, fresh_epoch()) if known.app.is_free else None
+    given = give_consent(org, consent, bytes.fromhex(flow.id), started_at, expires_at, act, newcomer)
+    return await _approve(instance, flow, known, session, org, issue) if await instance.store.ask(given) else None
 
 
 def refuse(instance: Instance, place: Flow | VerifiedAsk, error: OAuthError) -> Leave:
@@ -199,24 +203,55 @@ async def _must_sign_in(instance: Instance, flow: Flow, session: Session, known:
     return is_stale or "login" in asked.prompt
 
 
-async def list_places(instance: Instance, known: KnownApp, session: Session) -> list[Place]:
+async def list_places(instance: Instance, known: KnownApp, session: Session, asked: Asked | None = None) -> list[Place]:
     """The person's organizations: where they may connect this app, and why not in the others."""
+    memberships = await instance.store.read(list_memberships(session.user_id))
     return [
-        Place(org, name, "disabled" if disabled_at is not None else "" if _is_open(known, org) else "elsewhere")
-        for org, name, disabled_at in await instance.store.read(list_memberships(session.user_id))
+        Place(org, name, "disabled" if disabled_at is not None else await _why_not(instance, known, org, asked))
+        for org, name, disabled_at in memberships
     ]
 
 
-def _is_open(known: KnownApp, org: bytes) -> bool:
-    """Whether it may be connected there: in its own organization, or in any if it is open to others."""
-    return known.metadata.open_to_others or org == known.app.org
+async def _why_not(instance: Instance, known: KnownApp, org: bytes, asked: Asked | None) -> str:
+    """Elsewhere, unless it is its own organization, or it is open to others and they have what it asks for."""
+    if not (known.metadata.open_to_others or org == known.app.org):
+        return "elsewhere"
+    try:
+        if asked:
+            await _issue_in(instance, known, org, Issue(asked.scope, asked.resource))
+    except OAuthError:
+        return "elsewhere"
+    return ""
 
 
-async def places_for(instance: Instance, known: KnownApp, session: Session) -> list[tuple[bytes, str]]:
-    """Where the person may connect this app: id and name."""
+async def _issue_in(instance: Instance, known: KnownApp, org: bytes, asked: Issue) -> Issue:
+    """What a grant in this organization would be for. Raises `invalid_scope`, `invalid_target`.
+
+    Of an app with an organization of its own that was settled when it asked.
+    """
+    if not known.app.is_free:
+        return asked
+    resources = tuple((asked.resource or "").split())
+    return narrow(known.app, asked.scope, resources, await instance.store.read(list_resources(org)))
+
+
+async def _check_scope_somewhere(instance: Instance, known: KnownApp, session: Session, asked: Asked) -> None:
+    """Raises `invalid_scope` for an app without an organization whose scope no organization of the person's has."""
+    for org, _, _ in await instance.store.read(list_memberships(session.user_id)):
+        try:
+            await _issue_in(instance, known, org, Issue(asked.scope, asked.resource))
+        except OAuthError as error:
+            if error.code == "invalid_scope":
+                raise
+
+
+async def places_for(
+    instance: Instance, known: KnownApp, session: Session, asked: Asked | None = None
+) -> list[tuple[bytes, str]]:
+    """Where the person may connect this app, if that is what it asks for: id and name."""
     if session.user_disabled_at is not None:
         return []
-    return [(each.org, each.name) for each in await list_places(instance, known, session) if not each.why_not]
+    return [(each.org, each.name) for each in await list_places(instance, known, session, asked) if not each.why_not]
 
 
 async def _consented_place(
@@ -240,7 +275,9 @@ async def _consented_place(
     return consented[0] if len(consented) == 1 else None
 
 
-async def _approve(instance: Instance, flow: Flow, known: KnownApp, session: Session, org: bytes, scope: str) -> Leave:
+async def _approve(
+    instance: Instance, flow: Flow, known: KnownApp, session: Session, org: bytes, issue: Issue
+) -> Leave:
     if flow.is_pushed and await instance.store.read(find_grant(org, bytes.fromhex(flow.id))) is not None:
         raise OAuthError("invalid_request_uri", "This request_uri was used.")
     approval = Approval(
@@ -254,8 +291,8 @@ async def _approve(instance: Instance, flow: Flow, known: KnownApp, session: Ses
         org=org.hex(),
         user_id=session.user_id.hex(),
         session_id=session.id.hex(),
-        scope=scope,
-        resource=flow.asked.resource,
+        scope=issue.scope,
+        resource=issue.resource,
         auth_time=session.auth_time,
         amr=session.amr,
         acr=acr_of(session.amr),

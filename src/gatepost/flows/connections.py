@@ -79,5 +79,5 @@ async def _connection(
         since=min(since),
         used_at=max((grant.last_used_at for grant in grants), default=None),
         uses=sum(grant.uses for grant in grants),
-        permissions=await describe_scopes(instance, known.app.org, " ".join(scopes)),
+        permissions=await describe_scopes(instance, known.app.home(place[0]), " ".join(scopes)),
     )

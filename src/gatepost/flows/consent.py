@@ -6,6 +6,8 @@ from gatepost.flows.authorize import NeedsConsent, list_places
 from gatepost.flows.instance import Instance
 from gatepost.flows.known_apps import KnownApp
 from gatepost.flows.scopes import Permission, describe_scopes
+from gatepost.oauth.authorize import Asked
+from gatepost.oauth.client_document import is_url
 from gatepost.oauth.consent import digest_of, host_of, is_elsewhere, risk_of
 from gatepost.oauth.scope import OFFLINE_ACCESS
 from gatepost.records import Session
@@ -22,10 +24,14 @@ class Choice(NamedTuple):
 
 
 class ConsentView(NamedTuple):
-    """All that the page shows. `warning` is the one that weighs most; `shown` is what the answer is bound to."""
+    """All that the page shows. `warning` is the one that weighs most; `shown` is what the answer is bound to.
+
+    `vouches` is empty for an app that nobody registered; `published_at` is then the host that it speaks for, if it has one.
+    """
 
     app: str
     vouches: str
+    published_at: str
     is_first_party: bool
     host: str
     is_public_host: bool
@@ -47,12 +53,13 @@ async def view_consent(instance: Instance, step: NeedsConsent, session: Session)
     flow, known = step.flow, step.known
     owner = await instance.store.read(find_org(known.app.org))
     may_leave_out = {*known.metadata.optional_scope.split(), OFFLINE_ACCESS}
-    permissions = await describe_scopes(instance, known.app.org, flow.asked.scope)
-    places = await list_choices(instance, known, session)
+    permissions = await describe_scopes(instance, known.app.home(step.places[0][0]), flow.asked.scope)
+    places = await list_choices(instance, known, session, flow.asked)
     is_own = any(place.id == render_id("org", known.app.org) for place in places)
     return ConsentView(
         app=known.app.name,
         vouches=owner.name if owner else "",
+        published_at=host_of(flow.client_id) if is_url(flow.client_id) else "",
         is_first_party=known.metadata.first_party,
         host=host_of(flow.redirect_uri),
         is_public_host=is_elsewhere(flow.redirect_uri),
@@ -70,8 +77,10 @@ async def view_consent(instance: Instance, step: NeedsConsent, session: Session)
     )
 
 
-async def list_choices(instance: Instance, known: KnownApp, session: Session) -> list[Choice]:
+async def list_choices(
+    instance: Instance, known: KnownApp, session: Session, asked: Asked | None = None
+) -> list[Choice]:
     """The person's organizations, those first in which they may connect the app."""
-    places = await list_places(instance, known, session)
+    places = await list_places(instance, known, session, asked)
     choices = [Choice(render_id("org", each.org), each.name, each.why_not) for each in places]
     return sorted(choices, key=lambda choice: bool(choice.why_not))

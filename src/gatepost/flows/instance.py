@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from gatepost.flows.client_documents import ClientDocuments
 from gatepost.flows.policy import Policy
 from gatepost.flows.remote_keys import RemoteKeys
 from gatepost.flows.signing import SigningRing
@@ -42,6 +43,7 @@ class Instance:
     policy: Policy
     fetcher: Fetcher
     remote_keys: RemoteKeys
+    documents: ClientDocuments
     mailer: Mailer | None
     issuer: str
     tokens: TokenSettings

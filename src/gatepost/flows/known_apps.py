@@ -1,8 +1,18 @@
-"""Apps by their client_id alone, with all that a request needs to know of them, looked up once until policy changes."""
+"""Apps by their client_id alone, with all that a request needs to know of them.
 
+A client_id becomes an app in one of three ways: by the row of an app that an organization registered, which is looked up
+once until policy changes; by the document that it is the URL of; and by itself, when it is a registration. The last two
+belong to no organization and have a row once somebody has connected them: for what was done to them here, and as the last
+copy of a document whose server is away.
+"""
+
+import contextlib
 from typing import NamedTuple
 
+from gatepost.errors import OAuthError
+from gatepost.flows.client_documents import DocumentError
 from gatepost.flows.instance import Instance
+from gatepost.oauth.client_document import is_url
 from gatepost.oauth.client_metadata import ClientMetadata, parse_metadata
 from gatepost.records import App, AppSecret
 from gatepost.store.apps import find_app, list_redirect_uris, list_secrets
@@ -23,7 +33,35 @@ class KnownApp(NamedTuple):
 
 
 async def find_known_app(instance: Instance, client_id: str) -> KnownApp | None:
-    """The app with this client_id, wherever it belongs. Only found ones are kept, so guesses fill no memory."""
+    """The app with this client_id, wherever it belongs."""
+    with contextlib.suppress(OAuthError):
+        return await get_known_app(instance, client_id)
+    return None
+
+
+async def get_known_app(instance: Instance, client_id: str) -> KnownApp:
+    """The same. Raises `invalid_client`, and of a document says why."""
+    known = await _find_kept(instance, client_id)
+    if is_url(client_id):
+        return await _published(instance, client_id, known)
+    if known is None:
+        raise OAuthError("invalid_client", "The app is unknown here, or disabled.", detail="unknown")
+    return known
+
+
+async def _published(instance: Instance, url: str, kept: KnownApp | None) -> KnownApp:
+    """The app as its document says now, unless the server of that is away; disabled if its row says so."""
+    try:
+        app, metadata, uris = await instance.documents.get(url)
+    except DocumentError as error:
+        if kept is None or not error.is_outage:
+            raise
+        return kept
+    return KnownApp(app._replace(disabled_at=kept.app.disabled_at) if kept else app, metadata, uris, ())
+
+
+async def _find_kept(instance: Instance, client_id: str) -> KnownApp | None:
+    """The app with a row. Only found ones are kept in memory, so guesses fill none."""
     facts = await instance.policy.facts()
     place = ("app", client_id)
     known: KnownApp | None = facts.get(place)

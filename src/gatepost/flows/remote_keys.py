@@ -6,20 +6,15 @@ that they took back must not be good for ever either.
 """
 
 import asyncio
-import json
 import logging
-import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from gatepost.flows.remote_json import lifetime_of, parse_remote_json
 from gatepost.oauth.client_keys import usable_keys
 from gatepost.outbound import Fetched, Fetcher, OutboundError
 
-KEEP_SECONDS = 300
-"""How long keys are kept when their server does not say."""
-
 LEAST_KEEP_SECONDS = 60
-MOST_KEEP_SECONDS = 3600
 
 AGAIN_SECONDS = 60
 """How long after a look the next one is at the earliest."""
@@ -29,10 +24,6 @@ LAST_COPY_SECONDS = 86_400
 
 MOST = 1000
 """How many URLs are remembered; the one that was looked at longest ago makes room."""
-
-_MAX_BRACKETS = 400
-_MAX_AGE = re.compile(r"(?:^|[,\s])max-age=\"?([0-9]{1,9})")
-_JSON = re.compile(r"application/([a-z0-9.-]+\+)?json\s*(;.*)?", re.IGNORECASE)
 
 _log = logging.getLogger(__name__)
 
@@ -84,7 +75,7 @@ class RemoteKeys:
         kept = self._kept.pop(uri, _NOTHING)._replace(tried_at=now)
         try:
             fetched = await self._fetcher.get(uri)
-            kept = _Kept(_parse(fetched), now, now + _lifetime(fetched), now)
+            kept = _Kept(_parse(fetched), now, now + lifetime_of(fetched, LEAST_KEEP_SECONDS), now)
         except (OutboundError, ValueError) as fault:
             _log.warning("an app's keys could not be had", extra={"detail": f"{uri}: {fault}"})
         finally:
@@ -97,25 +88,4 @@ class RemoteKeys:
 def _parse(fetched: Fetched) -> tuple[dict[str, Any], ...]:
     if fetched.status != 200:
         raise ValueError(f"the status is {fetched.status}")
-    if not _JSON.fullmatch(fetched.headers.get("content-type", "")):
-        raise ValueError("it is not sent as JSON")
-    if fetched.body.count(b"{") + fetched.body.count(b"[") > _MAX_BRACKETS:
-        raise ValueError("it holds too much")
-    try:
-        return usable_keys(json.loads(fetched.body.decode(), object_pairs_hook=_unique))
-    except RecursionError:
-        raise ValueError("it is nested too deep") from None
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    content = dict(pairs)
-    if len(content) != len(pairs):
-        raise ValueError("a member is in it twice")
-    return content
-
-
-def _lifetime(fetched: Fetched) -> int:
-    control = fetched.headers.get("cache-control", "").lower()
-    match = _MAX_AGE.search(control)
-    asked = int(match[1]) if match else KEEP_SECONDS
-    return LEAST_KEEP_SECONDS if "no-" in control else min(max(asked, LEAST_KEEP_SECONDS), MOST_KEEP_SECONDS)
+    return usable_keys(parse_remote_json(fetched))

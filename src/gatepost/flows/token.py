@@ -118,7 +118,8 @@ async def _device_code(instance: Instance, ask: TokenAsk) -> Issued:
 async def _check_resource(instance: Instance, app: App, approval: Approval) -> None:
     """Raises `invalid_target` when what was approved is for an API that is not registered any more."""
     if approval.resource:
-        narrow(app, "", tuple(approval.resource.split()), await instance.store.read(list_resources(app.org)))
+        known = await instance.store.read(list_resources(app.home(bytes.fromhex(approval.org))))
+        narrow(app, "", tuple(approval.resource.split()), known)
 
 
 def _grant_of(instance: Instance, ask: TokenAsk, approval: Approval, now: int) -> NewGrant:

@@ -21,6 +21,8 @@ from gatepost.oauth.form import parse_repeatable
 from gatepost.oauth.narrow import narrow
 from gatepost.oauth.pkce import check_challenge
 from gatepost.oauth.redirects import is_registered
+from gatepost.oauth.resource import check_resource_uri
+from gatepost.oauth.scope import parse_scope
 from gatepost.records import App, Resource
 
 PROMPTS = ("none", "login", "consent", "select_account")
@@ -145,6 +147,10 @@ REFUSALS: tuple[Callable[[VerifiedAsk], None], ...] = (
 
 
 def _narrowed(verified: VerifiedAsk, resources: list[Resource]) -> tuple[str, str | None]:
+    if verified.app.is_free:
+        # Which APIs there are is for the workspace to say, and that is the person's to choose.
+        asked = dict.fromkeys(map(check_resource_uri, verified.ask.resources))
+        return " ".join(parse_scope(verified.ask.fields.get("scope", ""))), " ".join(asked) or None
     issue = narrow(verified.app, verified.ask.fields.get("scope"), verified.ask.resources, resources)
     return issue.scope, issue.resource
 

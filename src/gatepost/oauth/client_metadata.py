@@ -39,7 +39,9 @@ SECRETLESS = ("private_key_jwt", "none")
 MAX_CLIENT_ID = 200
 
 _CLIENT_ID = re.compile(rf"[A-Za-z0-9._~-]{{1,{MAX_CLIENT_ID}}}")
-_HIDDEN = frozenset(("Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"))
+
+HIDDEN = frozenset(("Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"))
+"""Categories of characters that show as nothing, or change how others show."""
 
 
 class ClientMetadata(NamedTuple):
@@ -104,6 +106,6 @@ def check_name(name: str, field: str = "name") -> str:
     """A name that shows as it is: no control, bidirectional or invisible characters. Raises `invalid_request`."""
     if not 1 <= len(name) <= 200 or not name.strip():
         raise OAuthError("invalid_request", f"{field} has 1 to 200 characters, not all of them blank.", field=field)
-    if any(unicodedata.category(character) in _HIDDEN for character in name):
+    if any(unicodedata.category(character) in HIDDEN for character in name):
         raise OAuthError("invalid_request", f"{field} has control or invisible characters.", field=field)
     return unicodedata.normalize("NFC", name)

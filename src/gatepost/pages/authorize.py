@@ -15,12 +15,14 @@ from gatepost.flows.authorize import (
     refuse,
     seal_flow,
 )
+from gatepost.flows.client_documents import DocumentError
 from gatepost.flows.consent import ConsentView, view_consent
 from gatepost.flows.instance import Instance
 from gatepost.flows.misdirected import look_into
-from gatepost.oauth.authorize import parse_authorize
+from gatepost.oauth.authorize import AuthorizeAsk, parse_authorize
+from gatepost.oauth.client_document import is_url
 from gatepost.oauth.flow import Flow
-from gatepost.pages.faults import PageError, misdirected, page_over
+from gatepost.pages.faults import PageError, misdirected, page_over, undocumented
 from gatepost.pages.leaving import Leaving
 from gatepost.pages.visit import FORM, Visit, Visits, see_other, show
 from gatepost.secrets import parse_id
@@ -45,16 +47,22 @@ class Authorize:
         ask = parse_authorize(_parameters(request))
         try:
             begun = await begin(self._instance, ask, visit.browser)
+        except DocumentError as error:
+            raise undocumented(visit, error) from None
         except OAuthError as error:
             raise misdirected(visit, error, await look_into(self._instance, ask, visit.session)) from None
         if isinstance(begun, Leave):
-            return self._leaving.from_link(visit, begun)
+            return self._leave(visit, ask, begun)
         if request.method == "POST":
             return see_other(visit, CONSENT + seal_flow(self._instance, begun))
         step = await go_on(self._instance, begun, visit.session)
-        if isinstance(step, Leave):
-            return self._leaving.from_link(visit, step)
-        return self._show(visit, step)
+        return self._leave(visit, ask, step) if isinstance(step, Leave) else self._show(visit, step)
+
+    def _leave(self, visit: Visit, ask: AuthorizeAsk, leave: Leave) -> Reply:
+        """Leave at once; but nobody is led away by a link to an app that nobody registered and they have not consented to."""
+        if "error" in leave.params and is_url(ask.fields["client_id"]):
+            return self._leaving.by_hand(visit, leave)
+        return self._leaving.from_link(visit, leave)
 
     async def consent(self, request: Request) -> Reply:
         """Where a flow goes on: after sign-in, and when the page is loaded again."""

@@ -53,3 +53,16 @@ def misdirected(visit: Visit, error: GatepostError, app: Misdirected) -> PageErr
         app=app.name,
         difference=app.difference,
     )
+
+
+def undocumented(visit: Visit, error: GatepostError) -> PageError:
+    """The refusal of an app whose client_id is a URL at which there is no document that we accept."""
+    return PageError(
+        error.code,
+        error.description,
+        visit,
+        "undocumented.html",
+        status=400,
+        detail=error.detail or error.description,
+        reason=error.description,
+    )

@@ -51,7 +51,11 @@ class Leaving:
             origin = urlsplit(leave.redirect_uri)
             target = f"{origin.scheme}://{origin.netloc}" if origin.netloc else f"{origin.scheme}:"
             return show(visit, "form_post.html", form_action=target, leave=leave)
-        return show(visit, "leave.html", url=url_of(leave), host=_shown_host(leave))
+        return show(visit, "leave.html", url=url_of(leave), host=_shown_host(leave), by_itself=True)
+
+    def by_hand(self, visit: Visit, leave: Leave) -> Reply:
+        """Leave when the person wants to, and knows where that leads. RFC 9700 §4.11.2."""
+        return show(visit, "leave.html", menu=False, url=url_of(leave), host=_shown_host(leave), by_itself=False)
 
 
 def url_of(leave: Leave) -> str:

@@ -15,7 +15,7 @@ _COLUMNS = """org, client_id, name, kind, profile, auth_method, grant_types, sco
 
 _APP_COLUMNS = ", ".join("a." + column.strip() for column in _COLUMNS.split(",")) + ", o.disabled_at, a.metadata"
 
-_APP = f"select {_APP_COLUMNS} from apps a join orgs o on o.org = a.org where a.org = ?"
+_APP = f"select {_APP_COLUMNS} from apps a left join orgs o on o.org = a.org where a.org = ?"
 
 _SECRET = "select id, secret_hash, key_version, hint, created_at, expires_at, last_used_at from app_secrets"
 
@@ -103,6 +103,24 @@ def _change(draft: Draft, act: Act) -> Steps[None]:
 
 
 @question
+def keep_free_app(app: App, redirect_uris: tuple[str, ...], epoch: int, act: Act) -> Steps[None]:
+    """Give an app that belongs to no organization its row, or bring the row to what the app says of itself now."""
+    yield from make_app(app, redirect_uris, epoch, act)
+    kept = yield from find_app(app.org, app.client_id)
+    assert kept is not None, "no organization can claim such a client_id"
+    uris = yield from list_redirect_uris(app.org, app.client_id)
+    if kept == app._replace(disabled_at=kept.disabled_at, created_at=kept.created_at) and set(uris) == set(
+        redirect_uris
+    ):
+        return
+    yield from replace_app(app, act)
+    for uri in set(redirect_uris).difference(uris):
+        yield from add_redirect_uri(app.org, app.client_id, uri, act)
+    for uri in set(uris).difference(redirect_uris):
+        yield from remove_redirect_uri(app.org, app.client_id, uri, act)
+
+
+@question
 def save_pair(app: App, uri: str, epoch: int, act: Act) -> Steps[Saved | Taken]:
     """Give the organization's app this redirect URI, making the app first if it is missing."""
     outcome = yield from make_app(app, (uri,), epoch, act)
@@ -141,12 +159,20 @@ def list_apps(org: bytes, after: str = "", limit: int = 1000) -> Steps[list[App]
 def replace_app(app: App, act: Act) -> Steps[bool]:
     """Store an app's changed policy. False when there is no such app."""
     rows = yield SQL(
-        """update apps set name = ?, profile = ?, auth_method = ?, grant_types = ?, scope = ?, default_resource = ?,
+        """update apps set name = ?, kind = ?, profile = ?, auth_method = ?, grant_types = ?, scope = ?, default_resource = ?,
             access_ttl = ?, grant_idle_ttl = ?, grant_ttl = ?, retry_window = ?, metadata = ?
             where org = ? and client_id = ? returning client_id""",
         (
-            *(app.name, app.profile, app.auth_method, app.grant_types, app.scope, app.default_resource, app.access_ttl),
-            *(app.grant_idle_ttl, app.grant_ttl, app.retry_window, app.metadata, app.org, app.client_id),
+            *(app.name, app.kind, app.profile, app.auth_method, app.grant_types, app.scope, app.default_resource),
+            *(
+                app.access_ttl,
+                app.grant_idle_ttl,
+                app.grant_ttl,
+                app.retry_window,
+                app.metadata,
+                app.org,
+                app.client_id,
+            ),
         ),
     )
     if rows:

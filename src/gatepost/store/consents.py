@@ -1,7 +1,8 @@
 """Questions about consent: what a person let an app do in an organization, and what of that they took back."""
 
-from gatepost.records import Consent
+from gatepost.records import App, Consent
 from gatepost.secrets import render_id
+from gatepost.store.apps import keep_free_app
 from gatepost.store.events import Act, record
 from gatepost.store.people import spend
 from gatepost.store.question import SQL, Steps, question
@@ -20,13 +21,24 @@ def find_consent(org: bytes, user_id: bytes, client_id: str) -> Steps[Consent | 
 
 
 @question
-def give_consent(org: bytes, consent: Consent, flow: bytes, started_at: int, expires_at: int, act: Act) -> Steps[bool]:
+def give_consent(
+    org: bytes,
+    consent: Consent,
+    flow: bytes,
+    started_at: int,
+    expires_at: int,
+    act: Act,
+    newcomer: tuple[App, tuple[str, ...], int] | None = None,
+) -> Steps[bool]:
     """Remember a consent, once for each flow: False when this flow's page was answered before; then nothing changed.
 
+    `newcomer` is what `keep_free_app` takes, for an app that belongs to no organization: with the consent it gets its row.
     A wider consent given before to the same app stays as wide, if it was given on the same terms.
     """
     if not (yield from spend("flow", flow, started_at, expires_at, act.at)):
         return False
+    if newcomer:
+        yield from keep_free_app(*newcomer, act)
     before = yield from find_consent(org, consent.user_id, consent.client_id)
     scopes = before.scope.split() if before and before.digest == consent.digest else []
     scope = " ".join(dict.fromkeys((*scopes, *consent.scope.split())))

@@ -58,17 +58,17 @@ _LIVE = f"""select g.org, g.id, g.client_id, g.user_id, g.key_id, g.scope, g.res
     g.user_id is null or m.user_id is not null, g.resource is null or r.uri is not null or g.resource like '% %',
     g.app_org, g.session_id, g.authentication
     from grants g join orgs o on o.org = g.org
-    join apps a on a.org = coalesce(g.app_org, g.org) and a.client_id = g.client_id join orgs p on p.org = a.org
+    join apps a on a.org = coalesce(g.app_org, g.org) and a.client_id = g.client_id left join orgs p on p.org = a.org
     left join memberships m on m.org = g.org and m.user_id = g.user_id
     left join users u on u.org = ? and u.id = g.user_id
     left join api_keys k on k.org = g.org and k.id = g.key_id
-    left join resources r on r.org = a.org and r.uri = g.resource
+    left join resources r on r.org = coalesce(p.org, g.org) and r.uri = g.resource
     where g.org = ?"""
 
 _MAKE = f"""insert into grants (org, id, client_id, user_id, key_id, scope, resource, generation, salt, epoch,
     created_at, rotated_at, last_used_at, uses, idle_ttl, expires_at, app_org, session_id, ends_with_session, authentication)
     select o.org, ?, a.client_id, ?, ?, ?, ?, 1, ?, {_EPOCH}, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?
-    from orgs o join apps a on a.org = ? and a.client_id = ? join orgs p on p.org = a.org
+    from orgs o join apps a on a.org = ? and a.client_id = ? left join orgs p on p.org = a.org
     left join memberships m on m.org = o.org and m.user_id = ?
     left join users u on u.org = ? and u.id = m.user_id
     left join api_keys k on k.org = o.org and k.id = ?
