@@ -49,6 +49,9 @@ CATALOGUE = {
     "invalid_user": Code(400, 2, "The user is not a member of the organization."),
     "insufficient_scope": Code(403, 6, "The caller is known but lacks the power this needs."),
     "invalid_redirect_uri": Code(400, 2, "A redirect URI may not be registered. RFC 7591 §3.2.2."),
+    "invalid_client_metadata": Code(
+        400, 2, "What an app says of itself is malformed, unsafe, or not had here. RFC 7591."
+    ),
     "redirect_uri_mismatch": Code(400, 2, "The app is known, but not with this redirect URI."),
     "unsupported_media_type": Code(415, 2, "The body is not of the type this route reads, or it is compressed."),
     "payload_too_large": Code(413, 2, "The body is over 64 KiB."),

@@ -34,6 +34,9 @@ SESSION: Final = "gp_ses_"
 HALF_SIGN_IN: Final = "gp_half_"
 TOTP_SETUP: Final = "gp_totp_"
 PASSKEY: Final = "gp_pass_"
+REGISTRATION: Final = "gp_app_"
+REGISTRATION_TOKEN: Final = "gp_reg_"
+INITIAL_TOKEN: Final = "gp_iat_"
 MAIL_LINK: Final = "gp_mail_"
 
 _CHECKSUM_BYTES = 4

@@ -10,6 +10,7 @@ from gatepost.endpoints.device import DeviceAuthorization
 from gatepost.endpoints.documents import Documents
 from gatepost.endpoints.par import Par
 from gatepost.endpoints.refusals import Refusals, in_json, render_oauth, render_seed
+from gatepost.endpoints.registration import REGISTER, Registration
 from gatepost.endpoints.revocations import Revocations
 from gatepost.endpoints.seed import Seed
 from gatepost.endpoints.token import Token
@@ -90,6 +91,7 @@ def open_instance(
         settings.passwords,
         settings.sessions,
         settings.sign_up,
+        settings.registration.mode,
         clock,
     )
 
@@ -98,7 +100,9 @@ def build_app(settings: Settings, instance: Instance) -> App:
     """The application of one process: every route, the handler that answers it, and the words in which it refuses."""
     limits = Limits(settings.limits)
     refusals = Refusals(instance.store, instance.clock)
-    metadata = render_metadata(instance.issuer, ENDPOINTS.values(), GRANTS, METHODS, ALGORITHMS)
+    is_open = instance.registration != "off"
+    paths = [path for path in ENDPOINTS.values() if path != REGISTER or is_open]
+    metadata = render_metadata(instance.issuer, paths, GRANTS, METHODS, ALGORITHMS)
     documents = Documents(instance, metadata)
     apps = Apps(instance, limits.by_app, limits.wrong_secrets)
     verified = VerifiedTokens()
@@ -110,6 +114,7 @@ def build_app(settings: Settings, instance: Instance) -> App:
             **_app_routes(instance, apps, verified, documents, refusals),
             **_verifier_routes(instance, Callers(instance, apps, limits.by_key), verified, documents, refusals),
             **_device_routes(instance, apps, visits, limits, documents, refusals),
+            **(_registration_routes(instance, limits, documents, refusals) if is_open else {}),
             **_public_routes(documents, refusals),
             **_page_routes(people, refuse),
             **_account_routes(visits, people, refuse),
@@ -185,6 +190,23 @@ def _device_routes(
         DEVICE: Route({"GET": device.page, "HEAD": device.page, "POST": device.answer}, refuse),
         CONNECTED: Route({"GET": device.connected, "HEAD": device.connected}, refuse),
         CANCELLED: Route({"GET": device.cancelled, "HEAD": device.cancelled}, refuse),
+    }
+
+
+def _registration_routes(
+    instance: Instance, limits: "Limits", documents: Documents, refusals: Refusals
+) -> dict[str, Route]:
+    """Where apps register themselves, and where each has its registration."""
+    registration = Registration(instance, limits.registrations)
+    refuse = in_json(render_oauth)
+    return {
+        REGISTER: Route(
+            {"POST": registration.register, "OPTIONS": documents.preflight}, refusals.style(refuse, ANY_ORIGIN)
+        ),
+        f"{REGISTER}/{BELOW}": Route(
+            {"GET": registration.read, "PUT": registration.update, "DELETE": registration.delete},
+            refusals.style(refuse),
+        ),
     }
 
 
@@ -334,4 +356,5 @@ class Limits:
         self.wrong_sign_ins = buckets(settings.wrong_sign_ins / 300, settings.wrong_sign_ins)
         self.wrong_user_codes = buckets(settings.wrong_user_codes / 300, settings.wrong_user_codes)
         self.wrong_user_codes_in_all = buckets(settings.wrong_user_codes_in_all / 300, settings.wrong_user_codes_in_all)
+        self.registrations = buckets(settings.registrations / 60, settings.registrations)
         self.device_requests = buckets(settings.device_requests / 60, settings.device_requests)

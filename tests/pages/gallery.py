@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import TypeAlias
 
+import httpx
+
 from wire.world import Client
 
 from .visitor import BETA, BYE, LOCAL, NATIVE, WEB, Visitor
@@ -38,6 +40,19 @@ def _consent(app: Client) -> Way:
         visitor.page.wait_for_url("**/consent/*")
 
     return go
+
+
+def _stranger(visitor: Visitor) -> Client:
+    """An app that registers itself."""
+    said = {"client_name": "Wanderer", "redirect_uris": [WEB.redirect], "token_endpoint_auth_method": "none"}
+    answer = httpx.post(f"{visitor.issuer}/register", json=said)
+    return Client(answer.json()["client_id"], "", WEB.redirect)
+
+
+def _consent_to_stranger(visitor: Visitor) -> None:
+    visitor.begin(_stranger(visitor), scope="openid email offline_access")
+    visitor.sign_in()
+    visitor.page.wait_for_url("**/consent/*")
 
 
 def _connected(path: str, link: str = "") -> Way:
@@ -147,6 +162,7 @@ PAGES: dict[str, Way] = {
     "refused": _plain("/authorize?client_id=nobody"),
     "misdirected": _plain(MISDIRECTED),
     "misdirected-own": _signed_in(MISDIRECTED),
+    "undocumented": _plain("/authorize?client_id=https://app.test/"),
     "page-over": _plain("/continue/gp_exit_over"),
     "login": _plain("/login"),
     "login-wrong": _wrong,
@@ -156,6 +172,8 @@ PAGES: dict[str, Way] = {
     "consent": _consent(WEB),
     "consent-on-this-computer": _consent(LOCAL),
     "consent-device": _consent(NATIVE),
+    "consent-stranger": _consent_to_stranger,
+    "leaving-by-hand": lambda visitor: visitor.begin(_stranger(visitor), prompt="none"),
     "no-place": _consent(BETA),
     "leaving": _leaving("query"),
     "posting": _leaving("form_post"),

@@ -70,6 +70,7 @@ PROBES: dict[str, tuple[object, Probe]] = {
     "list_events": (OWN, lambda org, a: events.list_events(org, 1000)),
     "list_grants": (OWN, lambda org, a: grants.list_grants(org)),
     "keep_apps": (FOUND_NOTHING, lambda org, a: apps.keep_apps(org, (_draft(org, a),), act())),
+    "end_free_app": (OWN, lambda org, a: apps.end_free_app(app(org, "https://a.test/c"), (a.uri,), EPOCH, act())),
     "keep_free_app": (OWN, lambda org, a: apps.keep_free_app(app(org, "https://a.test/c"), (a.uri,), EPOCH, act())),
     "list_keys": (OWN, lambda org, a: keys.list_keys(org)),
     "list_members": (OWN, lambda org, a: people.list_members(org)),

@@ -4,7 +4,7 @@ import asyncio
 
 from gatepost.records import App, Grant
 from gatepost.secrets import new_id
-from gatepost.store.apps import find_app, keep_free_app, list_redirect_uris, set_app_disabled
+from gatepost.store.apps import end_free_app, find_app, keep_free_app, list_redirect_uris, set_app_disabled
 from gatepost.store.events import list_events
 from gatepost.store.grants import Made, find_grant, redeem
 from gatepost.store.question import INSTANCE, Store
@@ -66,3 +66,11 @@ async def test_its_grants_are_held_up_while_it_is_disabled(store: Store) -> None
     found = await store.read(find_grant(a.org, grant.id))
     assert found is not None
     assert found.app_disabled_at == NOW + 1
+
+
+async def test_one_that_is_no_more_does_not_come_back_by_itself(store: Store) -> None:
+    await store.ask(end_free_app(free_app(), (URI,), EPOCH, act()))
+    await store.ask(keep_free_app(free_app()._replace(name="New"), (URI,), EPOCH, act()))
+    kept = await store.read(find_app(INSTANCE, CLIENT_ID))
+    assert kept is not None
+    assert (kept.name, kept.disabled_at) == ("New", NOW)

@@ -15,7 +15,7 @@ import orjson
 
 from gatepost.log import JsonFormatter
 
-HANDED_OUT = ("access_token", "refresh_token")
+HANDED_OUT = ("access_token", "refresh_token", "client_secret", "registration_access_token")
 """The members of an answer that hand a secret out."""
 
 SENT = ("client_secret", "refresh_token", "token", "password")
@@ -74,7 +74,7 @@ class Canary(logging.Handler):
         members = _members(response.content)
         rest = response.text
         for name in HANDED_OUT:
-            if response.status_code == 200 and isinstance(members.get(name), str):
+            if response.status_code in (200, 201) and isinstance(members.get(name), str):
                 rest = rest.replace(self.watch(str(members[name])), "")
         self._check("an answer", f"{response.status_code} {response.headers} {rest}".encode())
 

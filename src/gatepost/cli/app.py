@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gatepost.cli import app_secret
+from gatepost.cli import app_registration, app_secret
 from gatepost.cli.app_options import add_metadata_options, metadata_of
 from gatepost.cli.options import Parser, add_verb, add_verbs, confirm, duration, named, wants_json
 from gatepost.cli.output import instant, printable, render_fields, render_table, say, show, show_list
@@ -64,6 +64,7 @@ def add_arguments(parser: Parser) -> None:
     for verb in (create, brought):
         verb.add_argument("--org", metavar="ORG", type=named, required=True, help="the organization's id or name")
     app_secret.add_arguments(verbs)
+    app_registration.add_arguments(verbs)
 
 
 def _add_policy(verb: Parser) -> None:

@@ -41,7 +41,7 @@ FIRST_FIVE = ("dev", "serve", "app", "grant", "doctor")
 
 INTERRUPTED = 130
 
-_SECRET = re.compile(r"(?:^|=)(?:gp_(?:rt|key|sec|link)_|eyJ[\w-]+\.)")
+_SECRET = re.compile(r"(?:^|=)(?:gp_(?:rt|key|sec|link|reg|iat)_|eyJ[\w-]+\.)")
 
 
 def main() -> NoReturn:

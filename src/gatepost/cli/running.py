@@ -21,7 +21,12 @@ T = TypeVar("T")
 DEV_FILE = "dev.json"
 ACTOR = "cli"
 
-DEV_DEFAULTS = {"outbound.allow_loopback": "true", "passwords.allow_common": "true", "mail.url": "box:"}
+DEV_DEFAULTS = {
+    "outbound.allow_loopback": "true",
+    "passwords.allow_common": "true",
+    "mail.url": "box:",
+    "registration.mode": "open",
+}
 """What is easier in a directory that `gatepost dev` made, unless a setting says otherwise."""
 
 

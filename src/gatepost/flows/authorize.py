@@ -155,7 +155,11 @@ async def answer(
     consent = Consent(org, session.user_id, flow.client_id, issue.scope, _digest(known), now)
     act = Act(now, "user", address, flow.client_id, session.user_id)
     started_at, expires_at = flow.started_at, flow.started_at + FLOW_TTL
-    newcomer = (known.app._replace(created_at=now), known.redirect_uris, fresh_epoch()) if known.app.is_free else None
+    newcomer = (
+        (known.app._replace(created_at=known.app.created_at or now), known.redirect_uris, fresh_epoch())
+        if known.app.is_free
+        else None
+    )
     given = give_consent(org, consent, bytes.fromhex(flow.id), started_at, expires_at, act, newcomer)
     return await _approve(instance, flow, known, session, org, issue) if await instance.store.ask(given) else None
 

@@ -50,4 +50,5 @@ class Instance:
     passwords: PasswordSettings
     sessions: SessionSettings
     sign_up: str
+    registration: str
     clock: Callable[[], int]

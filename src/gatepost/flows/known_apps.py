@@ -12,9 +12,11 @@ from typing import NamedTuple
 from gatepost.errors import OAuthError
 from gatepost.flows.client_documents import DocumentError
 from gatepost.flows.instance import Instance
+from gatepost.flows.sealed_apps import open_app, secrets_of
 from gatepost.oauth.client_document import is_url
 from gatepost.oauth.client_metadata import ClientMetadata, parse_metadata
 from gatepost.records import App, AppSecret
+from gatepost.secrets import REGISTRATION
 from gatepost.store.apps import find_app, list_redirect_uris, list_secrets
 from gatepost.store.orgs import find_owner
 
@@ -44,6 +46,8 @@ async def get_known_app(instance: Instance, client_id: str) -> KnownApp:
     known = await _find_kept(instance, client_id)
     if is_url(client_id):
         return await _published(instance, client_id, known)
+    if client_id.startswith(REGISTRATION):
+        known = _registered(instance, client_id, known)
     if known is None:
         raise OAuthError("invalid_client", "The app is unknown here, or disabled.", detail="unknown")
     return known
@@ -58,6 +62,15 @@ async def _published(instance: Instance, url: str, kept: KnownApp | None) -> Kno
             raise
         return kept
     return KnownApp(app._replace(disabled_at=kept.app.disabled_at) if kept else app, metadata, uris, ())
+
+
+def _registered(instance: Instance, client_id: str, kept: KnownApp | None) -> KnownApp | None:
+    """The app as it registered itself, or changed that since. Where nobody may register, those with a row go on."""
+    sealed = open_app(instance.keyring, client_id)
+    if sealed is None or (kept is None and instance.registration == "off"):
+        return None
+    secrets = secrets_of(instance.keyring, sealed)
+    return kept._replace(secrets=secrets) if kept else KnownApp(*sealed.newcomer, secrets)
 
 
 async def _find_kept(instance: Instance, client_id: str) -> KnownApp | None:

@@ -9,6 +9,7 @@ import orjson
 
 from gatepost.errors import OAuthError
 from gatepost.records import App
+from gatepost.secrets import REGISTRATION
 
 KINDS = {
     "web": "a website with a server",
@@ -38,7 +39,7 @@ SECRETLESS = ("private_key_jwt", "none")
 
 MAX_CLIENT_ID = 200
 
-_CLIENT_ID = re.compile(rf"[A-Za-z0-9._~-]{{1,{MAX_CLIENT_ID}}}")
+_CLIENT_ID = re.compile(rf"(?!{REGISTRATION})[A-Za-z0-9._~-]{{1,{MAX_CLIENT_ID}}}")
 
 HIDDEN = frozenset(("Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"))
 """Categories of characters that show as nothing, or change how others show."""
@@ -96,7 +97,7 @@ def check_client_id(client_id: str) -> str:
     if not _CLIENT_ID.fullmatch(client_id):
         raise OAuthError(
             "invalid_request",
-            f"A client_id is 1 to {MAX_CLIENT_ID} characters of A-Z a-z 0-9 . _ ~ and -.",
+            f"A client_id is 1 to {MAX_CLIENT_ID} characters of A-Z a-z 0-9 . _ ~ and -, not beginning with {REGISTRATION}.",
             field="client_id",
         )
     return client_id

@@ -19,6 +19,7 @@ ENDPOINTS = {
     "revocation_feed_endpoint": "/revocations",
     "pushed_authorization_request_endpoint": "/par",
     "end_session_endpoint": "/logout",
+    "registration_endpoint": "/register",
     "device_authorization_endpoint": "/device_authorization",
     "jwks_uri": "/jwks.json",
 }

@@ -13,6 +13,10 @@ from gatepost.oauth.client_metadata import HIDDEN, ClientMetadata, render_metada
 from gatepost.oauth.consent import is_elsewhere
 from gatepost.oauth.redirects import check_redirect_uri
 from gatepost.records import App
+from gatepost.secrets import REGISTRATION
+
+CLIENT_IDS = ("https://", "http://", REGISTRATION)
+"""How their client_ids begin, and no others."""
 
 GRANT_TYPES = ("authorization_code", "refresh_token")
 MAX_REDIRECT_URIS = 100

@@ -1,5 +1,7 @@
 """`/authorize` and `/consent/…`: an authorization as the person sees it. OAuth 2.1 §4.1, RFC 9207."""
 
+from collections.abc import Callable
+
 from gatepost.errors import OAuthError
 from gatepost.flows.authorize import (
     Leave,
@@ -19,9 +21,9 @@ from gatepost.flows.client_documents import DocumentError
 from gatepost.flows.consent import ConsentView, view_consent
 from gatepost.flows.instance import Instance
 from gatepost.flows.misdirected import look_into
-from gatepost.oauth.authorize import AuthorizeAsk, parse_authorize
-from gatepost.oauth.client_document import is_url
+from gatepost.oauth.authorize import parse_authorize
 from gatepost.oauth.flow import Flow
+from gatepost.oauth.newcomers import CLIENT_IDS
 from gatepost.pages.faults import PageError, misdirected, page_over, undocumented
 from gatepost.pages.leaving import Leaving
 from gatepost.pages.visit import FORM, Visit, Visits, see_other, show
@@ -52,17 +54,18 @@ class Authorize:
         except OAuthError as error:
             raise misdirected(visit, error, await look_into(self._instance, ask, visit.session)) from None
         if isinstance(begun, Leave):
-            return self._leave(visit, ask, begun)
+            return self._leave(visit, ask.fields["client_id"], begun, self._leaving.from_link)
         if request.method == "POST":
             return see_other(visit, CONSENT + seal_flow(self._instance, begun))
         step = await go_on(self._instance, begun, visit.session)
-        return self._leave(visit, ask, step) if isinstance(step, Leave) else self._show(visit, step)
+        if isinstance(step, Leave):
+            return self._leave(visit, begun.client_id, step, self._leaving.from_link)
+        return self._show(visit, step)
 
-    def _leave(self, visit: Visit, ask: AuthorizeAsk, leave: Leave) -> Reply:
-        """Leave at once; but nobody is led away by a link to an app that nobody registered and they have not consented to."""
-        if "error" in leave.params and is_url(ask.fields["client_id"]):
-            return self._leaving.by_hand(visit, leave)
-        return self._leaving.from_link(visit, leave)
+    def _leave(self, visit: Visit, client_id: str, leave: Leave, go: Callable[[Visit, Leave], Reply]) -> Reply:
+        """Leave; but nobody is led away, without a word of theirs, to an app that nobody here registered."""
+        is_stranger = "error" in leave.params and client_id.startswith(CLIENT_IDS)
+        return self._leaving.by_hand(visit, leave) if is_stranger else go(visit, leave)
 
     async def consent(self, request: Request) -> Reply:
         """Where a flow goes on: after sign-in, and when the page is loaded again."""
@@ -72,7 +75,9 @@ class Authorize:
         step = await go_on(self._instance, flow, visit.session)
         if isinstance(step, NeedsConsent):
             return await self._ask(visit, step)
-        return self._leaving.from_page(visit, step) if isinstance(step, Leave) else self._show(visit, step)
+        if isinstance(step, Leave):
+            return self._leave(visit, flow.client_id, step, self._leaving.from_page)
+        return self._show(visit, step)
 
     async def decide(self, request: Request) -> Reply:
         """The person's answer."""

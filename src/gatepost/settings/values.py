@@ -57,6 +57,13 @@ def parse_level(text: str) -> str:
     return text
 
 
+def parse_registration(text: str) -> str:
+    """Who may register an app. Raises ValueError."""
+    if text not in ("open", "token", "off"):
+        raise ValueError("it is open, token or off")
+    return text
+
+
 def parse_sign_up(text: str) -> str:
     """Who may join. Raises ValueError."""
     if text not in ("closed", "invited", "open"):
@@ -186,6 +193,9 @@ class LimitSettings:
     device_requests: int = _setting(
         "100", parse_number, "per minute", "Devices that ask to be connected, for each app and address."
     )
+    registrations: int = _setting(
+        "20", parse_number, "per minute", "Apps that register themselves or change that, for each address."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +218,19 @@ class OutboundSettings:
 
     allow_loopback: bool = _setting(
         "false", parse_boolean, "true or false", "Whether outbound fetches may reach loopback; `dev` says true."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationSettings:
+    """Whether apps may register themselves (RFC 7591)."""
+
+    mode: str = _setting(
+        "off",
+        parse_registration,
+        "word",
+        "Who may register an app at /register: everybody (open; `dev` says so), who has an initial access token (token),"
+        " or nobody (off).",
     )
 
 
@@ -246,6 +269,7 @@ class Settings:
     limits: LimitSettings = field(default_factory=LimitSettings)
     mail: MailSettings = field(default_factory=MailSettings)
     outbound: OutboundSettings = field(default_factory=OutboundSettings)
+    registration: RegistrationSettings = field(default_factory=RegistrationSettings)
     log: LogSettings = field(default_factory=LogSettings)
 
     @property

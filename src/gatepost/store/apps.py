@@ -121,6 +121,13 @@ def keep_free_app(app: App, redirect_uris: tuple[str, ...], epoch: int, act: Act
 
 
 @question
+def end_free_app(app: App, redirect_uris: tuple[str, ...], epoch: int, act: Act) -> Steps[None]:
+    """Note that an app that belongs to no organization is no more. Its row says so, so it never comes back by itself."""
+    yield from make_app(app, redirect_uris, epoch, act)
+    yield from set_app_disabled(app.org, app.client_id, True, act)
+
+
+@question
 def save_pair(app: App, uri: str, epoch: int, act: Act) -> Steps[Saved | Taken]:
     """Give the organization's app this redirect URI, making the app first if it is missing."""
     outcome = yield from make_app(app, (uri,), epoch, act)
