@@ -1,14 +1,18 @@
 """What becomes of a registration: read, changed, taken back. RFC 7592; RG-4, RG-5, RG-14."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from gatepost.flows.registration import make_initial_token
+from gatepost.store.apps import delete_app
+from gatepost.store.question import INSTANCE
+from gatepost.wiring import build_app
 
 from .browser import Browser, connected, form_of, token
 from .conftest import OpenWorld
-from .registering import BOB, PUBLIC, REDIRECT, client_of, manage, open_to_all, registered, row
+from .registering import BOB, PUBLIC, REDIRECT, client_of, manage, open_to_all, register, registered, row
 from .world import ISSUER, World
 
 
@@ -98,3 +102,25 @@ async def test_taken_back_while_the_consent_page_is_open(world: World) -> None:
     back = await browser.post(form.action, form.fields | {"decision": "allow"})
     assert "error=unauthorized_client" in (await browser.get(back.headers["location"])).text
     assert (await row(world, content)).disabled_at == world.clock.now
+
+
+async def test_what_the_operator_deletes_does_not_come_back_by_being_what_it_is(world: World) -> None:
+    content, browser = await registered(world), Browser(world)
+    answer = await connected(world, browser, client_of(content), scope="offline_access")
+    await world.instance.store.ask(delete_app(INSTANCE, content["client_id"], world.act))
+    assert not await world.is_active(answer["access_token"])
+    assert (await browser.authorize(client_of(content))).status_code == 400
+    assert (await manage(world, "GET", content)).status_code == 401
+
+
+async def test_turned_off_what_was_connected_goes_on(world: World) -> None:
+    connected_one, other = await registered(world), await registered(world)
+    answer = await connected(world, Browser(world), client_of(connected_one), scope="offline_access")
+    world.instance = replace(world.instance, registration="off")
+    world.app = build_app(world.settings, world.instance)
+    world._clients.clear()
+    refresh = {"grant_type": "refresh_token", "refresh_token": answer["refresh_token"]}
+    assert (await token(world, client_of(connected_one), **refresh)).status_code == 200
+    assert (await Browser(world).authorize(client_of(connected_one))).status_code == 303
+    assert (await Browser(world).authorize(client_of(other))).status_code == 400
+    assert (await register(world)).status_code == 404

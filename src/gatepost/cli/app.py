@@ -24,6 +24,7 @@ from gatepost.secrets import Secret, render_id
 from gatepost.settings import parse_retry_window
 from gatepost.store.apps import delete_app, list_apps, list_redirect_uris, set_app_disabled
 from gatepost.store.events import Act
+from gatepost.store.question import INSTANCE
 
 
 def add_arguments(parser: Parser) -> None:
@@ -135,11 +136,11 @@ def _create(options: argparse.Namespace) -> int:
 
 def _list(options: argparse.Namespace) -> int:
     async def verb(instance: Instance, _: Act) -> list[dict[str, Any]]:
-        orgs = [await get_org(instance, options.org)] if options.org else await every_org(instance)
+        orgs = [(await get_org(instance, options.org)).id] if options.org else await _everywhere(instance)
         documents: list[dict[str, Any]] = []
         for org in orgs:
             after = ""
-            while page := await instance.store.read(list_apps(org.id, after)):
+            while page := await instance.store.read(list_apps(org, after)):
                 documents += [await _document(instance, app) for app in page]
                 after = page[-1].client_id
         return documents
@@ -148,6 +149,11 @@ def _list(options: argparse.Namespace) -> int:
     columns = ("client_id", "name", "kind", "scope", "redirect_uris", "disabled")
     show_list(wants_json(options), documents, "No apps yet: gatepost app create NAME --org ORG --kind web", columns)
     return 0
+
+
+async def _everywhere(instance: Instance) -> list[bytes]:
+    """All organizations, and none: apps that nobody registered belong to that."""
+    return [*(org.id for org in await every_org(instance)), INSTANCE]
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -252,7 +258,7 @@ async def _document(instance: Instance, app: App, secret: Secret | None = None) 
         "client_id": app.client_id,
         "client_secret": secret.reveal() if secret else None,
         "name": app.name,
-        "org": render_id("org", app.org),
+        "org": None if app.is_free else render_id("org", app.org),
         "kind": app.kind,
         "profile": app.profile,
         "auth_method": app.auth_method,

@@ -48,7 +48,7 @@ _ENVOY_TLS = """\
 
 
 def add_arguments(parser: Parser) -> None:
-    parser.add_argument("name", metavar="NAME", choices=SNIPPETS, help=", ".join(SNIPPETS))
+    parser.add_argument("name", metavar="NAME", choices=tuple(SNIPPETS), help=", ".join(SNIPPETS))
     parser.add_argument("--issuer", metavar="URL", help="this server's public URL (the setting issuer)")
     parser.add_argument("--audience", metavar="URI", help="the API that tokens have to be for (the issuer)")
     parser.add_argument("--scope", metavar='"…"', default="", help="what a token has to have, all of it")

@@ -176,8 +176,15 @@ async def change_app(
 ) -> App:
     """Change an app's policy (fields of NewApp by name) and redirect URIs, all of it or nothing.
 
-    Raises `invalid_request`, `invalid_scope`, and `not_found` for a redirect URI to drop that it does not have.
+    Raises `invalid_request`, `invalid_scope`, and `not_found` for a redirect URI to drop that it does not have; and
+    `not_allowed` for an app that says itself what it is.
     """
+    if app.is_free:
+        raise GatepostError(
+            "not_allowed",
+            f"{app.name} belongs to no organization, and says itself what it is.",
+            fix="disable it, or delete it",
+        )
     await instance.store.ask(keep_apps(app.org, (draft_change(app, changes, add_uris, drop_uris),), act))
     return await get_app(instance, app.client_id)
 

@@ -47,7 +47,7 @@ async def get_known_app(instance: Instance, client_id: str) -> KnownApp:
     if is_url(client_id):
         return await _published(instance, client_id, known)
     if client_id.startswith(REGISTRATION):
-        known = _registered(instance, client_id, known)
+        known = await _registered(instance, client_id, known)
     if known is None:
         raise OAuthError("invalid_client", "The app is unknown here, or disabled.", detail="unknown")
     return known
@@ -64,13 +64,20 @@ async def _published(instance: Instance, url: str, kept: KnownApp | None) -> Kno
     return KnownApp(app._replace(disabled_at=kept.app.disabled_at) if kept else app, metadata, uris, ())
 
 
-def _registered(instance: Instance, client_id: str, kept: KnownApp | None) -> KnownApp | None:
-    """The app as it registered itself, or changed that since. Where nobody may register, those with a row go on."""
+async def _registered(instance: Instance, client_id: str, kept: KnownApp | None) -> KnownApp | None:
+    """The app as it registered itself, or changed that since. Where nobody may register, those with a row go on.
+
+    One whose name was claimed had a row and was deleted: it does not come back by being what it is.
+    """
     sealed = open_app(instance.keyring, client_id)
-    if sealed is None or (kept is None and instance.registration == "off"):
+    if sealed is None:
         return None
     secrets = secrets_of(instance.keyring, sealed)
-    return kept._replace(secrets=secrets) if kept else KnownApp(*sealed.newcomer, secrets)
+    if kept:
+        return kept._replace(secrets=secrets)
+    owner = await instance.store.read(find_owner("client_id", client_id))
+    is_over = owner is not None or instance.registration == "off"
+    return None if is_over else KnownApp(*sealed.newcomer, secrets)
 
 
 async def _find_kept(instance: Instance, client_id: str) -> KnownApp | None:

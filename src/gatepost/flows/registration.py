@@ -11,7 +11,7 @@ import orjson
 
 from gatepost.errors import OAuthError
 from gatepost.flows.instance import Instance, fresh_epoch
-from gatepost.flows.known_apps import KnownApp, get_known_app
+from gatepost.flows.known_apps import KnownApp, find_known_app
 from gatepost.flows.sealed_apps import client_secret_of, open_app, registration_token_of, seal_app
 from gatepost.oauth.registration import read_registration
 from gatepost.secrets import INITIAL_TOKEN, Secret, new_id
@@ -59,9 +59,9 @@ async def get_registration(instance: Instance, client_id: str, token: str | None
     right = registration_token_of(instance.keyring, sealed)
     if not hmac.compare_digest(right.reveal().encode(), (token or "").encode()):
         raise _no_token("another registration's token, or none")
-    known = await get_known_app(instance, client_id)
-    if known.is_disabled:
-        raise _no_token("disabled, or taken back")
+    known = await find_known_app(instance, client_id)
+    if known is None or known.is_disabled:
+        raise _no_token("disabled, deleted or taken back")
     return Registered(known, None, right)
 
 
