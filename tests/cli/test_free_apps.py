@@ -3,11 +3,15 @@
 import pytest
 
 from cli.conftest import Gatepost
+from gatepost.flows.instance import wall_clock
 from gatepost.oauth.client_document import read_document
+from gatepost.secrets import new_id, parse_id, render_id
 from gatepost.store.apps import keep_free_app
 from gatepost.store.events import Act
+from gatepost.store.grants import NewGrant, make_grant
 from gatepost.store.question import INSTANCE
 
+DAY = 86_400
 URL = "https://app.example/client.json"
 
 
@@ -18,6 +22,39 @@ def wanderer(gatepost: Gatepost, acme: str) -> str:
     app, _, uris = read_document(INSTANCE, URL, said)
     gatepost.serve(lambda instance: instance.store.ask(keep_free_app(app, uris, 1, Act(1, "user"))))
     return URL
+
+
+def connect(gatepost: Gatepost, org: str, user: str) -> str:
+    """A grant of it in an organization; its id."""
+    new = NewGrant(
+        id=new_id(),
+        client_id=URL,
+        user_id=parse_id("usr", user),
+        key_id=None,
+        scope="",
+        resource=None,
+        salt=bytes(16),
+        idle_ttl=DAY,
+        expires_at=wall_clock() + DAY,
+        app_org=INSTANCE,
+    )
+    place = parse_id("org", org) or b""
+    assert gatepost.serve(lambda instance: instance.store.ask(make_grant(place, new, Act(wall_clock(), "user"))))
+    return render_id("gnt", new.id)
+
+
+def test_its_grants_are_seen_and_ended_wherever_they_are(gatepost: Gatepost, wanderer: str) -> None:
+    grants = {}
+    for name in ("Acme", "Beta"):
+        org = gatepost.json("org", "show", "Acme") if name == "Acme" else gatepost.json("org", "create", name)
+        user = gatepost.json("user", "create", f"ana@{name}.test", "--org", name)
+        grants[name] = connect(gatepost, org["id"], user["id"])
+    assert {each["id"] for each in gatepost.json("grant", "list", "--app", wanderer)} == set(grants.values())
+    assert gatepost.json("grant", "revoke", "--app", wanderer, "--org", "Beta") == {"revoked": 1}
+    listed = gatepost.json("grant", "list", "--app", wanderer)
+    assert {each["id"] for each in listed if each["revoked"]} == {grants["Beta"]}
+    assert gatepost.json("grant", "revoke", "--app", wanderer) == {"revoked": 1}
+    assert gatepost.json("grant", "revoke", "--app", wanderer) == {"revoked": 0}
 
 
 def test_it_is_listed_and_belongs_to_no_organization(gatepost: Gatepost, wanderer: str) -> None:

@@ -36,8 +36,8 @@ async def _places(instance: Instance, options: argparse.Namespace) -> list[Place
     user = await get_user(instance, options.user, options.org) if options.user else None
     if options.org:
         orgs = [(await get_org(instance, options.org)).id]
-    elif options.app:
-        orgs = [(await get_app(instance, options.app)).org]
+    elif options.app and not (app := await get_app(instance, options.app)).is_free:
+        orgs = [app.org]
     elif user:
         orgs = [org for org, _ in await instance.store.read(list_organizations_of(user.id))]
     else:

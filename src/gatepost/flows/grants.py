@@ -8,6 +8,7 @@ from gatepost.flows.missing import missing
 from gatepost.oauth.gate import why_dead
 from gatepost.records import Grant
 from gatepost.secrets import parse_id
+from gatepost.store.apps import find_app
 from gatepost.store.events import Act
 from gatepost.store.grants import find_grant, list_grants
 from gatepost.store.question import Question
@@ -43,10 +44,10 @@ async def end_grant(instance: Instance, text: str, places: list[Place], client_i
 async def end_grants(instance: Instance, org: bytes, client_id: str | None, user_id: bytes | None, act: Act) -> int:
     """End all grants of an app, of a person, of both together, or of the organization. Answers how many were live.
 
-    Each but the third is one write, however many grants it covers.
+    Each but the third is one write, however many grants it covers; but for an app that does not belong there, it is one each.
     """
     live = [grant.id async for grant in each_grant(instance, org, client_id, user_id) if not why_dead(grant, act.at)]
-    if client_id and user_id:
+    if client_id and (user_id or await instance.store.read(find_app(org, client_id)) is None):
         for grant in live:
             await instance.store.ask(revoke_grant(org, grant, act))
     else:
