@@ -39,6 +39,7 @@ from gatepost.pages.choice import Choice
 from gatepost.pages.connections import APPS, DETAILS, Connections
 from gatepost.pages.device import CANCELLED, CONNECTED, DEVICE, Device
 from gatepost.pages.guesses import CodeTries, Guesses, MailOrders
+from gatepost.pages.home import Home
 from gatepost.pages.joining import SIGN_UP, Joining
 from gatepost.pages.leaving import CONTINUE, Leaving
 from gatepost.pages.login import Login
@@ -103,14 +104,14 @@ def build_app(settings: Settings, instance: Instance) -> App:
     is_open = instance.registration != "off"
     paths = [path for path in ENDPOINTS.values() if path != REGISTER or is_open]
     metadata = render_metadata(instance.issuer, paths, GRANTS, METHODS, ALGORITHMS)
-    documents = Documents(instance, metadata)
+    documents, home = Documents(instance, metadata), Home(instance.issuer)
     apps = Apps(instance, limits.by_app, limits.wrong_secrets)
     verified = VerifiedTokens()
     visits = Visits(instance)
     people, refuse = People(instance, visits, limits), refusals.style(in_pages(instance.issuer, instance.clock))
     routes = _everywhere(
         {
-            **_seed_routes(Seed(instance, limits.by_key), documents, refusals),
+            **_seed_routes(Seed(instance, limits.by_key), home, refusals),
             **_app_routes(instance, apps, verified, documents, refusals),
             **_verifier_routes(instance, Callers(instance, apps, limits.by_key), verified, documents, refusals),
             **_device_routes(instance, apps, visits, limits, documents, refusals),
@@ -125,16 +126,16 @@ def build_app(settings: Settings, instance: Instance) -> App:
     return App(
         {path.encode(): route for path, route in routes.items() if not path.endswith(BELOW)},
         {path.removesuffix(BELOW).encode(): route for path, route in routes.items() if path.endswith(BELOW)},
-        Route({ANY_METHOD: documents.missing}, refusals.style(in_json(render_oauth))),
+        Route({ANY_METHOD: home.missing}, refusals.style(in_json(render_oauth))),
         limits.by_address,
         settings.server.trusted_proxies,
     )
 
 
-def _seed_routes(seed: Seed, documents: Documents, refusals: Refusals) -> dict[str, Route]:
+def _seed_routes(seed: Seed, home: Home, refusals: Refusals) -> dict[str, Route]:
     """The four routes, at both of their places."""
     refuse = refusals.style(in_json(render_seed))
-    root = Route({"GET": documents.landing, "HEAD": documents.landing, "POST": seed.save}, refuse)
+    root = Route({"GET": home.landing, "HEAD": home.landing, "POST": seed.save}, refuse)
     routes = {
         "/": root,
         "/auth_token": Route({"GET": seed.auth_token}, refuse),

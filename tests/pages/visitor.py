@@ -104,7 +104,7 @@ class Visitor:
     def turn_totp_on(self) -> bytes:
         """Set up an authenticator app, for whoever is signed in; answers its key. The page shows recovery codes."""
         page = self.go("/account/security/totp")
-        key = b32decode(page.input_value("#key").replace(" ", ""))
+        key = b32decode(page.inner_text("#key").replace(" ", ""))
         page.fill("#code", render_code(key, int(time.time()) // STEP_SECONDS))
         page.click("#submit")
         page.wait_for_selector("#codes")

@@ -1,33 +1,18 @@
-"""What anyone may read: the metadata, the JWKS, the health of the server, and the page at its root."""
+"""What anyone may read: the metadata, the JWKS, the health of the server, and what pages are made with."""
 
 import hashlib
-import html
 from importlib import resources
 from typing import Any
-from urllib.parse import urlsplit
 
 import orjson
 
-from gatepost.errors import GatepostError, OAuthError
+from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance
 from gatepost.oauth.metadata import render_jwks
 from gatepost.store.migrations import NEWEST, schema_version
 from gatepost.web.message import ANY_ORIGIN, EMPTY, Header, Reply, Request, json_reply
 
 METADATA_MAX_AGE = 3600
-
-_PAGE_HEADERS: tuple[Header, ...] = (
-    (b"content-type", b"text/html; charset=utf-8"),
-    (b"cache-control", b"no-store"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
-    (b"cross-origin-opener-policy", b"same-origin"),
-    (
-        b"content-security-policy",
-        b"default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    ),
-)
 
 
 class Document:
@@ -72,9 +57,6 @@ class Documents:
         self._jwks_of: tuple[dict[str, str], ...] | None = None
         self._jwks = Document(b"", 0)
         files = resources.files("gatepost.endpoints") / "files"
-        self._landing, self._missing = (
-            _render((files / name).read_text(), instance.issuer) for name in ("landing.html", "missing.html")
-        )
         names = ("gatepost.css", "gatepost.svg", "submit.js", "passkey.js")
         style, icon, script, passkey = ((files / name).read_bytes() for name in names)
         self._style = Document(style, METADATA_MAX_AGE, (), b"text/css; charset=utf-8")
@@ -102,12 +84,6 @@ class Documents:
         )
         return Reply(204, EMPTY, b"", allowed)
 
-    async def landing(self, request: Request) -> Reply:
-        if request.wants_page:
-            return Reply(200, _PAGE_HEADERS, self._landing)
-        metadata = self._instance.issuer.rstrip("/") + "/.well-known/oauth-authorization-server"
-        return json_reply({"name": "Gatepost", "issuer": self._instance.issuer, "metadata": metadata})
-
     async def style(self, request: Request) -> Reply:
         return self._style.reply(request)
 
@@ -129,15 +105,3 @@ class Documents:
         if await self._instance.store.read(schema_version()) != NEWEST:
             raise GatepostError("temporarily_unavailable", "The database's schema is not this version's.")
         return json_reply({"status": "ready"})
-
-    async def missing(self, request: Request) -> Reply:
-        """Whatever has no route: a page for people, a refusal for programs."""
-        if request.wants_page:
-            return Reply(404, _PAGE_HEADERS, self._missing)
-        raise OAuthError("not_found", "There is nothing at this path.")
-
-
-def _render(page: str, issuer: str) -> bytes:
-    """A page with the issuer's name, and its links below the issuer's path."""
-    base = urlsplit(issuer).path.rstrip("/")
-    return page.replace("{issuer}", html.escape(issuer)).replace("{base}", html.escape(base)).encode()

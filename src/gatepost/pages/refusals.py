@@ -5,9 +5,9 @@ from urllib.parse import urlsplit
 
 from gatepost.errors import GatepostError
 from gatepost.pages.faults import PageError
-from gatepost.pages.rendering import choose_locale, render_page
-from gatepost.pages.visit import LANGUAGE, show
-from gatepost.web.cookies import Cookie, parse_cookies
+from gatepost.pages.rendering import render_page
+from gatepost.pages.visit import LANGUAGE, locale_of, show
+from gatepost.web.cookies import Cookie
 from gatepost.web.message import Header, Reply, Request
 
 Write = Callable[[Request, GatepostError, str, tuple[Header, ...]], Reply]
@@ -22,12 +22,10 @@ def in_pages(issuer: str, clock: Callable[[], int]) -> Write:
         if isinstance(error, PageError):
             page = show(error.visit, error.template, error.status, event_id=event_id, **error.view)
             return page._replace(extra=(*page.extra, *headers))
-        chosen = language.read(parse_cookies(request.headers.get(b"cookie", b"")))
-        locale = choose_locale(chosen, request.headers.get(b"accept-language", b"").decode("latin-1"))
         wait = error.extra.get("retry_after", 0)
         return render_page(
             "error.html",
-            locale,
+            locale_of(request, language),
             error.status,
             headers,
             base=base,

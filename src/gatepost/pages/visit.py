@@ -148,6 +148,12 @@ class Visits:
         return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
 
 
+def locale_of(request: Request, language: Cookie) -> str:
+    """The language that a request's own choice, kept in this cookie, or else its browser asks for."""
+    chosen = language.read(parse_cookies(request.headers.get(b"cookie", b"")))
+    return choose_locale(chosen, request.headers.get(b"accept-language", b"").decode("latin-1"))
+
+
 def show(
     visit: Visit, template: str, status: int = 200, form_action: str = "'self'", *, menu: bool = True, **view: Any
 ) -> Reply:

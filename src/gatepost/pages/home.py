@@ -1,0 +1,35 @@
+"""`/`, and wherever nothing is: a page for people, in their language; JSON for programs."""
+
+from urllib.parse import urlsplit
+
+from gatepost.errors import OAuthError
+from gatepost.pages.rendering import render_page
+from gatepost.pages.visit import LANGUAGE, locale_of
+from gatepost.web.cookies import Cookie
+from gatepost.web.message import Reply, Request, json_reply
+
+
+class Home:
+    """The handlers of pages that nobody needs to be known for: they read no session and set no cookie."""
+
+    def __init__(self, issuer: str) -> None:
+        self._issuer = issuer
+        self._base = urlsplit(issuer).path.rstrip("/")
+        self._language = Cookie(LANGUAGE, issuer)
+
+    async def landing(self, request: Request) -> Reply:
+        """What this server is, and where to go on."""
+        if request.wants_page:
+            return self._page("landing.html", request, 200)
+        metadata = self._issuer.rstrip("/") + "/.well-known/oauth-authorization-server"
+        return json_reply({"name": "Gatepost", "issuer": self._issuer, "metadata": metadata})
+
+    async def missing(self, request: Request) -> Reply:
+        """Whatever has no route."""
+        if request.wants_page:
+            return self._page("missing.html", request, 404)
+        raise OAuthError("not_found", "There is nothing at this path.")
+
+    def _page(self, template: str, request: Request, status: int) -> Reply:
+        locale = locale_of(request, self._language)
+        return render_page(template, locale, status, base=self._base, languages=(), issuer=self._issuer)
