@@ -198,7 +198,7 @@ async def test_a_page_runs_nothing_and_is_framed_by_nobody(world: World) -> None
         page = await world.call("GET", path, headers=BROWSER)
         policy = dict(part.strip().split(" ", 1) for part in page.headers["content-security-policy"].split(";"))
         assert policy["default-src"] == policy["base-uri"] == policy["frame-ancestors"] == "'none'"
-        assert "script-src" not in policy
+        assert policy["script-src"] == "'self'"
         assert page.headers["x-frame-options"] == "DENY"
         assert page.headers["referrer-policy"] == "no-referrer"
         assert page.headers["cross-origin-opener-policy"] == "same-origin"
@@ -211,7 +211,7 @@ async def test_every_link_of_a_page_leads_somewhere(world: World) -> None:
         links = re.findall(r'(?:href|src)="([^"]*)"', page.text)
         assert links
         for link in links:
-            assert (await world.call("GET", link)).status_code == 200
+            assert (await Browser(world).get(link)).status_code in (200, 303), link
 
 
 async def test_health_says_little(world: World) -> None:
@@ -280,7 +280,7 @@ async def test_the_page_below_a_path_links_below_it(deep: World) -> None:
     links = re.findall(r'(?:href|src)="([^"]*)"', page.text)
     assert all(link.startswith("/gate/post/") for link in links)
     for link in links:
-        assert (await deep.call("GET", link)).status_code == 200
+        assert (await Browser(deep).get(link)).status_code in (200, 303), link
 
 
 async def test_an_issuer_is_text_in_a_page(open_world: OpenWorld) -> None:
