@@ -1,5 +1,7 @@
 """A forgotten password, sign-in by mail, a proved e-mail. AC-1, AC-4, AC-5, UI-17, CG-12 and MD-1 of the cases."""
 
+import html
+import re
 import statistics
 import time
 
@@ -197,6 +199,31 @@ async def test_a_sign_in_link_comes_by_mail(world: World) -> None:
     if page.status_code == 200:
         assert (await other.press(link, "/login/link")).status_code == 400
     assert SESSION not in other.cookies
+
+
+async def test_a_mailed_link_goes_on_where_the_person_was(world: World) -> None:
+    browser = Browser(world)
+    login = (await browser.authorize(world.acme.web)).headers["location"]
+    way = html.unescape(re.findall(r'href="([^"]*/login/mail\?flow=[^"]*)"', (await browser.get(login)).text)[0])
+    await browser.press(way, "/login/mail", email=BOB)
+    link = await link_for(world, BOB)
+    elsewhere = Browser(world)
+    assert (await elsewhere.get(link)).status_code == 200
+    back = await browser.press(link, "/login/link")
+    assert back.headers["location"].startswith("/consent/")
+    assert "code" in await browser.leave(await browser.consent(back))
+
+
+async def test_a_mailed_link_leaves_another_browsers_flow_alone(world: World) -> None:
+    browser = Browser(world)
+    login = (await browser.authorize(world.acme.web)).headers["location"]
+    flow = login.partition("flow=")[2]
+    await browser.press(f"/login/mail?flow={flow}", "/login/mail", email=BOB)
+    link = await link_for(world, BOB)
+    assert f"&flow={flow}" in link
+    assert (await Browser(world).press(link, "/login/link")).headers["location"] == "/account"
+    await Browser(world).press(f"/login/mail?flow={flow}", "/login/mail", email=BOB)
+    assert "flow=" not in await link_for(world, BOB)
 
 
 async def test_an_email_is_proved_by_its_owner(world: World) -> None:

@@ -6,6 +6,7 @@ sends the letter looks the address up, and what comes of it reaches the owner of
 
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance
@@ -80,7 +81,11 @@ async def _sign_in(instance: Instance, email: str, content: Content) -> Words | 
     user = await find_active(instance, email)
     places = await instance.store.read(list_memberships(user.id)) if user else []
     live = [org for org, _, disabled_at in places if disabled_at is None]
-    return Words("sign_in", {"link": create_link(instance, live[0], user.id).reveal()}) if user and live else None
+    if user is None or not live:
+        return None
+    # Whoever began the flow goes on with it; in another browser it is not theirs, and leads nowhere.
+    flow = f"&flow={quote(content['flow'])}" if content["flow"] else ""
+    return Words("sign_in", {"link": create_link(instance, live[0], user.id).reveal() + flow})
 
 
 async def _verify(instance: Instance, email: str, content: Content) -> Words | None:

@@ -60,7 +60,7 @@ class Joining:
 
     async def ask_sign_up(self, request: Request) -> Reply:
         check_open(self._instance)
-        return show(await self._visits.read(request), "order_mail.html", action=SIGN_UP)
+        return show(await self._visits.read(request), "order_mail.html", action=SIGN_UP, flow="")
 
     async def order_sign_up(self, request: Request) -> Reply:
         """An address was sent. The page says the same for one that has an account; its owner is told by mail."""

@@ -1,6 +1,6 @@
 """`/login`: who are you? By password or by one-time link, and then back to what the person was doing. OWASP ASVS V2, V3."""
 
-from gatepost.flows.authorize import seal_flow
+from gatepost.flows.authorize import open_flow, seal_flow
 from gatepost.flows.instance import Instance
 from gatepost.flows.links import BY_LINK, find_link, open_link
 from gatepost.flows.passkeys import begin_sign_in, can_have_passkeys, finish_sign_in
@@ -33,7 +33,7 @@ class Login:
         visit = await self._visits.read(request)
         fields = parse_form(request.query)
         if "link" in fields:
-            return await self._show_link(visit, fields["link"])
+            return await self._show_link(visit, fields["link"], fields.get("flow", ""))
         flow = self._sign_ins.flow(visit, fields.get("flow"))
         if flow is None and visit.session is not None:
             return see_other(visit, ACCOUNT)
@@ -45,7 +45,9 @@ class Login:
         opened = await open_link(self._instance, fields.get("link", ""))
         if opened is None:
             raise link_over(visit)
-        return await self._sign_ins.go_on(visit, opened.member.id, BY_LINK, None)
+        # A mailed link may be opened in another browser than the one that asked for it: then the flow stays there.
+        flow = open_flow(self._instance, fields.get("flow", ""), visit.browser)
+        return await self._sign_ins.go_on(visit, opened.member.id, BY_LINK, flow)
 
     async def sign_in(self, request: Request) -> Reply:
         """A password was sent."""
@@ -69,11 +71,11 @@ class Login:
             return self._show(visit, flow, fault="passkey")
         return await self._sign_ins.finish(visit, proved.user_id, proved.amr, flow)
 
-    async def _show_link(self, visit: Visit, link: str) -> Reply:
+    async def _show_link(self, visit: Visit, link: str, flow: str) -> Reply:
         opened = await find_link(self._instance, link)
         if opened is None:
             raise link_over(visit)
-        return show(visit, "link.html", email=opened.member.email, link=link)
+        return show(visit, "link.html", email=opened.member.email, link=link, flow=flow)
 
     def _show(self, visit: Visit, flow: Flow | None, *, email: str = "", fault: str = "") -> Reply:
         has_passkeys = can_have_passkeys(self._instance)

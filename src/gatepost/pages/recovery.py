@@ -5,6 +5,7 @@ links, and must not use them up.
 """
 
 from gatepost.errors import GatepostError
+from gatepost.flows.authorize import open_flow
 from gatepost.flows.instance import Instance
 from gatepost.flows.mails import order_mail
 from gatepost.flows.recovery import find_reset, find_verification, set_by_link, verify_by_link
@@ -31,13 +32,16 @@ class Recovery:
         self._orders = orders
 
     async def ask_reset(self, request: Request) -> Reply:
-        return show(await self._visits.read(request), "order_mail.html", action=RESET)
+        return show(await self._visits.read(request), "order_mail.html", action=RESET, flow="")
 
     async def order_reset(self, request: Request) -> Reply:
         return await self._order(request, "reset", RESET)
 
     async def ask_sign_in(self, request: Request) -> Reply:
-        return show(await self._visits.read(request), "order_mail.html", action=MAIL_SIGN_IN)
+        """The page that leads to a mailed link; the link leads back to the flow that this page was reached from."""
+        visit = await self._visits.read(request)
+        flow = self._flow(visit, parse_form(request.query))
+        return show(visit, "order_mail.html", action=MAIL_SIGN_IN, flow=flow)
 
     async def order_sign_in(self, request: Request) -> Reply:
         return await self._order(request, "sign_in", MAIL_SIGN_IN)
@@ -46,8 +50,13 @@ class Recovery:
         visit, fields = await self._visits.read_form(request)
         email = fields.get("email", "")
         if self._orders.take(email, request.address):
-            await order_mail(self._instance, purpose, email, visit.locale)
+            await order_mail(self._instance, purpose, email, visit.locale, flow=self._flow(visit, fields))
         return show(visit, "mail_ordered.html", action=action)
+
+    def _flow(self, visit: Visit, fields: dict[str, str]) -> str:
+        """The flow that led here, as it was sent; empty for one that is over or another browser's."""
+        flow = fields.get("flow", "")
+        return flow if open_flow(self._instance, flow, visit.browser) else ""
 
     async def ask_password(self, request: Request) -> Reply:
         """The page of a reset link."""
