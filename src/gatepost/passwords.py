@@ -1,5 +1,9 @@
 """Passwords of people: argon2id at OWASP's floor, and what may be one. NIST SP 800-63B §5.1.1."""
 
+import contextlib
+import ctypes
+from functools import cache
+
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
@@ -8,7 +12,21 @@ from gatepost.errors import GatepostError
 MIN_CHARACTERS = 8
 MAX_CHARACTERS = 1000
 
-_hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+_MEMORY_KIB = 19 * 1024
+
+_M_MMAP_THRESHOLD = -3
+_LARGE = 1 << 20
+
+
+@cache
+def _hasher() -> PasswordHasher:
+    """The hasher, made at the first hash; from then on the memory of a hash goes back to the system after it.
+
+    glibc would learn from the first hash to keep that much for the next one, in every process that ever made one.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE)
+    return PasswordHasher(time_cost=2, memory_cost=_MEMORY_KIB, parallelism=1)
 
 
 def check_password(password: str) -> None:
@@ -25,12 +43,12 @@ def check_password(password: str) -> None:
 def hash_password(password: str) -> str:
     """The argon2id hash of a password, in PHC form. Takes about 20 ms by design."""
     check_password(password)
-    return _hasher.hash(password)
+    return _hasher().hash(password)
 
 
 def is_password(password: str, password_hash: str) -> bool:
     """Whether the hash is this password's. Takes as long for a wrong one as for the right one."""
     try:
-        return _hasher.verify(password_hash, password)
+        return _hasher().verify(password_hash, password)
     except (VerifyMismatchError, UnicodeEncodeError):
         return False
