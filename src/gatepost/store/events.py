@@ -8,6 +8,8 @@ from gatepost.store.question import INSTANCE, SQL, Steps, Value, question
 
 _COLUMNS = "id, at, type, result, actor, client_id, user_id, grant_id, address, detail"
 
+_RECORD = f"insert into events (org, {_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
 
 class Act(NamedTuple):
     """The frame of an event: when, who, from which address, and what it was about."""
@@ -28,7 +30,7 @@ def record(org: bytes, type: str, act: Act, *, result: str = "ok", detail: str =
     """
     event = id or new_id()
     yield SQL(
-        f"insert into events (org, {_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        _RECORD,
         (org, event, act.at, type, result, act.actor, act.client_id, act.user_id, act.grant_id, act.address, detail),
     )
     if not type.startswith(("grant.", "request.", "delivery.")):

@@ -65,6 +65,16 @@ _LIVE = f"""select g.org, g.id, g.client_id, g.user_id, g.key_id, g.scope, g.res
     left join resources r on r.org = coalesce(p.org, g.org) and r.uri = g.resource
     where g.org = ?"""
 
+# Statements of the hot path are whole: an engine finds what it prepared by the text.
+_FIND = _LIVE + " and g.id = ?"
+
+_ROTATE = f"""update grants set generation = ? + 1, rotated_at = ?, {_USED}
+    where org = ? and id = ? and generation <= ? and revoked_at is null returning generation"""
+
+_RETRY = f"""update grants set {_USED}
+    where org = ? and id = ? and generation = ? + 1 and rotated_at >= ? and revoked_at is null
+    returning generation"""
+
 _MAKE = f"""insert into grants (org, id, client_id, user_id, key_id, scope, resource, generation, salt, epoch,
     created_at, rotated_at, last_used_at, uses, idle_ttl, expires_at, app_org, session_id, ends_with_session, authentication)
     select o.org, ?, a.client_id, ?, ?, ?, ?, 1, ?, {_EPOCH}, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?
@@ -127,7 +137,7 @@ class Gone(NamedTuple):
 @question
 def find_grant(org: bytes, grant: bytes) -> Steps[Grant | None]:
     """The grant with the live state around it; None when it, its app or its organization does not exist."""
-    rows = yield SQL(_LIVE + " and g.id = ?", (INSTANCE, org, grant))
+    rows = yield SQL(_FIND, (INSTANCE, org, grant))
     return Grant._make(rows[0]) if rows else None
 
 
@@ -193,8 +203,7 @@ def rotate(
     """
     now = act.at
     rows = yield SQL(
-        f"""update grants set generation = ? + 1, rotated_at = ?, {_USED}
-            where org = ? and id = ? and generation <= ? and revoked_at is null returning generation""",
+        _ROTATE,
         (generation, now, now, now, org, grant, generation),
     )
     if rows:
@@ -203,9 +212,7 @@ def rotate(
         return Rotated(rows[0][0])
     oldest_rotation = 0 if retry_window == UNTIL_USED else now - retry_window
     rows = yield SQL(
-        f"""update grants set {_USED}
-            where org = ? and id = ? and generation = ? + 1 and rotated_at >= ? and revoked_at is null
-            returning generation""",
+        _RETRY,
         (now, now, org, grant, generation, oldest_rotation),
     )
     if rows:
