@@ -105,3 +105,15 @@ async def test_an_app_may_have_it_signed(world: World, browser: Browser, alg: st
     said = claims_of(answer.text)
     assert said.keys() == {"iss", "aud", "sub", "email"}
     assert (said["iss"], said["aud"], said["sub"]) == (ISSUER, signing.client_id, claims_of(tokens["id_token"])["sub"])
+
+
+async def test_what_the_app_may_have_no_longer_is_not_told(world: World, browser: Browser, app: Client) -> None:
+    access = (await connected(world, browser, app, scope="openid email"))["access_token"]
+    record = await world.instance.store.read(find_app(world.acme.org, "shop"))
+    assert record is not None
+    await world.instance.store.ask(replace_app(record._replace(scope="openid read"), world.act))
+    assert (await userinfo(world, access)).json().keys() == {"sub"}
+    await world.instance.store.ask(replace_app(record._replace(scope="read"), world.act))
+    refused = await userinfo(world, access)
+    assert refused.status_code == 403
+    assert refused.json()["error"] == "insufficient_scope"

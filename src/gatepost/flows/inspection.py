@@ -52,7 +52,7 @@ async def _access_token(instance: Instance, text: str) -> Inspected:
     elif now >= claims["exp"]:
         reason = f"it expired {now - claims['exp']} seconds ago"
     else:
-        reason, _ = await judge(instance, verified_of(claims), now)
+        reason = (await judge(instance, verified_of(claims), now)).why_dead
     return Inspected("access token", shown, reason)
 
 

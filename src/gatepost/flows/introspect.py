@@ -9,6 +9,7 @@ from gatepost.jose import MAX_TOKEN
 from gatepost.oauth.access_token import describe_access_token, describe_refresh_token
 from gatepost.oauth.gate import why_dead, would_answer
 from gatepost.oauth.refresh_token import is_authentic, parse_refresh_token
+from gatepost.records import Grant
 from gatepost.secrets import REFRESH_TOKEN, parse_id
 from gatepost.store.grants import find_grant
 from gatepost.store.question import INSTANCE
@@ -26,6 +27,14 @@ class Verified(NamedTuple):
     claims: dict[str, Any]
     org: bytes
     grant: bytes
+
+
+class Standing(NamedTuple):
+    """What a token stands on: why it is dead, empty when it is alive; the scope that its app may have at most; its grant."""
+
+    why_dead: str
+    ceiling: str
+    grant: Grant | None = None
 
 
 def verified_of(claims: dict[str, Any]) -> Verified:
@@ -66,26 +75,26 @@ async def introspect(instance: Instance, verified: VerifiedTokens, caller: Calle
     now = instance.clock()
     if now >= claims["exp"] or claims["iss"] != instance.issuer:
         return INACTIVE
-    reason, ceiling = await judge(instance, opened, now)
-    if reason or not await _concerns(instance, caller, org, claims["client_id"], claims["aud"]):
+    standing = await judge(instance, opened, now)
+    if standing.why_dead or not await _concerns(instance, caller, org, claims["client_id"], claims["aud"]):
         return INACTIVE
-    return describe_access_token(claims, ceiling)
+    return describe_access_token(claims, standing.ceiling)
 
 
-async def judge(instance: Instance, opened: Verified, now: int) -> tuple[str, str]:
-    """Why what a token stands on is dead, empty when it is alive; and the scope that its app may have at most."""
+async def judge(instance: Instance, opened: Verified, now: int) -> Standing:
+    """What a token stands on, as it is now."""
     if opened.grant:
         grant = await instance.store.read(find_grant(opened.org, opened.grant))
-        return why_dead(grant, now), grant.app_scope if grant else ""
+        return Standing(why_dead(grant, now), grant.app_scope if grant else "", grant)
     # An app got it for itself: no grant stands behind it, so revocations are looked up.
     claims = opened.claims
     known = await find_known_app(instance, claims["client_id"])
     if known is None or known.is_disabled:
-        return "the app is disabled or deleted", ""
+        return Standing("the app is disabled or deleted", "")
     is_revoked = await instance.store.read(
         is_service_token_revoked(opened.org, claims["jti"], claims["client_id"], claims["iat"])
     )
-    return "it was revoked" if is_revoked else "", known.app.scope
+    return Standing("it was revoked" if is_revoked else "", known.app.scope)
 
 
 async def _introspect_refresh_token(instance: Instance, caller: Caller, token: str) -> dict[str, Any]:
