@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -117,6 +118,17 @@ def reserved_port() -> Iterator[int]:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         holder.bind(("127.0.0.1", 0))
         yield holder.getsockname()[1]
+
+
+def wait_for_port(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+    """Wait until a program listens. Raises AssertionError with the end of its log when it does not."""
+    patience = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < patience:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+            return
+        time.sleep(0.05)
+    said = log.read_text()[-2000:] if log.exists() else ""
+    raise AssertionError(f"{process.args!r} did not start: {said}")
 
 
 @contextlib.contextmanager

@@ -3,10 +3,8 @@
 import contextlib
 import os
 import pwd
-import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ import httpx
 import pytest
 
 from programs import AUTH_OPENIDC, find
-from servers import Server, reserved_port
+from servers import STOP_SECONDS, Server, reserved_port, wait_for_port
 
 from .conftest import SCOPE, bring
 from .person import Arrival, Person
@@ -23,7 +21,6 @@ from .tls import Tls
 
 pytestmark = pytest.mark.xdist_group("peers")
 
-START_SECONDS = 30
 MODULES = ("mpm_event", "authn_core", "authz_core", "authz_user", "dir", "alias", "headers")
 
 CONFIGURATION = """
@@ -103,11 +100,11 @@ def _apache(folder: Path, port: int) -> Iterator[None]:
     command: list[str | Path] = [find("apache2"), "-f", folder / "httpd.conf", "-D", "FOREGROUND"]
     process = subprocess.Popen(command, cwd="/", **_unprivileged(folder))
     try:
-        _wait(process, port, folder / "error.log")
+        wait_for_port(process, port, folder / "error.log")
         yield
     finally:
         process.terminate()
-        process.wait(START_SECONDS)
+        process.wait(STOP_SECONDS)
 
 
 def _unprivileged(folder: Path) -> dict[str, Any]:
@@ -118,15 +115,6 @@ def _unprivileged(folder: Path) -> dict[str, Any]:
     for path in (folder, *folder.rglob("*")):
         os.chown(path, user.pw_uid, user.pw_gid)
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-
-
-def _wait(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
-    patience = time.monotonic() + START_SECONDS
-    while process.poll() is None and time.monotonic() < patience:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"Apache did not start: {log.read_text() if log.exists() else ''}")
 
 
 def info(person: Person, site: str) -> Any:

@@ -4,7 +4,6 @@ import contextlib
 import gzip
 import json
 import os
-import socket
 import ssl
 import subprocess
 import sys
@@ -19,14 +18,13 @@ import httpx
 import pytest
 
 from programs import AUTH_OPENIDC, find
-from servers import UNLIMITED, Server, command, reserved_port, running
+from servers import STOP_SECONDS, UNLIMITED, Server, command, reserved_port, running, wait_for_port
 
 from .tls import Tls
 
 pytestmark = pytest.mark.xdist_group("peers")
 
 ENVOY = str(Path(sys.executable).with_name("envoy"))
-START_SECONDS = 30
 REMEMBERED_SECONDS = 10
 """For longer than Apache, by its snippet, keeps what it was told of a token."""
 AUDIENCE = "https://api.acme.test/v1"
@@ -198,20 +196,11 @@ def proxy(request: pytest.FixtureRequest, gate: Gate, tmp_path_factory: pytest.T
                 stderr=log,
             )
         try:
-            _wait(process, port, folder / "log")
+            wait_for_port(process, port, folder / "log")
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
-            process.wait(START_SECONDS)
-
-
-def _wait(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
-    patience = time.monotonic() + START_SECONDS
-    while process.poll() is None and time.monotonic() < patience:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"The proxy did not start: {log.read_text()[-2000:]}")
+            process.wait(STOP_SECONDS)
 
 
 def ask(proxy: str, token: str | None, *, method: str = "GET", **options: Any) -> httpx.Response:
