@@ -3,6 +3,8 @@
 import contextlib
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -63,6 +65,20 @@ def test_all_stop_together(world: World, server: Server) -> None:
     assert {answer(world, server) for _ in range(8)} == {200}
     assert server.stop() == 0
     assert not any(map(is_there, workers))
+
+
+def test_a_word_to_stop_reaches_those_who_are_just_starting(instance: Instance, world: World, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "gatepost.cli.main", "serve", "--issuer", ISSUER, "--workers", "4", "--port", "0"]
+    for moment in range(8):
+        process = subprocess.Popen(command, env=os.environ | instance.settings, cwd=tmp_path, stderr=subprocess.PIPE)
+        begun = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        while not begun.read_text().split():
+            time.sleep(0.001)
+        time.sleep(moment / 100)
+        workers = {int(pid) for pid in begun.read_text().split()}
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+        assert not any(map(is_there, workers))
 
 
 def test_none_outlives_the_parent(server: Server) -> None:

@@ -19,6 +19,8 @@ from gatepost.cli.output import say
 SETTLED_SECONDS = 1.0
 """How long a process must have lived to be replaced at once; one that dies sooner is not started again and again."""
 
+STOPPING = (signal.SIGTERM, signal.SIGINT)
+
 ServeOne = Callable[[Callable[[], None]], int]
 """Serves in this process until it is told to stop, and answers the exit code; calls what it is given once it listens."""
 
@@ -44,28 +46,39 @@ class Workers:
 
     def run(self, on_listening: Callable[[], None]) -> int:
         """Serve until told to stop. Answers the exit code: of the first process that cannot start, else 0."""
-        for each in (signal.SIGTERM, signal.SIGINT):
+        for each in STOPPING:
             signal.signal(each, self._stop)
-        first = [self._start() for _ in range(self._count)]
-        if all(os.read(worker.listens, 1) for worker in first):
+        for _ in range(self._count):
+            self._start()
+        if all(os.read(worker.listens, 1) for worker in list(self._workers.values())):
             on_listening()
-        else:
+        elif not self._is_stopping:
             self._stop(signal.SIGTERM, None)
         code = 0
         while self._workers:
             code = self._wait() or code
         return code
 
-    def _start(self) -> _Worker:
-        listens, tell = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            self._be_worker(tell)
-        os.close(tell)
-        worker = self._workers[pid] = _Worker(pid, time.monotonic(), listens)
-        return worker
+    def _start(self) -> None:
+        """One process more, unless all are to end."""
+        # A signal in the middle would miss the new process, or be taken by it as if it were the parent.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+        try:
+            if self._is_stopping:
+                return
+            listens, tell = os.pipe()
+            pid = os.fork()
+            if pid == 0:
+                self._be_worker(tell)
+            os.close(tell)
+            self._workers[pid] = _Worker(pid, time.monotonic(), listens)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
 
     def _be_worker(self, tell: int) -> None:
+        for each in STOPPING:
+            signal.signal(each, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
         os.setpgrp()
         os.close(self._alive)
         threading.Thread(target=_end_with_parent, args=(self._lifeline,), daemon=True).start()
@@ -88,8 +101,7 @@ class Workers:
             return max(code, 0)
         say(f"A server process ended with {code}; another takes its place.")
         time.sleep(max(0.0, worker.started_at + SETTLED_SECONDS - time.monotonic()))
-        if not self._is_stopping:
-            self._start()
+        self._start()
         return 0
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:
