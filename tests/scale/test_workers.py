@@ -67,18 +67,32 @@ def test_all_stop_together(world: World, server: Server) -> None:
     assert not any(map(is_there, workers))
 
 
-def test_a_word_to_stop_reaches_those_who_are_just_starting(instance: Instance, world: World, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "gatepost.cli.main", "serve", "--issuer", ISSUER, "--workers", "4", "--port", "0"]
-    for moment in range(8):
-        process = subprocess.Popen(command, env=os.environ | instance.settings, cwd=tmp_path, stderr=subprocess.PIPE)
-        begun = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-        while not begun.read_text().split():
-            time.sleep(0.001)
-        time.sleep(moment / 100)
-        workers = {int(pid) for pid in begun.read_text().split()}
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=20)
-        assert not any(map(is_there, workers))
+STOPPED_WHILE_FORKING = """
+import os, signal, socket, sys
+from gatepost.cli.workers import Workers
+
+fork = os.fork
+
+def stopped_and_forked():
+    os.kill(os.getpid(), signal.SIGTERM)
+    return fork()
+
+def serve(listens):
+    listens()
+    signal.pause()
+    return 0
+
+os.fork = stopped_and_forked
+sys.exit(Workers(1, socket.socket(), serve).run(lambda: None))
+"""
+
+
+def test_a_word_to_stop_reaches_a_process_that_is_just_being_made() -> None:
+    with subprocess.Popen([sys.executable, "-c", STOPPED_WHILE_FORKING]) as process:
+        try:
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
 
 
 def test_none_outlives_the_parent(server: Server) -> None:
