@@ -47,15 +47,16 @@ from gatepost.pages.logout import LOGOUT, SIGNED_OUT, Logout
 from gatepost.pages.mails import Postman
 from gatepost.pages.outbox import DevOutbox
 from gatepost.pages.recovery import MAIL_SIGN_IN, RESET, Recovery
-from gatepost.pages.refusals import in_pages
 from gatepost.pages.security import PASSKEY_GONE, PASSKEYS, RECOVERY_CODES, SECURITY, TOTP, TOTP_OFF, Security
 from gatepost.pages.sign_ins import SignIns
 from gatepost.pages.verify import Verify
-from gatepost.pages.visit import OwnForm, OwnPage, Visits
 from gatepost.settings import LimitSettings, Settings
+from gatepost.ui.refusals import in_pages
+from gatepost.ui.visit import OwnForm, OwnPage, Visits
 from gatepost.web.app import ANY_METHOD, App, Handler, Refuse, Route
 from gatepost.web.limits import Buckets, Unlimited
 from gatepost.web.message import ANY_ORIGIN
+from gatepost.web.places import Places
 
 BURST_SECONDS = 10
 BELOW = "…"
@@ -124,8 +125,9 @@ def build_app(settings: Settings, instance: Instance) -> App:
         urlsplit(instance.issuer).path,
     )
     return App(
-        {path.encode(): route for path, route in routes.items() if not path.endswith(BELOW)},
+        {path.encode(): route for path, route in routes.items() if not path.endswith(BELOW) and "{" not in path},
         {path.removesuffix(BELOW).encode(): route for path, route in routes.items() if path.endswith(BELOW)},
+        Places({path: route for path, route in routes.items() if "{" in path}),
         Route({ANY_METHOD: home.missing}, refusals.style(in_json(render_oauth))),
         limits.by_address,
         settings.server.trusted_proxies,

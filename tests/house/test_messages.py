@@ -10,12 +10,12 @@ import pytest
 from babel.messages.catalog import Message
 from jinja2 import Environment
 
-from gatepost.pages.rendering import LOCALES
+from gatepost.ui.rendering import LOCALES
 
 from .source import PACKAGE, assert_none
 from .write_messages import TRANSLATED, catalogue, po_path, render_mo, render_po
 
-TEMPLATES = sorted((PACKAGE / "pages" / "templates").glob("*.html"))
+TEMPLATES = sorted((PACKAGE / "ui" / "templates").rglob("*.html"))
 
 SAME_EVERYWHERE = {"Gatepost", "XXXX-XXXX"}
 SHOWN = {"alt", "aria-label", "placeholder", "title"}

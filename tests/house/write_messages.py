@@ -6,19 +6,23 @@ it has one; a text that is gone goes.
 """
 
 import io
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
-from gatepost.pages.rendering import LOCALES
+from gatepost.ui.rendering import LOCALES
 
 from .source import PACKAGE
 
-PAGES = PACKAGE / "pages"
+ROOMS = ("ui", "pages", "console")
+"""Where texts are that people see."""
+
 TRANSLATED = tuple(LOCALES)[1:]
 
 _METHODS = [("**.py", "python"), ("templates/**.html", "jinja2")]
@@ -32,7 +36,7 @@ _LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
 def po_path(locale: str) -> Path:
     """Where the translations of a language are edited."""
-    return PAGES / "locales" / f"{locale}.po"
+    return PACKAGE / "ui" / "locales" / f"{locale}.po"
 
 
 def catalogue(locale: str) -> Catalog:
@@ -47,10 +51,17 @@ def catalogue(locale: str) -> Catalog:
     )
     path = po_path(locale)
     known = read_po(io.BytesIO(path.read_bytes()), locale) if path.exists() else Catalog(locale)
-    for _, _, text, comments, _ in extract_from_dir(PAGES, _METHODS, _OPTIONS, _KEYWORDS, ("Translators:",)):
+    for text, comments in _texts():
         before = known.get(text if isinstance(text, str) else text[0])
         fresh.add(text, before.string if before and before.id == text else None, auto_comments=comments)
     return fresh
+
+
+def _texts() -> Iterator[tuple[Any, list[str]]]:
+    """Every text of the rooms, with what is said of it to translators."""
+    for room in ROOMS:
+        found = extract_from_dir(PACKAGE / room, _METHODS, _OPTIONS, _KEYWORDS, ("Translators:",))
+        yield from ((text, comments) for _, _, text, comments, _ in found)
 
 
 def render_po(messages: Catalog) -> bytes:

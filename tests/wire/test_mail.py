@@ -19,9 +19,9 @@ from gatepost.flows.mails import order_mail
 from gatepost.flows.outbox import Outbox
 from gatepost.mail import Mail, RefusedMailError, Smtp, write_message
 from gatepost.pages.mails import render_mail
-from gatepost.pages.rendering import LOCALES
 from gatepost.secrets import Secret
 from gatepost.store.question import INSTANCE
+from gatepost.ui.rendering import LOCALES
 
 from .browser import Browser
 from .conftest import OpenWorld

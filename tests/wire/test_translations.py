@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import httpx
 import pytest
 
-from gatepost.pages import rendering
+from gatepost.ui import rendering
 
 from .browser import Browser, give_password
 from .world import World

@@ -8,9 +8,9 @@ from gatepost.flows.sign_in import Passwords
 from gatepost.pages.agents import name_agent
 from gatepost.pages.guesses import Guesses
 from gatepost.pages.logout import SIGNED_OUT
-from gatepost.pages.visit import Visit, Visits, see_other, show
 from gatepost.records import Session
 from gatepost.secrets import Secret, render_id
+from gatepost.ui.visit import Visit, Visits, see_other, show
 from gatepost.web.message import Reply
 
 ACCOUNT = "/account"

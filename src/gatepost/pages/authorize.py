@@ -24,10 +24,10 @@ from gatepost.flows.misdirected import look_into
 from gatepost.oauth.authorize import parse_authorize
 from gatepost.oauth.flow import Flow
 from gatepost.oauth.newcomers import CLIENT_IDS
-from gatepost.pages.faults import PageError, misdirected, page_over, undocumented
 from gatepost.pages.leaving import Leaving
-from gatepost.pages.visit import FORM, Visit, Visits, see_other, show
 from gatepost.secrets import parse_id
+from gatepost.ui.faults import PageError, misdirected, page_over, undocumented
+from gatepost.ui.visit import FORM, Visit, Visits, see_other, show
 from gatepost.web.message import Reply, Request
 
 CONSENT = "/consent/"

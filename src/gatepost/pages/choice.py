@@ -5,9 +5,9 @@ from gatepost.flows.instance import Instance
 from gatepost.oauth.flow import Flow
 from gatepost.oauth.form import parse_form
 from gatepost.pages.authorize import CONSENT
-from gatepost.pages.faults import page_over
 from gatepost.pages.sign_ins import SignIns
-from gatepost.pages.visit import Visit, Visits, see_other, show
+from gatepost.ui.faults import page_over
+from gatepost.ui.visit import Visit, Visits, see_other, show
 from gatepost.web.message import Reply, Request
 
 

@@ -6,8 +6,8 @@ from gatepost.flows.account import act_of
 from gatepost.flows.connections import Connection, disconnect, find_connection, list_connections
 from gatepost.flows.instance import Instance
 from gatepost.oauth.form import parse_form
-from gatepost.pages.visit import Visit, see_other, show
 from gatepost.records import Session
+from gatepost.ui.visit import Visit, see_other, show
 from gatepost.web.message import Reply
 
 APPS = "/account/apps"

@@ -11,9 +11,9 @@ from gatepost.flows.device import Waiting, answer_device, find_waiting, view_dev
 from gatepost.flows.instance import Instance
 from gatepost.oauth.device import parse_user_code, render_user_code
 from gatepost.oauth.form import parse_form
-from gatepost.pages.faults import page_over
-from gatepost.pages.visit import Visit, Visits, see_other, show
 from gatepost.secrets import parse_id
+from gatepost.ui.faults import page_over
+from gatepost.ui.visit import Visit, Visits, see_other, show
 from gatepost.web.limits import Buckets, bucket_of
 from gatepost.web.message import Reply, Request
 

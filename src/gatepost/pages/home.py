@@ -3,8 +3,8 @@
 from urllib.parse import urlsplit
 
 from gatepost.errors import OAuthError
-from gatepost.pages.rendering import render_page
-from gatepost.pages.visit import LANGUAGE, locale_of
+from gatepost.ui.rendering import render_page
+from gatepost.ui.visit import LANGUAGE, locale_of
 from gatepost.web.cookies import Cookie
 from gatepost.web.message import Reply, Request, json_reply
 

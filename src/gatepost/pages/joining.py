@@ -7,11 +7,11 @@ from gatepost.flows.mails import order_mail
 from gatepost.flows.sign_in import Passwords
 from gatepost.oauth.form import parse_form
 from gatepost.pages.account import ACCOUNT
-from gatepost.pages.faults import link_over
 from gatepost.pages.guesses import MailOrders
 from gatepost.pages.sign_ins import SignIns
-from gatepost.pages.visit import Visit, Visits, see_other, show
 from gatepost.secrets import Secret
+from gatepost.ui.faults import link_over
+from gatepost.ui.visit import Visit, Visits, see_other, show
 from gatepost.web.message import Reply, Request
 
 SIGN_UP = "/sign-up"

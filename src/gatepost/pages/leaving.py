@@ -10,9 +10,9 @@ import orjson
 
 from gatepost.flows.authorize import Leave
 from gatepost.flows.instance import Instance
-from gatepost.pages.faults import page_over
-from gatepost.pages.visit import Visit, Visits, see_other, show
 from gatepost.secrets import EXIT
+from gatepost.ui.faults import page_over
+from gatepost.ui.visit import Visit, Visits, see_other, show
 from gatepost.web.message import Reply, Request
 
 CONTINUE = "/continue/"

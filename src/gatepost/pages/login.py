@@ -8,11 +8,11 @@ from gatepost.flows.sign_in import Passwords, check_password
 from gatepost.oauth.flow import Flow
 from gatepost.oauth.form import parse_form
 from gatepost.pages.account import ACCOUNT
-from gatepost.pages.faults import link_over
 from gatepost.pages.guesses import Guesses
 from gatepost.pages.sign_ins import SignIns
-from gatepost.pages.visit import Visit, Visits, see_other, show
 from gatepost.secrets import Secret
+from gatepost.ui.faults import link_over
+from gatepost.ui.visit import Visit, Visits, see_other, show
 from gatepost.web.message import Reply, Request
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from gatepost.mail import Mail, Transport
-from gatepost.pages.rendering import template_of
+from gatepost.ui.rendering import template_of
 
 
 class Postman:

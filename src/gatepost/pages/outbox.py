@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance
 from gatepost.mail import Box
-from gatepost.pages.visit import Visits, show
+from gatepost.ui.visit import Visits, show
 from gatepost.web.message import Reply, Request
 
 

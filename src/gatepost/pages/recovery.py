@@ -11,11 +11,11 @@ from gatepost.flows.mails import order_mail
 from gatepost.flows.recovery import find_reset, find_verification, set_by_link, verify_by_link
 from gatepost.flows.sign_in import Passwords
 from gatepost.oauth.form import parse_form
-from gatepost.pages.faults import link_over
 from gatepost.pages.guesses import MailOrders
-from gatepost.pages.visit import Visit, Visits, show
 from gatepost.records import Session
 from gatepost.secrets import Secret
+from gatepost.ui.faults import link_over
+from gatepost.ui.visit import Visit, Visits, show
 from gatepost.web.message import Reply, Request
 
 RESET = "/reset"

@@ -22,9 +22,9 @@ from gatepost.flows.second_step import (
 from gatepost.flows.sign_in import Passwords
 from gatepost.oauth.form import parse_form
 from gatepost.pages.guesses import CodeTries, Guesses
-from gatepost.pages.visit import Visit, see_other, show
 from gatepost.records import Passkey, Session
 from gatepost.secrets import Secret
+from gatepost.ui.visit import Visit, see_other, show
 from gatepost.web.message import Reply
 
 SECURITY = "/account/security"

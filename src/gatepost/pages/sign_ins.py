@@ -8,9 +8,9 @@ from gatepost.oauth.flow import Flow
 from gatepost.pages.account import ACCOUNT
 from gatepost.pages.authorize import CONSENT, VERIFY
 from gatepost.pages.device import place_of
-from gatepost.pages.faults import page_over
-from gatepost.pages.visit import Visit, Visits, see_other
 from gatepost.store.events import Act
+from gatepost.ui.faults import page_over
+from gatepost.ui.visit import Visit, Visits, see_other
 from gatepost.web.message import Reply
 
 

@@ -10,7 +10,7 @@ from gatepost.oauth.assurance import SECOND_STEP, add_methods
 from gatepost.oauth.form import parse_form
 from gatepost.pages.guesses import CodeTries
 from gatepost.pages.sign_ins import SignIns
-from gatepost.pages.visit import Visit, Visits, see_other, show
+from gatepost.ui.visit import Visit, Visits, see_other, show
 from gatepost.web.message import Reply, Request
 
 

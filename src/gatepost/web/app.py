@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 from gatepost.errors import GatepostError, OAuthError
 from gatepost.web.limits import Buckets, Network, bucket_of, client_address
 from gatepost.web.message import BODILESS, MAX_BODY, Reply, Request
+from gatepost.web.places import Places
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Reply]]
 Refuse: TypeAlias = Callable[[Request, GatepostError], Awaitable[Reply]]
@@ -42,12 +43,14 @@ class App:
         self,
         routes: Mapping[bytes, Route],
         below: Mapping[bytes, Route],
+        places: Places[Route],
         nowhere: Route,
         by_address: Buckets,
         trusted: tuple[Network, ...],
     ) -> None:
         self._routes = routes
         self._below = below
+        self._places = places
         self._nowhere = nowhere
         self._by_address = by_address
         self._trusted = trusted
@@ -55,7 +58,7 @@ class App:
 
     async def answer(self, request: Request) -> Reply:
         """The reply to a request; always one, whatever happens."""
-        route = self._routes.get(request.raw_path) or self._find_below(request.raw_path)
+        route = self._routes.get(request.raw_path) or self._find_below(request.raw_path) or self._find_place(request)
         if route is None:
             # From here on only the log reads the path, and one that is not ours may hold a secret.
             route, request.raw_path = self._nowhere, _ELSEWHERE
@@ -74,6 +77,13 @@ class App:
     def _find_below(self, path: bytes) -> Route | None:
         """The route of everything below a place, as in `/consent/…`."""
         return self._below.get(path[: path.rfind(b"/") + 1])
+
+    def _find_place(self, request: Request) -> Route | None:
+        """The route of a path with names in it; the request knows then what stands for each."""
+        found = self._places.find(request.raw_path)
+        if found:
+            request.names = found[1]
+        return found[0] if found else None
 
     def _admit(self, route: Route, request: Request) -> Handler:
         """The handler, if the request may reach it."""

@@ -1,6 +1,6 @@
 """A request and a reply, as everything above HTTP sees them."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 import orjson
@@ -13,6 +13,8 @@ More: TypeAlias = Callable[[], Coroutine[Any, Any, bytes]]
 MAX_HEAD = 16 * 1024
 MAX_HEADERS = 200
 MAX_BODY = 64 * 1024
+
+_NO_NAMES: Mapping[str, str] = {}
 
 _CLOSED = (
     (b"x-content-type-options", b"nosniff"),
@@ -44,7 +46,7 @@ class Request:
 
     __slots__ = (
         *("address", "body", "caller", "headers", "is_cut", "is_ending"),
-        *("method", "peer", "query", "raw_path", "repeated"),
+        *("method", "names", "peer", "query", "raw_path", "repeated"),
     )
 
     def __init__(
@@ -70,6 +72,7 @@ class Request:
         self.is_cut = is_cut
         self.is_ending = False
         self.caller: Any = None
+        self.names = _NO_NAMES
 
     @property
     def path(self) -> str:

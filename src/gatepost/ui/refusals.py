@@ -4,9 +4,9 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from gatepost.errors import GatepostError
-from gatepost.pages.faults import PageError
-from gatepost.pages.rendering import render_page
-from gatepost.pages.visit import LANGUAGE, locale_of, show
+from gatepost.ui.faults import PageError
+from gatepost.ui.rendering import render_page
+from gatepost.ui.visit import LANGUAGE, locale_of, show
 from gatepost.web.cookies import Cookie
 from gatepost.web.message import Header, Reply, Request
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from gatepost.errors import GatepostError
 from gatepost.flows.misdirected import Misdirected
-from gatepost.pages.visit import Visit
+from gatepost.ui.visit import Visit
 
 
 class PageError(GatepostError):

@@ -12,9 +12,9 @@ from gatepost.flows.instance import Instance
 from gatepost.flows.sessions import SignedIn, find_signed_in
 from gatepost.oauth.device import parse_user_code
 from gatepost.oauth.form import parse_form, parse_pairs, parse_repeatable
-from gatepost.pages.rendering import LOCALES, choose_locale, render_page
 from gatepost.records import Session
 from gatepost.secrets import Secret
+from gatepost.ui.rendering import LOCALES, choose_locale, render_page
 from gatepost.web.app import Handler
 from gatepost.web.cookies import Cookie, parse_cookies
 from gatepost.web.message import EMPTY, Header, Reply, Request

@@ -63,7 +63,7 @@ def template_of(template: str, locale: str) -> jinja2.Template:
 @lru_cache(maxsize=len(LOCALES))
 def _environment(locale: str) -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("gatepost.pages"),
+        loader=jinja2.PackageLoader("gatepost.ui"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -93,7 +93,7 @@ def _clock(at: int) -> str:
 
 
 def _translations(locale: str) -> gettext.NullTranslations:
-    catalogue = resources.files("gatepost.pages") / "locales" / f"{locale}.mo"
+    catalogue = resources.files("gatepost.ui") / "locales" / f"{locale}.mo"
     if not catalogue.is_file():
         return gettext.NullTranslations()
     with catalogue.open("rb") as file:
