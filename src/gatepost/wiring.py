@@ -19,6 +19,7 @@ from gatepost.endpoints.userinfo import Userinfo
 from gatepost.flows import mail_links
 from gatepost.flows.app_auth import METHODS
 from gatepost.flows.client_documents import ClientDocuments
+from gatepost.flows.counting import Counts
 from gatepost.flows.feed import Feed
 from gatepost.flows.instance import Instance, wall_clock
 from gatepost.flows.introspect import VerifiedTokens
@@ -84,6 +85,7 @@ def open_instance(
         keyring,
         signing,
         policy,
+        Counts(store, clock),
         fetcher,
         remote_keys,
         ClientDocuments(fetcher, clock),
@@ -101,7 +103,7 @@ def open_instance(
 def build_app(settings: Settings, instance: Instance) -> App:
     """The application of one process: every route, the handler that answers it, and the words in which it refuses."""
     limits = Limits(settings.limits)
-    refusals = Refusals(instance.store, instance.clock)
+    refusals = Refusals(instance.store, instance.counts, instance.clock)
     is_open = instance.registration != "off"
     paths = [path for path in ENDPOINTS.values() if path != REGISTER or is_open]
     metadata = render_metadata(instance.issuer, paths, GRANTS, METHODS, ALGORITHMS)

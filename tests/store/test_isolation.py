@@ -24,10 +24,25 @@ from gatepost.store import (
     resources,
     revocations,
     scope_texts,
+    usage,
 )
 from gatepost.store.question import INSTANCE, Question, Store
 
-from .world import EPOCH, NOW, World, act, an_invitation, app, device_request, dump, key, new_grant, populate, secret
+from .world import (
+    DAY,
+    EPOCH,
+    NOW,
+    World,
+    act,
+    an_invitation,
+    app,
+    device_request,
+    dump,
+    key,
+    new_grant,
+    populate,
+    secret,
+)
 
 OTHERS_URI = "https://other.example/cb"
 
@@ -110,10 +125,13 @@ PROBES: dict[str, tuple[object, Probe]] = {
     "set_app_disabled": (FOUND_NOTHING, lambda org, a: apps.set_app_disabled(org, a.client_id, True, act())),
     "tell": (OWN, lambda org, a: revocations.tell(org, "grant", "gnt_0", NOW)),
     "set_scope_text": (OWN, lambda org, a: scope_texts.set_scope_text(org, "read", "en", "Read", act())),
+    "usage_by_app": (OWN, lambda org, a: usage.usage_by_app(org, usage.HOUR, 0, NOW + DAY)),
+    "usage_series": (OWN, lambda org, a: usage.usage_series(org, usage.HOUR, 0, NOW + DAY, DAY)),
     "set_org_disabled": (OWN, lambda org, a: orgs.set_org_disabled(org, True, act())),
 }
 
 ACROSS = {
+    "add_usage": "a node writes what it counted of all organizations at once",
     "sign_up": "makes an organization of its own",
     "verify_email": "people belong to the instance",
     "reset_password": "people belong to the instance",

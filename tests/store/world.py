@@ -18,6 +18,7 @@ from gatepost.store.question import SQL, Row, Steps, Store, question
 from gatepost.store.resources import make_resource
 from gatepost.store.revocations import revoke_grant
 from gatepost.store.scope_texts import set_scope_text
+from gatepost.store.usage import Count, add_usage
 
 NOW = 1_800_000_000
 DAY = 86_400
@@ -157,6 +158,7 @@ async def populate(store: Store, name: str) -> World:
     await store.ask(set_scope_text(world.org, "read", "en", f"Read what {name} has", act()))
     consent = Consent(world.org, world.user, world.client_id, "read", b"d" * 32, NOW)
     await store.ask(give_consent(world.org, consent, new_id(), NOW, NOW + DAY, act()))
+    await store.ask(add_usage((Count(world.org, world.client_id, "issued", "verify", 1),), NOW))
     return world
 
 

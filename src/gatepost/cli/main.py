@@ -30,6 +30,7 @@ NOUNS = {
     "snippet": "configuration for a reverse proxy or framework that takes our tokens",
     "link": "a one-time sign-in link for an owner",
     "events": "what happened: tail, list, export",
+    "usage": "how much was issued, refused and checked: over time, by grant type, reason, app",
     "doctor": "what is wrong with this deployment, and how to mend it",
     "migrate": "bring the database's schema up to this version",
     "backup": "copy database and instance key into one file",

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 
 from gatepost.errors import GatepostError
 from gatepost.flows.deliveries import DELIVERIES
+from gatepost.flows.duties import Duties
 from gatepost.flows.instance import Instance
 from gatepost.flows.outbox import Outbox
 from gatepost.log import start_logging
@@ -128,7 +129,7 @@ def run_server(
             build_app(settings, instance),
             listener,
             on_listening,
-            Outbox(instance, DELIVERIES).run,
+            Duties(Outbox(instance, DELIVERIES).run, instance.counts.run).run,
             tls_cert=settings.server.tls_cert,
             tls_key=settings.server.tls_key,
             stop_delay=settings.server.stop_delay,

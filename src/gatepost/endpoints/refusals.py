@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 import orjson
 
 from gatepost.errors import GatepostError, StoreUnavailableError
+from gatepost.flows.counting import REFUSED, Counts
 from gatepost.secrets import new_id, render_id
 from gatepost.store.events import Act, record
 from gatepost.store.question import INSTANCE, Store
@@ -83,8 +84,9 @@ def in_json(render: Render) -> Write:
 class Refusals:
     """Answers refusals in a style, and remembers them."""
 
-    def __init__(self, store: Store, clock: Callable[[], int]) -> None:
+    def __init__(self, store: Store, counts: Counts, clock: Callable[[], int]) -> None:
         self._store = store
+        self._counts = counts
         self._clock = clock
         self._sample = Buckets(SAMPLED_PER_MINUTE / 60, SAMPLED_PER_MINUTE)
         self._left_out: Counter[str] = Counter()
@@ -95,6 +97,7 @@ class Refusals:
 
         async def refuse(request: Request, error: GatepostError) -> Reply:
             event = error.event or new_id()
+            self._count(request, error)
             if not error.event:
                 await self._remember(request, error, event)
             event_id = render_id("evt", event)
@@ -102,6 +105,10 @@ class Refusals:
             return write(request, error, event_id, tuple(headers))
 
         return refuse
+
+    def _count(self, request: Request, error: GatepostError) -> None:
+        org, actor = (request.caller.org, request.caller.actor) if request.caller else (error.org or INSTANCE, "")
+        self._counts.count(org, actor.removeprefix("app:") if actor.startswith("app:") else "", REFUSED, error.code)
 
     async def _remember(self, request: Request, error: GatepostError, event: bytes) -> None:
         caller = request.caller

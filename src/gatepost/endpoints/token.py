@@ -1,5 +1,7 @@
 """`/token`: from a form to the tokens of the answer. RFC 6749 §3.2, §5.1; OAuth 2.1 §3.2."""
 
+from time import perf_counter
+
 from gatepost.endpoints.apps import Apps, read_form_with_resources
 from gatepost.flows.instance import Instance
 from gatepost.flows.minting import Issued
@@ -15,10 +17,13 @@ class Token:
         self._apps = apps
 
     async def token(self, request: Request) -> Reply:
+        start = perf_counter()
         fields, resources = read_form_with_resources(request)
         client = await self._apps.authenticate(request, fields, allow_public=True)
         issued = await issue(self._instance, TokenAsk(client, fields, resources, request.address))
-        return json_reply(render_issued(issued), extra=ANY_ORIGIN)
+        reply = json_reply(render_issued(issued), extra=ANY_ORIGIN)
+        self._instance.counts.time("/token", perf_counter() - start)
+        return reply
 
 
 def render_issued(issued: Issued) -> dict[str, object]:

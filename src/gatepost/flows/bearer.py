@@ -14,6 +14,7 @@ from gatepost.secrets import Secret
 class Accepted(NamedTuple):
     """A live token: what it says, the scope that its app may have of it today, and the grant behind it, if there is one."""
 
+    org: bytes
     claims: dict[str, Any]
     scope: str
     grant: Grant | None
@@ -33,7 +34,7 @@ async def accept(instance: Instance, verified: VerifiedTokens, token: Secret, au
     standing = await judge(instance, opened, now)
     if standing.why_dead:
         raise refused(standing.why_dead)
-    return Accepted(claims, lowered(claims["scope"], standing.ceiling), standing.grant)
+    return Accepted(opened.org, claims, lowered(claims["scope"], standing.ceiling), standing.grant)
 
 
 def check_scopes(accepted: Accepted, wanted: frozenset[str]) -> None:

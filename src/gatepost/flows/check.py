@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from gatepost.flows.bearer import accept, check_scopes
+from gatepost.flows.counting import PASSED
 from gatepost.flows.instance import Instance
 from gatepost.flows.introspect import VerifiedTokens
 from gatepost.secrets import Secret
@@ -29,5 +30,6 @@ async def check(instance: Instance, verified: VerifiedTokens, wanted: Wanted, to
     """Whose token it is, if it passes now. Raises `invalid_token`, `insufficient_scope`."""
     accepted = await accept(instance, verified, token, wanted.audience or instance.issuer)
     check_scopes(accepted, wanted.scopes)
+    instance.counts.count(accepted.org, accepted.claims["client_id"], PASSED, "check")
     claims = accepted.claims
     return Passed(claims["sub"], claims["org"], claims["client_id"], accepted.scope, claims.get("gid", ""))

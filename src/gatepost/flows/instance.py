@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from gatepost.flows.client_documents import ClientDocuments
+from gatepost.flows.counting import Counts
 from gatepost.flows.policy import Policy
 from gatepost.flows.remote_keys import RemoteKeys
 from gatepost.flows.signing import SigningRing
@@ -41,6 +42,7 @@ class Instance:
     keyring: Keyring
     signing: SigningRing
     policy: Policy
+    counts: Counts
     fetcher: Fetcher
     remote_keys: RemoteKeys
     documents: ClientDocuments

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from gatepost.flows.callers import Caller, check_power
+from gatepost.flows.counting import PASSED
 from gatepost.flows.instance import Instance
 from gatepost.flows.known_apps import find_known_app
 from gatepost.jose import MAX_TOKEN
@@ -78,6 +79,7 @@ async def introspect(instance: Instance, verified: VerifiedTokens, caller: Calle
     standing = await judge(instance, opened, now)
     if standing.why_dead or not await _concerns(instance, caller, org, claims["client_id"], claims["aud"]):
         return INACTIVE
+    instance.counts.count(org, claims["client_id"], PASSED, "introspect")
     return describe_access_token(claims, standing.ceiling)
 
 

@@ -19,13 +19,17 @@ from gatepost.store.people import find_user
 
 
 class Issued(NamedTuple):
-    """What a token request is answered with; a token that is not issued is empty. They are secrets: `repr` hides them."""
+    """What a token request is answered with; a token that is not issued is empty. They are secrets: `repr` hides them.
+
+    `org` is the organization of the grant; empty for tokens without one, which are the app's own organization's.
+    """
 
     access_token: str
     expires_in: int
     scope: str
     refresh_token: str = ""
     id_token: str = ""
+    org: bytes = b""
 
     def __repr__(self) -> str:
         return f"Issued(***, expires_in={self.expires_in}, scope={self.scope!r})"
@@ -37,7 +41,7 @@ async def mint(instance: Instance, grant: Grant, generation: int, now: int, narr
     key = await instance.signing.active()
     claims = render_claims(grant, instance.issuer, now + ttl, now, os.urandom(16), narrowed)
     refresh_token = render_refresh_token(grant.org, grant.id, generation, grant.salt, instance.keyring)
-    return Issued(key.mint(claims), ttl, claims["scope"], refresh_token)
+    return Issued(key.mint(claims), ttl, claims["scope"], refresh_token, org=grant.org)
 
 
 def newborn(org: bytes, new: NewGrant, app: App, now: int) -> Grant:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from gatepost.errors import OAuthError
 from gatepost.flows.app_auth import AuthenticatedApp
+from gatepost.flows.counting import ISSUED
 from gatepost.flows.device import get_approved
 from gatepost.flows.instance import Instance
 from gatepost.flows.minting import Issued, add_id_token, mint, mint_service, newborn
@@ -55,7 +56,9 @@ async def issue(instance: Instance, ask: TokenAsk) -> Issued:
         raise OAuthError("unsupported_grant_type", f"grant_type is one of: {' '.join(GRANTS)}.")
     if grant_type not in grant_types_of(ask.client.known.app):
         raise OAuthError("unauthorized_client", f"This app is not registered for the grant type {grant_type}.")
-    return await grant(instance, ask)
+    issued = await grant(instance, ask)
+    instance.counts.count(issued.org or ask.client.known.app.org, ask.client.known.app.client_id, ISSUED, grant_type)
+    return issued
 
 
 async def _authorization_code(instance: Instance, ask: TokenAsk) -> Issued:
@@ -169,7 +172,8 @@ async def _refresh_token(instance: Instance, ask: TokenAsk) -> Issued:
 
 async def refresh(instance: Instance, refresh_token: str, address: str) -> Issued:
     """The next tokens for a refresh token, whoever holds it. Raises `invalid_grant` in one way for every reason."""
-    issued, _ = await _refresh(instance, refresh_token, address, _whole)
+    issued, grant = await _refresh(instance, refresh_token, address, _whole)
+    instance.counts.count(grant.org, grant.client_id, ISSUED, "refresh_token")
     return issued
 
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from gatepost.errors import OAuthError
 from gatepost.flows.callers import Caller, check_in_org, check_power
+from gatepost.flows.counting import ISSUED
 from gatepost.flows.instance import Instance
 from gatepost.flows.minting import Issued, mint, newborn
 from gatepost.oauth.narrow import narrow, needs_resources
@@ -56,6 +57,7 @@ async def verify(instance: Instance, caller: Caller, ask: VerifyAsk, address: st
     act = Act(now, caller.actor, address, app.client_id, user_id, new.id)
     if not await instance.store.ask(make_grant(org, new, act)):
         raise _unknown_client()
+    instance.counts.count(org, app.client_id, ISSUED, "verify")
     return await mint(instance, newborn(org, new, app, now), 1, now)
 
 

@@ -132,6 +132,17 @@ MIGRATIONS = (
             "create index revocations_by_expiry on revocations (org, expires_at)",
         ),
     ),
+    Migration(
+        4,
+        "usage counters",
+        (
+            # What was counted, in rows that are `width` seconds wide: of an app, or of none in particular.
+            """create table usage (org {bytes} not null, width bigint not null, at bigint not null, client_id {text} not null,
+                kind {text} not null, name {text} not null, times bigint not null,
+                primary key (org, width, at, client_id, kind, name)){table}""",
+            "create index usage_by_time on usage (width, at)",
+        ),
+    ),
 )
 
 NEWEST = MIGRATIONS[-1].number

@@ -1,0 +1,78 @@
+"""Counting what happens, in memory: a request costs one step of a number in a table, and no write.
+
+Every few seconds the process adds what it counted to the rows of `store.usage`, all of it at once; at the end the rest. A
+process that is killed loses the counts of a few seconds. So they are figures for charts, never for what somebody may do.
+"""
+
+import asyncio
+import logging
+import math
+from collections import Counter
+from collections.abc import Callable
+
+from gatepost.errors import StoreUnavailableError
+from gatepost.store.question import INSTANCE, Store
+from gatepost.store.usage import ROWS, Count, add_usage
+
+ISSUED = "issued"
+"""Tokens, by the grant type that they came of."""
+REFUSED = "refused"
+"""Refusals, by their code."""
+PASSED = "passed"
+"""Tokens that were looked at and found good, by the route that looked."""
+TOOK = "took"
+"""Requests of the instance, by route and time: see `time_of`."""
+
+FLUSH_SECONDS = 10
+
+_PER_OCTAVE = 4
+"""How finely times are told apart: each is at most a fifth longer than the one before."""
+
+_log = logging.getLogger(__name__)
+
+
+class Counts:
+    """What this process has counted and not yet written."""
+
+    def __init__(self, store: Store, clock: Callable[[], int]) -> None:
+        self._store = store
+        self._clock = clock
+        self._counts: Counter[tuple[bytes, str, str, str]] = Counter()
+
+    def count(self, org: bytes, client_id: str, kind: str, name: str) -> None:
+        """Count one; `name` is one of the few that there are of its kind."""
+        self._counts[org, client_id, kind, name] += 1
+
+    def time(self, route: str, seconds: float) -> None:
+        """Count one request of a route that took so long."""
+        step = math.ceil(_PER_OCTAVE * math.log2(max(seconds * 1e6, 1)))
+        self._counts[INSTANCE, "", TOOK, f"{route} {step}"] += 1
+
+    async def run(self) -> None:
+        """Write every few seconds, on the clock's own tens, until cancelled; then write the rest."""
+        try:
+            while True:
+                await asyncio.sleep(FLUSH_SECONDS - self._clock() % FLUSH_SECONDS)
+                await self.flush()
+        finally:
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Add what was counted to the store's rows. What cannot be written now is kept for the next time."""
+        counted, self._counts = self._counts, Counter()
+        counts = [Count(*key, times) for key, times in counted.items()]
+        # What was counted lies behind us: on the full minute it belongs to the one before.
+        at = self._clock() - 1
+        for start in range(0, len(counts), ROWS):
+            some = counts[start : start + ROWS]
+            try:
+                await self._store.ask(add_usage(tuple(some), at))
+            except StoreUnavailableError as fault:
+                self._counts.update({each[:-1]: each.times for each in some})
+                _log.warning("usage cannot be written", extra={"detail": fault.detail})
+
+
+def time_of(name: str) -> tuple[str, float]:
+    """The route and the most seconds that a count of TOOK speaks of."""
+    route, _, step = name.rpartition(" ")
+    return route, 2 ** (int(step) / _PER_OCTAVE) / 1e6

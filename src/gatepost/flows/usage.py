@@ -1,0 +1,81 @@
+"""Usage as people ask for it: over a day, a week, a month; per app; and how long the token endpoint takes."""
+
+from collections import Counter
+from typing import NamedTuple
+
+from gatepost.errors import GatepostError
+from gatepost.flows.counting import TOOK, time_of
+from gatepost.flows.instance import Instance
+from gatepost.store.question import INSTANCE
+from gatepost.store.usage import HOUR, KEPT, MINUTE, Point, Share, usage_by_app, usage_series
+
+_STEPS = (MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 6 * HOUR, 24 * HOUR, 72 * HOUR)
+
+POINTS = 32
+"""How many points a series has at most: what a chart can show."""
+
+
+class Period(NamedTuple):
+    """From when until when, in steps of which width, read from rows of which width; in seconds."""
+
+    since: int
+    until: int
+    step: int
+    width: int
+
+    @property
+    def starts(self) -> range:
+        """Where each step begins."""
+        return range(self.since, self.until, self.step)
+
+
+class Latency(NamedTuple):
+    """How long requests took, in seconds: half of them, and all but one in twenty, took at most so long."""
+
+    requests: int
+    p50: float
+    p95: float
+
+
+def period_of(length: int, now: int) -> Period:
+    """The last `length` seconds, to the end of the step that is under way. Raises `invalid_request` for more than is kept."""
+    if not MINUTE <= length <= KEPT[HOUR]:
+        days = KEPT[HOUR] // 86_400
+        raise GatepostError("invalid_request", f"Usage is known for the last minute to the last {days} days.")
+    step = next(each for each in _STEPS if length <= POINTS * each)
+    width = MINUTE if step < HOUR else HOUR
+    until = now - now % step + step
+    return Period(until - -(-length // step) * step, until, step, width)
+
+
+async def usage_of(instance: Instance, org: bytes, period: Period, client_id: str | None = None) -> list[Point]:
+    """What happened in an organization, or to one app of it, in order of time. A step in which nothing did is left out."""
+    return await instance.store.read(
+        usage_series(org, period.width, period.since, period.until, period.step, client_id)
+    )
+
+
+async def usage_of_apps(instance: Instance, org: bytes, period: Period) -> list[Share]:
+    """What each app has of an organization's usage."""
+    return await instance.store.read(usage_by_app(org, period.width, period.since, period.until))
+
+
+async def latency_of(instance: Instance, route: str, period: Period) -> Latency | None:
+    """How long a route took on all nodes; None when nobody asked. Each figure is at most a fifth too high."""
+    times: Counter[float] = Counter()
+    for point in await usage_of(instance, INSTANCE, period):
+        if point.kind == TOOK and time_of(point.name)[0] == route:
+            times[time_of(point.name)[1]] += point.times
+    if not times:
+        return None
+    return Latency(times.total(), _quantile(times, 0.5), _quantile(times, 0.95))
+
+
+def _quantile(times: Counter[float], share: float) -> float:
+    """The least time that this share of all is not above."""
+    seen = 0
+    for seconds, count in sorted(times.items()):
+        seen += count
+        if seen >= share * times.total():
+            return seconds
+    return 0.0
