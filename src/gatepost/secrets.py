@@ -155,6 +155,7 @@ class Keyring:
         # A version's derived keys are made once and kept with the ring.
         self._derive = lru_cache(maxsize=64)(self._derived)
         self._prepare = lru_cache(maxsize=64)(self._prepared)
+        self._cipher = lru_cache(maxsize=64)(self._made_cipher)
 
     @classmethod
     def parse(cls, text: str) -> "Keyring":
@@ -176,6 +177,10 @@ class Keyring:
     def _derived(self, version: int, purpose: bytes) -> bytes | None:
         key = self._versions.get(version)
         return HKDF(hashes.SHA256(), 32, None, b"gatepost " + purpose).derive(key) if key else None
+
+    def _made_cipher(self, version: int, purpose: bytes) -> AESGCM | None:
+        key = self._derive(version, purpose)
+        return AESGCM(key) if key else None
 
     def _prepared(self, version: int, purpose: bytes) -> "tuple[hashlib._Hash, hashlib._Hash] | None":
         """The inner and outer hash of HMAC-SHA-256, each fed with its block of the key. RFC 2104 §4."""
@@ -210,18 +215,18 @@ class Keyring:
 
     def seal(self, purpose: bytes, plain: bytes, context: bytes = b"") -> bytes:
         """AES-256-GCM under a key for this purpose, bound to `context`: version, nonce, ciphertext."""
-        key = self._derive(self.current, purpose)
-        assert key is not None
+        cipher = self._cipher(self.current, purpose)
+        assert cipher is not None
         nonce = os.urandom(12)
-        return self.current.to_bytes(2, "big") + nonce + AESGCM(key).encrypt(nonce, plain, context)
+        return self.current.to_bytes(2, "big") + nonce + cipher.encrypt(nonce, plain, context)
 
     def unseal(self, purpose: bytes, sealed: bytes, context: bytes = b"") -> bytes | None:
         """What `seal` sealed; None when it was made elsewhere, for something else, or changed."""
-        key = self._derive(int.from_bytes(sealed[:2], "big"), purpose)
-        if key is None or len(sealed) < 30:
+        cipher = self._cipher(int.from_bytes(sealed[:2], "big"), purpose)
+        if cipher is None or len(sealed) < 30:
             return None
         try:
-            return AESGCM(key).decrypt(sealed[2:14], sealed[14:], context)
+            return cipher.decrypt(sealed[2:14], sealed[14:], context)
         except InvalidTag:
             return None
 

@@ -69,11 +69,10 @@ _LIVE = f"""select g.org, g.id, g.client_id, g.user_id, g.key_id, g.scope, g.res
 _FIND = _LIVE + " and g.id = ?"
 
 _ROTATE = f"""update grants set generation = ? + 1, rotated_at = ?, {_USED}
-    where org = ? and id = ? and generation <= ? and revoked_at is null returning generation"""
+    where org = ? and id = ? and generation <= ? and revoked_at is null returning 1"""
 
 _RETRY = f"""update grants set {_USED}
-    where org = ? and id = ? and generation = ? + 1 and rotated_at >= ? and revoked_at is null
-    returning generation"""
+    where org = ? and id = ? and generation = ? + 1 and rotated_at >= ? and revoked_at is null returning 1"""
 
 _MAKE = f"""insert into grants (org, id, client_id, user_id, key_id, scope, resource, generation, salt, epoch,
     created_at, rotated_at, last_used_at, uses, idle_ttl, expires_at, app_org, session_id, ends_with_session, authentication)
@@ -87,7 +86,7 @@ _MAKE = f"""insert into grants (org, id, client_id, user_id, key_id, scope, reso
     where o.org = ? and coalesce(v.version, 0) <= ? and o.disabled_at is null and a.disabled_at is null and p.disabled_at is null
     and u.disabled_at is null and k.revoked_at is null and s.ended_at is null
     and (m.user_id is not null or ? = 1) and (k.id is not null or ? = 1)
-    on conflict do nothing returning generation"""
+    on conflict do nothing returning 1"""
 
 
 class NewGrant(NamedTuple):
@@ -209,14 +208,14 @@ def rotate(
     if rows:
         if generation == 1:
             yield from record(org, "grant.first_used", act)
-        return Rotated(rows[0][0])
+        return Rotated(generation + 1)
     oldest_rotation = 0 if retry_window == UNTIL_USED else now - retry_window
     rows = yield SQL(
         _RETRY,
         (now, now, org, grant, generation, oldest_rotation),
     )
     if rows:
-        return Retried(rows[0][0])
+        return Retried(generation + 1)
     event = yield from revoke_grant(org, grant, act, type="grant.replayed")
     return Replayed(event) if event else Gone()
 

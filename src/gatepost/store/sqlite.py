@@ -27,6 +27,7 @@ import contextlib
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -34,7 +35,7 @@ import apsw
 
 from gatepost.errors import GatepostError, StoreUnavailableError
 from gatepost.store import migrations
-from gatepost.store.question import Question
+from gatepost.store.question import SQL, Question, Row
 
 T = TypeVar("T")
 
@@ -55,6 +56,7 @@ CHECKPOINT_PAGES = 4000
 WAL_KEPT = 64 << 20
 
 _UNREAD = object()
+_ONE: list[Row] = [(1,)]
 
 REFUSED = (
     apsw.FullError,
@@ -243,10 +245,26 @@ def run(cursor: apsw.Cursor, question: Question[T]) -> T:
     try:
         statement = next(steps)
         while True:
-            statement = steps.send(cursor.execute(statement.text, statement.params).fetchall())
+            statement = steps.send(_execute(cursor, statement))
     except StopIteration as stop:
         outcome: T = stop.value
         return outcome
+
+
+def _execute(cursor: apsw.Cursor, statement: SQL) -> list[Row]:
+    """The rows of a statement. Those of `returning 1` are counted: for real ones SQLite would fill a table first."""
+    counted = _counted(statement.text)
+    if counted:
+        cursor.execute(counted, statement.params)
+        return _ONE * cursor.connection.changes()
+    return cursor.execute(statement.text, statement.params).fetchall()
+
+
+@lru_cache(maxsize=256)
+def _counted(text: str) -> str:
+    """The statement without its `returning 1`; empty when it has none."""
+    counted = text.removesuffix(" returning 1")
+    return counted if counted != text else ""
 
 
 def connect(path: Path) -> apsw.Connection:
