@@ -58,6 +58,10 @@ class App(NamedTuple):
     org_disabled_at: int | None
     metadata: str = "{}"
     """What no statement joins on, as `oauth.client_metadata` writes and reads it."""
+    created_by: bytes | None = None
+    """The person who made it, if one did: a developer may change it."""
+    version: int = 0
+    """Moves with every change, so that nobody overwrites what they have not seen."""
 
     @property
     def is_public(self) -> bool:

@@ -10,6 +10,7 @@ from cli.conftest import REDIRECT, Gatepost, is_refused
 from cli.test_app_secret import is_good
 from gatepost.flows.apps import NewApp, draft_app
 from gatepost.flows.instance import Instance
+from gatepost.flows.roles import operator
 from gatepost.secrets import parse_id
 from gatepost.store.apps import keep_apps
 from gatepost.store.events import Act
@@ -215,9 +216,9 @@ def test_an_app_that_is_taken_in_the_middle_undoes_the_whole_file(gatepost: Gate
     org = parse_id("org", acme) or b""
 
     async def race(instance: Instance) -> None:
-        act = Act(1, "test")
-        drafts = [draft_app(instance, org, NewApp("x", client_id=each), act, None)[0] for each in ("a", "shop", "b")]
-        await instance.store.ask(keep_apps(org, tuple(drafts), act))
+        actor = operator(Act(1, "test"))
+        drafts = [draft_app(instance, org, NewApp("x", client_id=each), actor, None)[0] for each in ("a", "shop", "b")]
+        await instance.store.ask(keep_apps(org, tuple(drafts), actor.act))
 
     imported(gatepost, SHOP)
     before = gatepost.json("app", "list")

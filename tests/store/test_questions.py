@@ -237,11 +237,23 @@ async def test_several_apps_are_made_and_changed_in_one_act(store: Store) -> Non
     )
     await store.ask(keep_apps(a.org, drafts, act()))
     assert await store.read(find_app(a.org, "fresh")) == fresh
-    assert await store.read(find_app(a.org, a.client_id)) == changed
+    assert await store.read(find_app(a.org, a.client_id)) == changed._replace(version=1)
     assert await store.read(list_redirect_uris(a.org, "fresh")) == ["https://a.example/1"]
     assert await store.read(list_redirect_uris(a.org, a.client_id)) == ["https://a.example/2"]
     assert await store.read(list_secrets(a.org, "fresh")) == [one]
     assert other in await store.read(list_secrets(a.org, a.client_id))
+
+
+async def test_nobody_changes_an_app_over_a_change_that_they_have_not_seen(store: Store) -> None:
+    a = await populate(store, "acme")
+    seen = await store.read(find_app(a.org, a.client_id))
+    assert seen is not None
+    await store.ask(set_app_disabled(a.org, a.client_id, True, act()))
+    before = await store.read(dump(a.org))
+    with pytest.raises(GatepostError) as refused:
+        await store.ask(keep_apps(a.org, (Draft(seen._replace(name="New"), False, 0),), act()))
+    assert refused.value.code == "conflict"
+    assert await store.read(dump(a.org)) == before
 
 
 @pytest.mark.parametrize("culprit", ["exists", "another's", "not there", "no such uri"])

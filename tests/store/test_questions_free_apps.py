@@ -42,7 +42,7 @@ async def test_its_row_follows_what_it_says_and_keeps_what_was_done_to_it(store:
     changed = free_app()._replace(name="New", kind="native", created_at=NOW + 1)
     await store.ask(keep_free_app(changed, ("https://app.example/new",), EPOCH + 1, act(NOW + 1)))
     kept = await store.read(find_app(INSTANCE, CLIENT_ID))
-    assert kept == changed._replace(created_at=NOW, disabled_at=NOW)
+    assert kept == changed._replace(created_at=NOW, disabled_at=NOW, version=1)
     assert await store.read(list_redirect_uris(INSTANCE, CLIENT_ID)) == ["https://app.example/new"]
 
 

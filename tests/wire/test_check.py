@@ -133,7 +133,7 @@ async def test_a_missing_scope_is_another_matter(world: World) -> None:
 async def test_a_scope_that_the_app_lost_is_lost_here(world: World) -> None:
     token = (await world.tokens(scope="read write")).access_token
     app = await get_app(world.instance, "web-acme")
-    await change_app(world.instance, app, {"scope": "read"}, (), (), world.act)
+    await change_app(world.instance, app, {"scope": "read"}, (), (), world.operator)
     response = await check(world, token)
     assert (response.status_code, response.headers["x-auth-scope"]) == (204, "read")
     assert (await check(world, token, scope="write")).status_code == 403

@@ -51,7 +51,7 @@ SECRETS = (
 @pytest.mark.parametrize("secret", SECRETS)
 async def test_a_secret_may_come_percent_encoded_or_raw(world: World, secret: str) -> None:
     entry = {"client_id": "brought", "client_secret": secret, "redirect_uris": ["https://app.test/cb"]}
-    await import_apps(world.instance, world.acme.org, [entry], update=False, act=world.act)
+    await import_apps(world.instance, world.acme.org, [entry], update=False, actor=world.operator)
     for path in PATHS:
         assert (await ask(world, path, basic("brought", quote(secret, safe="")))).status_code == 200
         assert (await ask(world, path, basic("brought", secret))).status_code == 200
@@ -164,7 +164,7 @@ async def test_two_secrets_overlap_and_an_expired_one_ends(world: World) -> None
     web = world.acme.web
     app = await world.instance.store.read(find_app(world.acme.org, web.client_id))
     assert app is not None
-    fresh = await create_secret(world.instance, app, world.clock.now + 60, world.act)
+    fresh = await create_secret(world.instance, app, world.clock.now + 60, world.operator)
     new = Client(web.client_id, world.canary.watch(fresh.text.reveal()), web.redirect)
     assert await statuses(world, web, new) == [200, 200]
     world.clock.forward(59)
@@ -178,9 +178,9 @@ async def test_a_deleted_secret_is_wrong_at_once_and_the_other_goes_on(world: Wo
     app = await world.instance.store.read(find_app(world.acme.org, web.client_id))
     assert app is not None
     (old,) = await world.instance.store.read(list_secrets(app.org, app.client_id))
-    fresh = await create_secret(world.instance, app, None, world.act)
+    fresh = await create_secret(world.instance, app, None, world.operator)
     new = Client(web.client_id, world.canary.watch(fresh.text.reveal()), web.redirect)
-    await drop_secret(world.instance, app, render_id("sec", old.id), world.act)
+    await drop_secret(world.instance, app, render_id("sec", old.id), world.operator)
     assert await statuses(world, web, new) == [401, 200]
 
 

@@ -211,7 +211,7 @@ async def test_only_workspaces_that_have_the_api_are_offered(publisher: Publishe
     world, browser = publisher.world, Browser(publisher.world)
     await give_password(world, world.acme.ann)
     other = "https://other.test/"
-    await create_resource(world.instance, world.beta.org, other, "read", None, world.act)
+    await create_resource(world.instance, world.beta.org, other, "read", None, world.operator)
     page = await browser.sign_in(
         await browser.authorize(publisher.app, resource=other, scope="read"), "ann@example.test"
     )

@@ -144,3 +144,14 @@ async def test_a_yes_is_to_what_was_shown(world: World, browser: Browser, what: 
     assert again.status_code == 303
     assert again.headers["location"].startswith("/consent/")
     assert (await browser.leave(await browser.consent(again))).keys() == {"code", "state", "iss"}
+
+
+@pytest.mark.parametrize(("scope", "is_asked"), [("read", False), ("read gatepost", True)])
+async def test_power_over_the_organization_is_never_given_unasked(
+    world: World, browser: Browser, scope: str, is_asked: bool
+) -> None:
+    trusted = '{"first_party":true,"skip_consent":true}'
+    await change(world, world.acme.web, world.acme.org, metadata=trusted, scope="read gatepost")
+    await browser.enter(BOB)
+    led = await browser.authorize(world.acme.web, scope=scope)
+    assert ("/consent/" in led.headers["location"]) is is_asked

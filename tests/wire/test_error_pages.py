@@ -27,7 +27,7 @@ async def browser(world: World) -> Browser:
 
 
 async def give_role(world: World, org: bytes, email: str, role: str) -> None:
-    await create_user(world.instance, org, email, role, None, world.act)
+    await create_user(world.instance, org, email, role, None, world.operator)
 
 
 def words_of(page: httpx.Response) -> str:

@@ -62,12 +62,12 @@ async def test_a_changed_link_opens_nothing_and_costs_the_true_one_nothing(world
 
 async def test_a_link_opens_nothing_for_who_is_disabled(world: World) -> None:
     org, ann = await get_org(world.instance, world.acme.id), await get_user(world.instance, world.acme.ann)
-    await set_disabled(world.instance, ann, True, world.act)
+    await set_disabled(world.instance, ann, True, world.operator)
     assert await opened(world, link_for_ann(world)) is None
-    await set_disabled(world.instance, ann, False, world.act)
-    await set_org_disabled(world.instance, org, True, world.act)
+    await set_disabled(world.instance, ann, False, world.operator)
+    await set_org_disabled(world.instance, org, True, world.operator)
     assert await opened(world, link_for_ann(world)) is None
-    await set_org_disabled(world.instance, org, False, world.act)
+    await set_org_disabled(world.instance, org, False, world.operator)
     assert await opened(world, link_for_ann(world))
 
 

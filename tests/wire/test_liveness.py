@@ -91,20 +91,20 @@ async def test_what_is_disabled_is_refused_at_once_and_enabling_brings_it_back(
 
 
 async def revoke_org(world: World) -> None:
-    await end_grants(world.instance, world.acme.org, None, None, world.act)
+    await end_grants(world.instance, world.acme.org, None, None, world.operator)
 
 
 async def revoke_web(world: World) -> None:
-    await end_grants(world.instance, world.acme.org, world.acme.web.client_id, None, world.act)
+    await end_grants(world.instance, world.acme.org, world.acme.web.client_id, None, world.operator)
 
 
 async def revoke_bob(world: World) -> None:
-    await end_grants(world.instance, world.acme.org, None, raw(world.acme.bob, "usr"), world.act)
+    await end_grants(world.instance, world.acme.org, None, raw(world.acme.bob, "usr"), world.operator)
 
 
 async def revoke_bobs_native(world: World) -> None:
     bob = raw(world.acme.bob, "usr")
-    await end_grants(world.instance, world.acme.org, world.acme.native.client_id, bob, world.act)
+    await end_grants(world.instance, world.acme.org, world.acme.native.client_id, bob, world.operator)
 
 
 async def delete_web(world: World) -> None:
@@ -112,7 +112,7 @@ async def delete_web(world: World) -> None:
 
 
 async def revoke_key(world: World) -> None:
-    await end_key(world.instance, world.acme.org, world.acme.key_id, world.act, keep_grants=False)
+    await end_key(world.instance, world.acme.org, world.acme.key_id, world.operator, keep_grants=False)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ async def test_an_app_made_again_under_its_name_inherits_nothing(world: World) -
 async def test_a_revoked_key_is_refused_and_ends_the_grants_it_made(world: World) -> None:
     key, key_id = await world.make_key(world.acme.org)
     of_key, other = await world.tokens(by=f"Bearer {key}"), await world.tokens()
-    await end_key(world.instance, world.acme.org, key_id, world.act, keep_grants=False)
+    await end_key(world.instance, world.acme.org, key_id, world.operator, keep_grants=False)
     assert (await world.verify(by=f"Bearer {key}")).status_code == 401
     assert not await world.is_active(of_key.access_token)
     assert (await world.refresh(of_key.refresh_token)).status_code == 401
@@ -166,7 +166,7 @@ async def test_a_revoked_key_is_refused_and_ends_the_grants_it_made(world: World
 async def test_a_planned_change_of_keys_keeps_the_grants(world: World) -> None:
     key, key_id = await world.make_key(world.acme.org)
     pair = await world.tokens(by=f"Bearer {key}")
-    await end_key(world.instance, world.acme.org, key_id, world.act, keep_grants=True)
+    await end_key(world.instance, world.acme.org, key_id, world.operator, keep_grants=True)
     assert (await world.verify(by=f"Bearer {key}")).status_code == 401
     assert await world.is_active(pair.access_token)
     await world.refreshed(pair.refresh_token)

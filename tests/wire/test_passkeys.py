@@ -212,7 +212,7 @@ async def test_a_browser_left_open_is_not_enough_for_a_passkey(world: World, bro
 
 async def test_somebody_disabled_does_not_sign_in(world: World, browser: Browser) -> None:
     device = await enrolled(browser)
-    await set_disabled(world.instance, await get_user(world.instance, BOB), True, world.act)
+    await set_disabled(world.instance, await get_user(world.instance, BOB), True, world.operator)
     assert (await use(Browser(world), device)).status_code == 400
 
 

@@ -270,7 +270,7 @@ async def test_a_scope_lowered_later_lowers_the_next_token(world: World) -> None
 async def test_a_deleted_resource_ends_what_was_for_it(world: World) -> None:
     pair = await world.tokens(resource=RESOURCE)
     other = await world.tokens()
-    await drop_resource(world.instance, world.acme.org, RESOURCE, world.act)
+    await drop_resource(world.instance, world.acme.org, RESOURCE, world.operator)
     assert (await world.refresh(pair.refresh_token)).status_code == 401
     await world.refreshed(other.refresh_token)
 

@@ -112,7 +112,7 @@ async def test_the_second_step_is_still_needed(world: World) -> None:
 
 @pytest.mark.parametrize("path", ["/reset", "/login/mail"])
 async def test_nobody_learns_who_is_known(world: World, path: str) -> None:
-    await set_disabled(world.instance, await get_user(world.instance, f"bob@{'beta'}.test"), True, world.act)
+    await set_disabled(world.instance, await get_user(world.instance, f"bob@{'beta'}.test"), True, world.operator)
     answers = set()
     for email in (BOB, "nobody@acme.test", "bob@beta.test", "no address"):
         browser = Browser(world)
@@ -184,7 +184,7 @@ async def test_a_form_without_a_link_sets_nothing(world: World, link: str) -> No
 
 async def test_a_disabled_persons_link_is_dead(world: World) -> None:
     link = await ordered(world)
-    await set_disabled(world.instance, await get_user(world.instance, BOB), True, world.act)
+    await set_disabled(world.instance, await get_user(world.instance, BOB), True, world.operator)
     assert await set_new(world, link) == 400
 
 

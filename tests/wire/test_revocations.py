@@ -102,7 +102,7 @@ def _end(client_id: str | None, user: str | None) -> Act:
         world.acme.org,
         client_id,
         (user and parse_id("usr", getattr(world.acme, user))) or None,
-        world.act,
+        world.operator,
     )
 
 

@@ -34,7 +34,7 @@ async def open_to_all(open_world: OpenWorld) -> World:
 
 async def invited(world: World, email: str = EVE, role: str = "developer") -> str:
     """The link of an invitation to Acme, as it was mailed."""
-    await invite(world.instance, world.acme.org, email, role, world.act)
+    await invite(world.instance, world.acme.org, email, role, world.operator)
     return await link_for(world, email)
 
 
@@ -58,7 +58,7 @@ async def test_somebody_invited_joins_with_a_password_of_their_own(world: World)
     assert EVE in (await browser.get("/account")).text
     assert (await members(world))[EVE].role == "developer"
     assert (await get_user(world.instance, EVE)).email_verified_at == world.clock()
-    assert await open_invitations(world.instance, world.acme.org) == []
+    assert await open_invitations(world.instance, world.acme.org, world.operator) == []
 
 
 async def test_an_invitation_is_good_once(world: World) -> None:
@@ -91,14 +91,14 @@ async def test_an_invitation_ends_to_the_second(world: World) -> None:
 
 async def test_an_invitation_is_withdrawn(world: World) -> None:
     link = await invited(world)
-    (kept,) = await open_invitations(world.instance, world.acme.org)
+    (kept,) = await open_invitations(world.instance, world.acme.org, world.operator)
     id = render_id("inv", kept.id)
     with pytest.raises(GatepostError):
-        await withdraw(world.instance, world.beta.org, id, world.act)
-    await withdraw(world.instance, world.acme.org, id, world.act)
+        await withdraw(world.instance, world.beta.org, id, world.operator)
+    await withdraw(world.instance, world.acme.org, id, world.operator)
     assert (await Browser(world).get(link)).status_code == 400
     with pytest.raises(GatepostError):
-        await withdraw(world.instance, world.acme.org, id, world.act)
+        await withdraw(world.instance, world.acme.org, id, world.operator)
 
 
 async def test_a_new_invitation_takes_the_place_of_the_old(world: World) -> None:
@@ -138,7 +138,7 @@ async def test_a_password_that_cannot_be_leaves_the_invitation_open(world: World
 
 
 async def test_a_link_handed_on_by_hand_proves_no_email(world: World) -> None:
-    _, link = await invite(world.instance, world.acme.org, EVE, "member", world.act)
+    _, link = await invite(world.instance, world.acme.org, EVE, "member", world.operator)
     await join(world, link.reveal().removeprefix(ISSUER))
     assert (await get_user(world.instance, EVE)).email_verified_at is None
 
@@ -146,17 +146,17 @@ async def test_a_link_handed_on_by_hand_proves_no_email(world: World) -> None:
 @pytest.mark.parametrize("email", [BOB, BOB.upper(), "a@x.test,b@y.test", "x@acme.test\r\nBcc: y@z.test", "no address"])
 async def test_some_are_not_invited(world: World, email: str) -> None:
     with pytest.raises(GatepostError) as refused:
-        await invite(world.instance, world.acme.org, email, "member", world.act)
+        await invite(world.instance, world.acme.org, email, "member", world.operator)
     assert refused.value.code in ("conflict", "invalid_request")
     with pytest.raises(GatepostError):
-        await invite(world.instance, world.acme.org, EVE, "emperor", world.act)
+        await invite(world.instance, world.acme.org, EVE, "emperor", world.operator)
     assert await mails(world) == []
 
 
 async def test_where_nobody_may_join_nobody_does(open_world: OpenWorld) -> None:
     world = await open_world(BOXED | {"sign_up": "closed"})
     with pytest.raises(GatepostError) as refused:
-        await invite(world.instance, world.acme.org, EVE, "member", world.act)
+        await invite(world.instance, world.acme.org, EVE, "member", world.operator)
     assert refused.value.code == "not_allowed"
     assert (await Browser(world).get("/sign-up")).status_code == 403
 

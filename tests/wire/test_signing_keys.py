@@ -19,7 +19,7 @@ from .world import ISSUER, World, claims_of, header_of
 
 async def turn(world: World, *, force: bool = True) -> None:
     """Rotate as the command does, and let the half second pass in which a server notices."""
-    await rotate(world.instance.store, world.instance.keyring, world.act, max_age=300, force=force)
+    await rotate(world.instance.store, world.instance.keyring, world.operator, max_age=300, force=force)
     await world.instance.signing.look()
 
 

@@ -50,13 +50,13 @@ async def test_equal_resources_are_two(world: World) -> None:
     for (here, there), pair in zip(others(world), pairs, strict=True):
         assert await world.is_active(pair.access_token, here.api)
         assert not await world.is_active(pair.access_token, there.api)
-    await drop_resource(world.instance, world.acme.org, RESOURCE, world.act)
+    await drop_resource(world.instance, world.acme.org, RESOURCE, world.operator)
     assert (await world.refresh(pairs[0].refresh_token)).status_code == 401
     await world.refreshed(pairs[1].refresh_token)
 
 
 async def test_a_resource_of_the_other_organization_is_unknown(world: World) -> None:
-    await create_resource(world.instance, world.beta.org, "https://only.beta.test/", "read", None, world.act)
+    await create_resource(world.instance, world.beta.org, "https://only.beta.test/", "read", None, world.operator)
     response = await world.verify(resource="https://only.beta.test/")
     assert response.json()["error"] == "invalid_target"
     assert "beta" not in response.text

@@ -231,7 +231,7 @@ async def test_a_services_token_can_be_taken_back(world: World) -> None:
     assert (await world.revoke(one, world.acme.web)).status_code == 400
     assert (await world.revoke(one, service)).status_code == 200
     assert (await world.is_active(one), await world.is_active(two)) == (False, True)
-    await end_grants(world.instance, world.acme.org, "job", None, world.act)
+    await end_grants(world.instance, world.acme.org, "job", None, world.operator)
     assert not await world.is_active(two)
 
 

@@ -173,7 +173,7 @@ async def test_the_first_step_dies_with_the_password_and_the_person(world: World
     if what == "password":
         await give_password(world, world.acme.bob, "another long password")
     else:
-        await set_disabled(world.instance, await get_user(world.instance, BOB), True, world.act)
+        await set_disabled(world.instance, await get_user(world.instance, BOB), True, world.operator)
     refused = await other.post(form.action, form.fields | {"code": phone.next_code()})
     assert refused.headers["location"].startswith("/login?")
     assert SESSION not in other.cookies

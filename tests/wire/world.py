@@ -20,6 +20,7 @@ from gatepost.flows.callers import POWERS
 from gatepost.flows.organizations import create_org
 from gatepost.flows.people import create_user
 from gatepost.flows.resources import create_resource
+from gatepost.flows.roles import Actor, operator
 from gatepost.flows.signing import make_keys_once
 from gatepost.jose import decode_segment
 from gatepost.opening import database_path
@@ -119,6 +120,10 @@ class World:
     def act(self) -> Act:
         return Act(self.clock(), "cli")
 
+    @property
+    def operator(self) -> Actor:
+        return operator(self.act)
+
     # Making things, with the verbs that the command line uses.
 
     async def populate(self) -> "World":
@@ -136,12 +141,12 @@ class World:
         return other
 
     async def _make_tenant(self, name: str) -> Tenant:
-        org = (await create_org(self.instance, "The company", self.act)).id
+        org = (await create_org(self.instance, "The company", self.operator)).id
         key, key_id = await self.make_key(org, POWERS)
         web = await self.make_app(org, client_id=f"web-{name}", scope="read write")
         native = await self.make_app(org, client_id=f"native-{name}", kind="native", redirect=f"com.{name}.app:/cb")
         api = await self.make_app(org, client_id=f"api-{name}", kind="service")
-        await create_resource(self.instance, org, RESOURCE, "read write", api.client_id, self.act)
+        await create_resource(self.instance, org, RESOURCE, "read write", api.client_id, self.operator)
         ann, bob = [await self.make_user(org, email) for email in ("ann@example.test", f"bob@{name}.test")]
         return Tenant(org, key, key_id, web, native, api, ann, bob)
 
@@ -149,7 +154,7 @@ class World:
         self, org: bytes, scopes: tuple[str, ...] | None = None, *, expires_at: int | None = None
     ) -> tuple[str, str]:
         """A new API key: its text and its id."""
-        fresh = await create_key(self.instance, org, "A key", scopes, expires_at, self.act)
+        fresh = await create_key(self.instance, org, "A key", scopes, expires_at, self.operator)
         return self.canary.watch(fresh.text.reveal()), render_id("key", fresh.record.id)
 
     async def make_app(
@@ -157,11 +162,11 @@ class World:
     ) -> Client:
         policy.setdefault("client_id", f"app-{next(self._numbers)}")
         new = NewApp("An app", kind=kind, redirect_uris=(redirect,), **policy)
-        app, secret = await create_app(self.instance, org, new, self.act)
+        app, secret = await create_app(self.instance, org, new, self.operator)
         return Client(app.client_id, self.canary.watch(secret.text.reveal()) if secret else "", redirect)
 
     async def make_user(self, org: bytes, email: str) -> str:
-        joined = await create_user(self.instance, org, email, "member", None, self.act)
+        joined = await create_user(self.instance, org, email, "member", None, self.operator)
         return render_id("usr", joined.id)
 
     # Speaking to it.

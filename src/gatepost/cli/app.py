@@ -17,13 +17,14 @@ from gatepost.flows.app_import import Imported, import_apps
 from gatepost.flows.apps import FreshSecret, NewApp, change_app, create_app, get_app
 from gatepost.flows.instance import Instance
 from gatepost.flows.organizations import every_org, get_org
+from gatepost.flows.owned_apps import apps_of, end_app, set_disabled
 from gatepost.flows.resources import find_spelling
+from gatepost.flows.roles import Actor
 from gatepost.oauth.client_metadata import AUTH_METHODS, KINDS, PROFILES, parse_metadata
 from gatepost.records import App
 from gatepost.secrets import Secret, render_id
 from gatepost.settings import parse_retry_window
-from gatepost.store.apps import delete_app, list_apps, list_redirect_uris, set_app_disabled
-from gatepost.store.events import Act
+from gatepost.store.apps import list_redirect_uris
 from gatepost.store.question import INSTANCE
 
 
@@ -96,6 +97,7 @@ def _policy(options: argparse.Namespace) -> dict[str, Any]:
 
 
 _TTLS = ("access_ttl", "grant_idle_ttl", "grant_ttl")
+PAGE = 1000
 
 
 async def _registered(instance: Instance, org: bytes, policy: dict[str, Any]) -> dict[str, Any]:
@@ -112,7 +114,7 @@ async def _registered(instance: Instance, org: bytes, policy: dict[str, Any]) ->
 
 
 def _create(options: argparse.Namespace) -> int:
-    async def verb(instance: Instance, act: Act) -> tuple[dict[str, Any], FreshSecret | None]:
+    async def verb(instance: Instance, actor: Actor) -> tuple[dict[str, Any], FreshSecret | None]:
         org = await get_org(instance, options.org)
         new = NewApp(
             name=options.name,
@@ -121,7 +123,7 @@ def _create(options: argparse.Namespace) -> int:
             redirect_uris=tuple(options.redirect),
             **await _registered(instance, org.id, _policy(options)),
         )
-        app, secret = await create_app(instance, org.id, new, act)
+        app, secret = await create_app(instance, org.id, new, actor)
         return await _document(instance, app, secret.text if secret else None), secret
 
     document, secret = run_verb(options, verb)
@@ -135,12 +137,12 @@ def _create(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    async def verb(instance: Instance, _: Act) -> list[dict[str, Any]]:
+    async def verb(instance: Instance, actor: Actor) -> list[dict[str, Any]]:
         orgs = [(await get_org(instance, options.org)).id] if options.org else await _everywhere(instance)
         documents: list[dict[str, Any]] = []
         for org in orgs:
             after = ""
-            while page := await instance.store.read(list_apps(org, after)):
+            while page := await apps_of(instance, org, actor, after, PAGE):
                 documents += [await _document(instance, app) for app in page]
                 after = page[-1].client_id
         return documents
@@ -157,7 +159,7 @@ async def _everywhere(instance: Instance) -> list[bytes]:
 
 
 def _show(options: argparse.Namespace) -> int:
-    async def verb(instance: Instance, _: Act) -> dict[str, Any]:
+    async def verb(instance: Instance, _: Actor) -> dict[str, Any]:
         return await _document(instance, await get_app(instance, options.client_id))
 
     document = run_verb(options, verb)
@@ -166,7 +168,7 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _edit(options: argparse.Namespace) -> int:
-    async def verb(instance: Instance, act: Act) -> dict[str, Any]:
+    async def verb(instance: Instance, actor: Actor) -> dict[str, Any]:
         app = await get_app(instance, options.client_id)
         changes = await _registered(instance, app.org, _policy(options))
         if options.name is not None:
@@ -176,7 +178,7 @@ def _edit(options: argparse.Namespace) -> int:
             raise GatepostError(
                 "invalid_request", "Say what to change, as in --add-redirect URL.", fix="gatepost app edit --help"
             )
-        return await _document(instance, await change_app(instance, app, changes, added, dropped, act))
+        return await _document(instance, await change_app(instance, app, changes, added, dropped, actor))
 
     document = run_verb(options, verb)
     show(wants_json(options), document, f"Changed {document['name']}.")
@@ -184,9 +186,9 @@ def _edit(options: argparse.Namespace) -> int:
 
 
 def _set_disabled(disabled: bool, options: argparse.Namespace) -> int:
-    async def verb(instance: Instance, act: Act) -> dict[str, Any]:
+    async def verb(instance: Instance, actor: Actor) -> dict[str, Any]:
         app = await get_app(instance, options.client_id)
-        await instance.store.ask(set_app_disabled(app.org, app.client_id, disabled, act))
+        await set_disabled(instance, app, disabled, actor)
         return await _document(instance, await get_app(instance, options.client_id))
 
     document = run_verb(options, verb)
@@ -197,9 +199,9 @@ def _set_disabled(disabled: bool, options: argparse.Namespace) -> int:
 def _delete(options: argparse.Namespace) -> int:
     confirm(options, f"Delete {options.client_id} and end its grants, for good?")
 
-    async def verb(instance: Instance, act: Act) -> None:
+    async def verb(instance: Instance, actor: Actor) -> None:
         app = await get_app(instance, options.client_id)
-        await instance.store.ask(delete_app(app.org, app.client_id, act))
+        await end_app(instance, app, actor)
 
     run_verb(options, verb)
     show(wants_json(options), {"client_id": options.client_id, "deleted": True}, f"Deleted {options.client_id}.")
@@ -209,9 +211,9 @@ def _delete(options: argparse.Namespace) -> int:
 def _import(options: argparse.Namespace) -> int:
     entries = _parse_file(options.file)
 
-    async def verb(instance: Instance, act: Act) -> tuple[list[dict[str, Any]], list[str]]:
+    async def verb(instance: Instance, actor: Actor) -> tuple[list[dict[str, Any]], list[str]]:
         org = await get_org(instance, options.org)
-        imported, warnings = await import_apps(instance, org.id, entries, update=options.update, act=act)
+        imported, warnings = await import_apps(instance, org.id, entries, update=options.update, actor=actor)
         return [await _imported(instance, each) for each in imported], warnings
 
     apps, warnings = run_verb(options, verb)

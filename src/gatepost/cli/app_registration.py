@@ -7,8 +7,8 @@ from gatepost.cli.output import instant, show
 from gatepost.cli.running import run_verb
 from gatepost.flows.instance import Instance
 from gatepost.flows.registration import make_initial_token
+from gatepost.flows.roles import Actor
 from gatepost.secrets import Secret
-from gatepost.store.events import Act
 
 TTL = "1d"
 
@@ -21,9 +21,9 @@ def add_arguments(verbs: "argparse._SubParsersAction[Parser]") -> None:
 
 
 def _make(options: argparse.Namespace) -> int:
-    async def verb(instance: Instance, act: Act) -> tuple[Secret, int]:
+    async def verb(instance: Instance, actor: Actor) -> tuple[Secret, int]:
         ttl = duration(options.expires, "--expires") or 0
-        return make_initial_token(instance, ttl), act.at + ttl
+        return make_initial_token(instance, ttl), actor.act.at + ttl
 
     token, expires_at = run_verb(options, verb)
     document = {"initial_access_token": token.reveal(), "expires_at": instant(expires_at)}

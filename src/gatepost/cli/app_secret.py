@@ -8,10 +8,10 @@ from gatepost.cli.output import instant, show, show_list
 from gatepost.cli.running import run_verb
 from gatepost.flows.apps import FreshSecret, create_secret, drop_secret, get_app
 from gatepost.flows.instance import Instance
+from gatepost.flows.roles import Actor
 from gatepost.records import AppSecret
 from gatepost.secrets import render_id
 from gatepost.store.apps import list_secrets
-from gatepost.store.events import Act
 
 
 def add_arguments(verbs: "argparse._SubParsersAction[Parser]") -> None:
@@ -29,9 +29,9 @@ def add_arguments(verbs: "argparse._SubParsersAction[Parser]") -> None:
 
 
 def _add(options: argparse.Namespace) -> int:
-    async def verb(instance: Instance, act: Act) -> FreshSecret:
-        expires_at = expiry(options.expires, "--expires", act.at)
-        return await create_secret(instance, await get_app(instance, options.client_id), expires_at, act)
+    async def verb(instance: Instance, actor: Actor) -> FreshSecret:
+        expires_at = expiry(options.expires, "--expires", actor.act.at)
+        return await create_secret(instance, await get_app(instance, options.client_id), expires_at, actor)
 
     fresh = run_verb(options, verb)
     document = {"client_secret": fresh.text.reveal(), **_render(fresh.record)}
@@ -41,7 +41,7 @@ def _add(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    async def verb(instance: Instance, _: Act) -> list[AppSecret]:
+    async def verb(instance: Instance, _: Actor) -> list[AppSecret]:
         app = await get_app(instance, options.client_id)
         return await instance.store.read(list_secrets(app.org, app.client_id))
 
@@ -51,8 +51,8 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _delete(options: argparse.Namespace) -> int:
-    async def verb(instance: Instance, act: Act) -> None:
-        await drop_secret(instance, await get_app(instance, options.client_id), options.secret, act)
+    async def verb(instance: Instance, actor: Actor) -> None:
+        await drop_secret(instance, await get_app(instance, options.client_id), options.secret, actor)
 
     run_verb(options, verb)
     show(wants_json(options), {"id": options.secret, "deleted": True}, f"Deleted {options.secret}.")

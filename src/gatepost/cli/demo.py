@@ -19,6 +19,7 @@ from gatepost.flows.instance import Instance
 from gatepost.flows.links import create_link
 from gatepost.flows.organizations import create_org
 from gatepost.flows.people import create_user
+from gatepost.flows.roles import Actor, operator
 from gatepost.flows.signing import make_keys_once
 from gatepost.opening import KEY_FILE, database_of, make_directory, unusable
 from gatepost.secrets import Secret, parse_id, render_id
@@ -111,9 +112,9 @@ def _damaged(path: Path) -> GatepostError:
 
 async def prepare(settings: Settings, instance: Instance, kept: dict[str, Any]) -> dict[str, Any]:
     """The demo: made on the first start, remembered in dev.json, told whole on every start."""
-    act = Act(instance.clock(), ACTOR)
-    await make_keys_once(instance.store, instance.keyring, act)
-    demo = (kept or await _make_demo(instance, act)) | {"issuer": instance.issuer}
+    actor = operator(Act(instance.clock(), ACTOR))
+    await make_keys_once(instance.store, instance.keyring, actor.act)
+    demo = (kept or await _make_demo(instance, actor)) | {"issuer": instance.issuer}
     path = settings.data_dir / DEV_FILE
     org, user = parse_id("org", demo["org"]), parse_id("usr", demo["user"]["id"])
     if not org or not user or await instance.store.read(find_member(org, user)) is None:
@@ -122,15 +123,15 @@ async def prepare(settings: Settings, instance: Instance, kept: dict[str, Any]) 
     return {"issuer": instance.issuer, "sign_in": create_link(instance, org, user).reveal(), **demo}
 
 
-async def _make_demo(instance: Instance, act: Act) -> dict[str, Any]:
-    org = await create_org(instance, "Demo", act)
+async def _make_demo(instance: Instance, actor: Actor) -> dict[str, Any]:
+    org = await create_org(instance, "Demo", actor)
     password = Secret(secrets.token_urlsafe(12))
-    owner = await create_user(instance, org.id, DEMO_EMAIL, "owner", password, act)
-    key = await create_key(instance, org.id, "Demo key", POWERS, None, act)
-    app, secret = await create_app(instance, org.id, NewApp("Demo app", redirect_uris=(DEMO_REDIRECT,)), act)
+    owner = await create_user(instance, org.id, DEMO_EMAIL, "owner", password, actor)
+    key = await create_key(instance, org.id, "Demo key", POWERS, None, actor)
+    app, secret = await create_app(instance, org.id, NewApp("Demo app", redirect_uris=(DEMO_REDIRECT,)), actor)
     return {
         "org": render_id("org", org.id),
-        "auth_token": await get_auth_token(instance, org.id, act),
+        "auth_token": await get_auth_token(instance, org.id, actor.act),
         "api_key": key.text.reveal(),
         "app": {
             "client_id": app.client_id,

@@ -21,8 +21,8 @@ from gatepost.flows.events import Filter, Told, check_type, each_event, newest_e
 from gatepost.flows.instance import Instance
 from gatepost.flows.organizations import get_org
 from gatepost.flows.people import get_user
+from gatepost.flows.roles import Actor
 from gatepost.settings import parse_duration
-from gatepost.store.events import Act
 from gatepost.store.orgs import find_org, find_owner
 from gatepost.store.question import INSTANCE
 
@@ -100,8 +100,8 @@ def _instant(text: str | None, option: str, now: int) -> int | None:
 
 
 def _list(options: argparse.Namespace) -> int:
-    async def verb(instance: Instance, act: Act) -> list[str]:
-        org, filter = await _chosen(instance, options, act.at)
+    async def verb(instance: Instance, actor: Actor) -> list[str]:
+        org, filter = await _chosen(instance, options, actor.act.at)
         found = await newest_events(instance, org, filter, options.limit)
         if wants_json(options):
             return [json.dumps([render_event(*told) for told in found])]
@@ -117,8 +117,8 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _tail(options: argparse.Namespace) -> int:
-    async def verb(instance: Instance, act: Act) -> None:
-        org, filter = await _chosen(instance, options, act.at)
+    async def verb(instance: Instance, actor: Actor) -> None:
+        org, filter = await _chosen(instance, options, actor.act.at)
         names = _Names(instance, options)
         async for told in tail_events(instance, org, filter, options.limit):
             print(json.dumps(render_event(*told)) if wants_json(options) else await names.line(told), flush=True)
@@ -169,8 +169,8 @@ def _export(options: argparse.Namespace) -> int:
     format = options.format or ("csv" if options.file and options.file.suffix == ".csv" else "jsonl")
     write = FORMATS[format]
 
-    async def verb(instance: Instance, act: Act) -> int:
-        org, filter = await _chosen(instance, options, act.at)
+    async def verb(instance: Instance, actor: Actor) -> int:
+        org, filter = await _chosen(instance, options, actor.act.at)
         count = 0
         with _output(options) as out, progress("Exporting", is_hidden=out.isatty()) as advance:
             if format == "csv":

@@ -12,10 +12,10 @@ from gatepost.flows.grants import Place, each_grant, end_grant, end_grants
 from gatepost.flows.instance import Instance
 from gatepost.flows.organizations import every_org, get_org
 from gatepost.flows.people import get_user
+from gatepost.flows.roles import Actor
 from gatepost.oauth.access_token import subject
 from gatepost.records import Grant
 from gatepost.secrets import render_id
-from gatepost.store.events import Act
 from gatepost.store.people import list_organizations_of
 
 
@@ -46,7 +46,7 @@ async def _places(instance: Instance, options: argparse.Namespace) -> list[Place
 
 
 def _list(options: argparse.Namespace) -> int:
-    async def verb(instance: Instance, _: Act) -> list[dict[str, Any]]:
+    async def verb(instance: Instance, _: Actor) -> list[dict[str, Any]]:
         return [
             _render(grant)
             for org, user_id in await _places(instance, options)
@@ -67,9 +67,9 @@ def _revoke(options: argparse.Namespace) -> int:
         )
     confirm(options, "End all these grants for good?")
 
-    async def verb(instance: Instance, act: Act) -> int:
+    async def verb(instance: Instance, actor: Actor) -> int:
         places = await _places(instance, options)
-        return sum([await end_grants(instance, org, options.app, user_id, act) for org, user_id in places])
+        return sum([await end_grants(instance, org, options.app, user_id, actor) for org, user_id in places])
 
     count = run_verb(options, verb)
     show(wants_json(options), {"revoked": count}, f"{count} live grants were revoked, and every token of them.")
@@ -77,8 +77,8 @@ def _revoke(options: argparse.Namespace) -> int:
 
 
 def _revoke_one(options: argparse.Namespace) -> int:
-    async def verb(instance: Instance, act: Act) -> None:
-        await end_grant(instance, options.grant, await _places(instance, options), options.app, act)
+    async def verb(instance: Instance, actor: Actor) -> None:
+        await end_grant(instance, options.grant, await _places(instance, options), options.app, actor)
 
     run_verb(options, verb)
     document = {"id": options.grant, "revoked": 1}

@@ -11,9 +11,9 @@ from gatepost.flows.callers import POWERS
 from gatepost.flows.instance import Instance
 from gatepost.flows.missing import missing
 from gatepost.flows.organizations import get_org
+from gatepost.flows.roles import Actor
 from gatepost.records import ApiKey
 from gatepost.secrets import render_id
-from gatepost.store.events import Act
 from gatepost.store.keys import list_keys
 from gatepost.store.question import INSTANCE
 
@@ -27,7 +27,7 @@ def add_arguments(parser: Parser) -> None:
     whose.add_argument("--org", metavar="ORG", type=named, help="the organization's id or name")
     whose.add_argument("--all-orgs", action="store_true", help="a key for a gateway that serves every organization")
     create.add_argument("--name", metavar="NAME", default="API key", help="what it is for")
-    create.add_argument("--scope", metavar='"…"', help=f"of {' '.join(POWERS)} (all but users:act)")
+    create.add_argument("--scope", metavar='"…"', help=f"of {' '.join(POWERS)} (the first six)")
     create.add_argument("--expires", metavar="WHEN", help="as in 90d, or an instant as in 2030-12-31T00:00Z (never)")
     keys = add_verb(verbs, "list", _list, "list API keys", "gatepost key list --org Acme")
     keys.add_argument("--org", metavar="ORG", type=named, help="the organization's id or name (all organizations)")
@@ -42,11 +42,11 @@ def add_arguments(parser: Parser) -> None:
 
 
 def _create(options: argparse.Namespace) -> int:
-    async def verb(instance: Instance, act: Act) -> FreshKey:
+    async def verb(instance: Instance, actor: Actor) -> FreshKey:
         org = INSTANCE if options.all_orgs else (await get_org(instance, options.org)).id
         scopes = None if options.scope is None else tuple(options.scope.split())
-        expires_at = expiry(options.expires, "--expires", act.at)
-        return await create_key(instance, org, options.name, scopes, expires_at, act)
+        expires_at = expiry(options.expires, "--expires", actor.act.at)
+        return await create_key(instance, org, options.name, scopes, expires_at, actor)
 
     fresh = run_verb(options, verb)
     document = {"api_key": fresh.text.reveal(), **_render(fresh.record)}
@@ -60,7 +60,7 @@ def _create(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    async def verb(instance: Instance, _: Act) -> list[ApiKey]:
+    async def verb(instance: Instance, _: Actor) -> list[ApiKey]:
         if options.org:
             return await instance.store.read(list_keys((await get_org(instance, options.org)).id))
         return await every_key(instance)
@@ -74,11 +74,11 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _revoke(options: argparse.Namespace) -> int:
-    async def verb(instance: Instance, act: Act) -> None:
+    async def verb(instance: Instance, actor: Actor) -> None:
         org = await find_key_anywhere(instance, options.key)
         if options.org and org != (await get_org(instance, options.org)).id:
             raise missing("API key", options.key, prefix="key", fix="gatepost key list", where=f" of {options.org}")
-        await end_key(instance, org, options.key, act, keep_grants=options.keep_grants)
+        await end_key(instance, org, options.key, actor, keep_grants=options.keep_grants)
 
     run_verb(options, verb)
     kept = "The grants it made live on." if options.keep_grants else "So are the grants it made."

@@ -8,8 +8,8 @@ from gatepost.cli.running import run_verb
 from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance
 from gatepost.flows.links import LINK_TTL, create_link, find_owners
+from gatepost.flows.roles import Actor
 from gatepost.secrets import Secret
-from gatepost.store.events import Act
 
 
 def add_arguments(parser: Parser) -> None:
@@ -20,7 +20,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def _link(options: argparse.Namespace) -> int:
-    async def verb(instance: Instance, _: Act) -> tuple[str, Secret]:
+    async def verb(instance: Instance, _: Actor) -> tuple[str, Secret]:
         if not instance.issuer:
             raise GatepostError(
                 "invalid_configuration",

@@ -9,9 +9,9 @@ from gatepost.cli.output import instant, render_fields, show, show_list
 from gatepost.cli.running import run_verb
 from gatepost.flows.instance import Instance
 from gatepost.flows.organizations import create_org, get_org, set_disabled
+from gatepost.flows.roles import Actor
 from gatepost.records import Org
 from gatepost.secrets import render_id
-from gatepost.store.events import Act
 from gatepost.store.orgs import list_orgs
 
 
@@ -30,7 +30,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def _create(options: argparse.Namespace) -> int:
-    org = run_verb(options, lambda instance, act: create_org(instance, options.name, act), must_exist=False)
+    org = run_verb(options, lambda instance, actor: create_org(instance, options.name, actor), must_exist=False)
     document = _render(org)
     next_step = f"Next: gatepost key create --org {document['id']}"
     show(wants_json(options), document, f"Made {org.name}: {document['id']}\n{next_step}")
@@ -50,9 +50,9 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _set_disabled(disabled: bool, options: argparse.Namespace) -> int:
-    async def verb(instance: Instance, act: Act) -> Org:
+    async def verb(instance: Instance, actor: Actor) -> Org:
         org = await get_org(instance, options.org)
-        await set_disabled(instance, org, disabled, act)
+        await set_disabled(instance, org, disabled, actor)
         return await get_org(instance, options.org)
 
     document = _render(run_verb(options, verb))

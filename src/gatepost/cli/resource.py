@@ -8,10 +8,9 @@ from gatepost.cli.output import instant, show, show_list
 from gatepost.cli.running import run_verb
 from gatepost.flows.instance import Instance
 from gatepost.flows.organizations import get_org
-from gatepost.flows.resources import create_resource, drop_resource
+from gatepost.flows.resources import create_resource, drop_resource, registered_resources
+from gatepost.flows.roles import Actor
 from gatepost.records import Resource
-from gatepost.store.events import Act
-from gatepost.store.resources import list_resources
 
 
 def add_arguments(parser: Parser) -> None:
@@ -32,9 +31,9 @@ def add_arguments(parser: Parser) -> None:
 
 
 def _create(options: argparse.Namespace) -> int:
-    async def verb(instance: Instance, act: Act) -> Resource:
+    async def verb(instance: Instance, actor: Actor) -> Resource:
         org = await get_org(instance, options.org)
-        return await create_resource(instance, org.id, options.uri, options.scopes, options.served_by, act)
+        return await create_resource(instance, org.id, options.uri, options.scopes, options.served_by, actor)
 
     resource = run_verb(options, verb)
     show(wants_json(options), _render(resource), f"Registered {resource.uri}.")
@@ -42,8 +41,8 @@ def _create(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    async def verb(instance: Instance, _: Act) -> list[Resource]:
-        return await instance.store.read(list_resources((await get_org(instance, options.org)).id))
+    async def verb(instance: Instance, actor: Actor) -> list[Resource]:
+        return await registered_resources(instance, (await get_org(instance, options.org)).id, actor)
 
     rows = [_render(resource) for resource in run_verb(options, verb)]
     show_list(wants_json(options), rows, "No resources yet: gatepost resource create URI --org ORG")
@@ -51,8 +50,8 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _delete(options: argparse.Namespace) -> int:
-    async def verb(instance: Instance, act: Act) -> str:
-        return await drop_resource(instance, (await get_org(instance, options.org)).id, options.uri, act)
+    async def verb(instance: Instance, actor: Actor) -> str:
+        return await drop_resource(instance, (await get_org(instance, options.org)).id, options.uri, actor)
 
     uri = run_verb(options, verb)
     show(wants_json(options), {"uri": uri, "deleted": True}, f"Deleted {uri}.")

@@ -10,6 +10,7 @@ from gatepost.cli.options import settings_of
 from gatepost.cli.output import say
 from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance
+from gatepost.flows.roles import Actor, operator
 from gatepost.flows.signing import make_keys_once
 from gatepost.opening import database_of, finish_restores
 from gatepost.settings import Settings
@@ -31,7 +32,7 @@ DEV_DEFAULTS = {
 
 
 def run_verb(
-    options: argparse.Namespace, verb: Callable[[Instance, Act], Awaitable[T]], *, must_exist: bool = True
+    options: argparse.Namespace, verb: Callable[[Instance, Actor], Awaitable[T]], *, must_exist: bool = True
 ) -> T:
     """Run a verb on the instance that the options name, as this machine's operator.
 
@@ -58,14 +59,14 @@ def check_exists(settings: Settings) -> None:
         )
 
 
-async def _run(settings: Settings, verb: Callable[[Instance, Act], Awaitable[T]], is_new: bool) -> T:
+async def _run(settings: Settings, verb: Callable[[Instance, Actor], Awaitable[T]], is_new: bool) -> T:
     instance = open_instance(settings, issuer_of(settings))
     try:
         act = Act(instance.clock(), ACTOR)
         if is_new:
             say(f"Made a new instance, with its database and its key, in {settings.data_dir}.")
         await make_keys_once(instance.store, instance.keyring, act)
-        return await verb(instance, act)
+        return await verb(instance, operator(act))
     finally:
         instance.store.close()
 

@@ -8,8 +8,8 @@ from gatepost.cli.output import show, show_list
 from gatepost.cli.running import run_verb
 from gatepost.flows.instance import Instance
 from gatepost.flows.organizations import get_org
+from gatepost.flows.roles import Actor
 from gatepost.flows.scopes import ScopeText, describe_scope, drop_scope_texts, list_scope_texts
-from gatepost.store.events import Act
 
 
 def add_arguments(parser: Parser) -> None:
@@ -29,9 +29,9 @@ def add_arguments(parser: Parser) -> None:
 
 
 def _describe(options: argparse.Namespace) -> int:
-    async def verb(instance: Instance, act: Act) -> ScopeText:
+    async def verb(instance: Instance, actor: Actor) -> ScopeText:
         org = (await get_org(instance, options.org)).id
-        return await describe_scope(instance, org, ScopeText(options.scope, options.locale, options.text), act)
+        return await describe_scope(instance, org, ScopeText(options.scope, options.locale, options.text), actor)
 
     words = run_verb(options, verb)
     show(wants_json(options), words._asdict(), f"People read for {words.scope}: {words.text}")
@@ -39,8 +39,8 @@ def _describe(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    async def verb(instance: Instance, _: Act) -> list[ScopeText]:
-        return await list_scope_texts(instance, (await get_org(instance, options.org)).id)
+    async def verb(instance: Instance, actor: Actor) -> list[ScopeText]:
+        return await list_scope_texts(instance, (await get_org(instance, options.org)).id, actor)
 
     rows: list[dict[str, Any]] = [words._asdict() for words in run_verb(options, verb)]
     show_list(wants_json(options), rows, "No words for scopes yet: gatepost scope describe SCOPE TEXT --org ORG")
@@ -48,9 +48,9 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _delete(options: argparse.Namespace) -> int:
-    async def verb(instance: Instance, act: Act) -> list[ScopeText]:
+    async def verb(instance: Instance, actor: Actor) -> list[ScopeText]:
         org = (await get_org(instance, options.org)).id
-        return await drop_scope_texts(instance, org, options.scope, options.locale, act)
+        return await drop_scope_texts(instance, org, options.scope, options.locale, actor)
 
     dropped = run_verb(options, verb)
     locales = [words.locale for words in dropped]

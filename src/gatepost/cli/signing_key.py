@@ -30,7 +30,7 @@ def _rotate(options: argparse.Namespace) -> int:
     max_age = settings_of(options).tokens.jwks_max_age
     records = run_verb(
         options,
-        lambda instance, act: rotate(instance.store, instance.keyring, act, max_age=max_age, force=options.force),
+        lambda instance, actor: rotate(instance.store, instance.keyring, actor, max_age=max_age, force=options.force),
     )
     _show(options, records)
     return 0

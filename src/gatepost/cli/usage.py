@@ -12,8 +12,8 @@ from gatepost.errors import GatepostError
 from gatepost.flows.counting import ISSUED, PASSED, REFUSED
 from gatepost.flows.instance import Instance
 from gatepost.flows.organizations import every_org, get_org
+from gatepost.flows.roles import Actor
 from gatepost.flows.usage import Latency, Period, latency_of, period_of, usage_of, usage_of_apps
-from gatepost.store.events import Act
 from gatepost.store.orgs import find_owner
 from gatepost.store.question import INSTANCE
 from gatepost.store.usage import Point, Share
@@ -41,8 +41,8 @@ def add_arguments(parser: Parser) -> None:
 
 
 def _usage(options: argparse.Namespace) -> int:
-    async def verb(instance: Instance, act: Act) -> _Found:
-        period = period_of(duration(options.since, "--since") or 0, act.at)
+    async def verb(instance: Instance, actor: Actor) -> _Found:
+        period = period_of(duration(options.since, "--since") or 0, actor.act.at)
         points: list[Point] = []
         shares: list[Share] = []
         for org in await _places(instance, options):

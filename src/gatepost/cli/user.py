@@ -11,10 +11,10 @@ from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance
 from gatepost.flows.joining import invite, open_invitations, withdraw
 from gatepost.flows.organizations import get_org
-from gatepost.flows.people import ROLES, JoinedUser, create_user, every_member, get_user, reset_password, set_disabled
+from gatepost.flows.people import JoinedUser, create_user, every_member, get_user, reset_password, set_disabled
+from gatepost.flows.roles import ROLES, Actor
 from gatepost.records import Invitation, Member, User
 from gatepost.secrets import Secret, render_id
-from gatepost.store.events import Act
 
 
 def add_arguments(parser: Parser) -> None:
@@ -66,7 +66,7 @@ def _add_invitations(verbs: "argparse._SubParsersAction[Parser]") -> None:
 
 
 def _invite(options: argparse.Namespace) -> int:
-    async def verb(instance: Instance, act: Act) -> tuple[Invitation, Secret, bool]:
+    async def verb(instance: Instance, actor: Actor) -> tuple[Invitation, Secret, bool]:
         if not instance.issuer:
             raise GatepostError(
                 "invalid_configuration",
@@ -74,7 +74,7 @@ def _invite(options: argparse.Namespace) -> int:
                 fix="set issuer, or GATEPOST_ISSUER=https://…",
             )
         org = await get_org(instance, options.org)
-        invitation, link = await invite(instance, org.id, options.email, options.role, act)
+        invitation, link = await invite(instance, org.id, options.email, options.role, actor)
         return invitation, link, instance.mailer is not None
 
     invitation, link, is_mailed = run_verb(options, verb)
@@ -85,8 +85,8 @@ def _invite(options: argparse.Namespace) -> int:
 
 
 def _list_invitations(options: argparse.Namespace) -> int:
-    async def verb(instance: Instance, _: Act) -> list[Invitation]:
-        return await open_invitations(instance, (await get_org(instance, options.org)).id)
+    async def verb(instance: Instance, actor: Actor) -> list[Invitation]:
+        return await open_invitations(instance, (await get_org(instance, options.org)).id, actor)
 
     rows = [_render_invitation(each) for each in run_verb(options, verb)]
     columns = ("id", "email", "role", "created_at", "expires_at")
@@ -95,8 +95,8 @@ def _list_invitations(options: argparse.Namespace) -> int:
 
 
 def _withdraw(options: argparse.Namespace) -> int:
-    async def verb(instance: Instance, act: Act) -> None:
-        await withdraw(instance, (await get_org(instance, options.org)).id, options.invitation, act)
+    async def verb(instance: Instance, actor: Actor) -> None:
+        await withdraw(instance, (await get_org(instance, options.org)).id, options.invitation, actor)
 
     run_verb(options, verb)
     show(wants_json(options), {"id": options.invitation, "withdrawn": True}, f"{options.invitation} is withdrawn.")
@@ -116,9 +116,9 @@ def _render_invitation(invitation: Invitation) -> dict[str, Any]:
 def _create(options: argparse.Namespace) -> int:
     password = Secret(read_secret("Password: ")) if options.password_stdin else None
 
-    async def verb(instance: Instance, act: Act) -> tuple[JoinedUser, bytes]:
+    async def verb(instance: Instance, actor: Actor) -> tuple[JoinedUser, bytes]:
         org = await get_org(instance, options.org)
-        return await create_user(instance, org.id, options.email, options.role, password, act), org.id
+        return await create_user(instance, org.id, options.email, options.role, password, actor), org.id
 
     user, org = run_verb(options, verb)
     document = {
@@ -134,7 +134,7 @@ def _create(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    async def verb(instance: Instance, _: Act) -> list[Member]:
+    async def verb(instance: Instance, _: Actor) -> list[Member]:
         return await every_member(instance, (await get_org(instance, options.org)).id)
 
     rows = [_render(member) | {"role": member.role} for member in run_verb(options, verb)]
@@ -144,9 +144,9 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _set_disabled(disabled: bool, options: argparse.Namespace) -> int:
-    async def verb(instance: Instance, act: Act) -> User:
+    async def verb(instance: Instance, actor: Actor) -> User:
         user = await get_user(instance, options.user, options.org)
-        return await set_disabled(instance, user, disabled, act)
+        return await set_disabled(instance, user, disabled, actor)
 
     user = run_verb(options, verb)
     show(wants_json(options), _render(user), f"{user.email} is {'disabled' if disabled else 'enabled'}.")
@@ -156,9 +156,9 @@ def _set_disabled(disabled: bool, options: argparse.Namespace) -> int:
 def _reset(options: argparse.Namespace) -> int:
     password = Secret(read_secret("New password: "))
 
-    async def verb(instance: Instance, act: Act) -> User:
+    async def verb(instance: Instance, actor: Actor) -> User:
         user = await get_user(instance, options.user, options.org)
-        await reset_password(instance, user, password, act)
+        await reset_password(instance, user, password, actor)
         return user
 
     user = run_verb(options, verb)

@@ -8,10 +8,10 @@ from gatepost.flows.callers import DEFAULT_POWERS, INSTANCE_POWERS, POWERS
 from gatepost.flows.instance import Instance, fresh_epoch
 from gatepost.flows.missing import missing
 from gatepost.flows.organizations import every_org
+from gatepost.flows.roles import Actor, Deed
 from gatepost.oauth.client_metadata import check_name
 from gatepost.records import ApiKey
 from gatepost.secrets import API_KEY, Secret, new_id, parse_id, render_text
-from gatepost.store.events import Act
 from gatepost.store.keys import find_key, list_keys, make_key
 from gatepost.store.question import INSTANCE
 from gatepost.store.revocations import revoke_key
@@ -25,12 +25,14 @@ class FreshKey(NamedTuple):
 
 
 async def create_key(
-    instance: Instance, org: bytes, name: str, scopes: tuple[str, ...] | None, expires_at: int | None, act: Act
+    instance: Instance, org: bytes, name: str, scopes: tuple[str, ...] | None, expires_at: int | None, actor: Actor
 ) -> FreshKey:
     """Make an API key. `scopes` None gives the usual ones. `org` INSTANCE makes a key that serves every organization.
 
-    Raises `invalid_scope` for a scope that such a key cannot have.
+    Raises `invalid_scope` for a scope that such a key cannot have, `not_allowed` for more than the actor may do, and as
+    `Actor.check` does.
     """
+    act = actor.check(Deed.KEYS_WRITE, org)
     possible = INSTANCE_POWERS if org == INSTANCE else POWERS
     chosen = scopes if scopes is not None else tuple(power for power in DEFAULT_POWERS if power in possible)
     unknown = [scope for scope in chosen if scope not in possible]
@@ -40,6 +42,9 @@ async def create_key(
             f"An API key cannot have: {' '.join(unknown) or 'no scope at all'}.",
             fix=f"choose from {' '.join(possible)}",
         )
+    over = [scope for scope in chosen if not actor.may_give(scope)]
+    if over:
+        raise GatepostError("not_allowed", f"You may not give a key more than you may do: {' '.join(over)}.")
     key_id = new_id()
     text = Secret(render_text(API_KEY, org + key_id + os.urandom(32)))
     record = ApiKey(
@@ -74,8 +79,12 @@ async def every_key(instance: Instance) -> list[ApiKey]:
     return [key for org in orgs for key in await instance.store.read(list_keys(org))]
 
 
-async def end_key(instance: Instance, org: bytes, key: str, act: Act, *, keep_grants: bool) -> None:
-    """Revoke a key and, unless kept, the grants it made. Raises `not_found` when there is no live one with this id."""
+async def end_key(instance: Instance, org: bytes, key: str, actor: Actor, *, keep_grants: bool) -> None:
+    """Revoke a key and, unless kept, the grants it made.
+
+    Raises `not_found` when there is no live one with this id, and as `Actor.check` does.
+    """
+    act = actor.check(Deed.KEYS_WRITE, org)
     raw = parse_id("key", key)
     if raw is None or not await instance.store.ask(revoke_key(org, raw, act, keep_grants=keep_grants)):
         raise missing("live API key", key, prefix="key", fix="gatepost key list")

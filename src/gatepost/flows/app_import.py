@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from gatepost.errors import GatepostError
 from gatepost.flows.apps import FreshSecret, NewApp, draft_app, draft_change, fresh_secret
 from gatepost.flows.instance import Instance
+from gatepost.flows.roles import Actor, Deed
 from gatepost.jose import ALGORITHMS
 from gatepost.oauth.client_keys import check_client_keys
 from gatepost.oauth.client_metadata import AUTH_METHODS, PROFILES, SECRETLESS, SUPPORTED_GRANTS
@@ -101,7 +102,7 @@ class _Entry(NamedTuple):
 
 
 async def import_apps(
-    instance: Instance, org: bytes, entries: Any, *, update: bool, act: Act
+    instance: Instance, org: bytes, entries: Any, *, update: bool, actor: Actor
 ) -> tuple[list[Imported], list[str]]:
     """Make or update apps from a list of client metadata; answers them, and what was dropped.
 
@@ -109,6 +110,7 @@ async def import_apps(
     `conflict` for a client_id that exists (an own one may be updated, another organization's never). Then nothing was
     imported.
     """
+    act = actor.check(Deed.APPS_WRITE, org)
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise GatepostError("invalid_request", "The file is not a JSON array of objects (RFC 7591 client metadata).")
     warnings: list[str] = []
@@ -116,7 +118,7 @@ async def import_apps(
     names = [entry.client_id for entry in read if entry.client_id]
     if len(names) != len(set(names)):
         raise GatepostError("invalid_request", "A client_id is in the file twice.")
-    planned = [await _plan(instance, org, entry, update, warnings, act) for entry in read]
+    planned = [await _plan(instance, org, entry, update, warnings, actor) for entry in read]
     await instance.store.ask(keep_apps(org, tuple(draft for draft, _ in planned), act))
     return [Imported(draft.app, fresh.text if fresh else None, draft.is_new) for draft, fresh in planned], warnings
 
@@ -146,14 +148,14 @@ def _read(index: int, content: dict[str, Any], warnings: list[str]) -> _Entry:
 
 
 async def _plan(
-    instance: Instance, org: bytes, entry: _Entry, update: bool, warnings: list[str], act: Act
+    instance: Instance, org: bytes, entry: _Entry, update: bool, warnings: list[str], actor: Actor
 ) -> tuple[Draft, FreshSecret | None]:
     existing = await _find_existing(instance, org, entry, update)
     try:
         if existing is None:
-            draft, fresh = draft_app(instance, org, _new_app(entry), act, entry.secret)
+            draft, fresh = draft_app(instance, org, _new_app(entry), actor, entry.secret)
         else:
-            draft, fresh = await _plan_update(instance, existing, entry, warnings, act)
+            draft, fresh = await _plan_update(instance, existing, entry, warnings, actor.act)
     except GatepostError as error:
         raise _labelled(error, entry.label) from None
     _check_secret(draft.app, entry)

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance, fresh_epoch
 from gatepost.flows.missing import missing
+from gatepost.flows.owned_apps import app_of
+from gatepost.flows.roles import Actor, Deed
 from gatepost.oauth.app_rules import check_choices, settle
 from gatepost.oauth.client_metadata import (
     PUBLIC_KINDS,
@@ -28,6 +30,9 @@ from gatepost.store.orgs import find_owner
 MAX_GRANT_TTL = 36_500 * 86_400
 
 NO_METADATA = ClientMetadata()
+
+_TRUSTING = ("first_party", "skip_consent", "open_to_others")
+"""What an app could be given to get from people, unasked, what its maker may not do."""
 
 
 class NewApp(NamedTuple):
@@ -58,24 +63,32 @@ class FreshSecret(NamedTuple):
 
 
 async def create_app(
-    instance: Instance, org: bytes, new: NewApp, act: Act, *, secret: Secret | None = None
+    instance: Instance, org: bytes, new: NewApp, actor: Actor, *, secret: Secret | None = None
 ) -> tuple[App, FreshSecret | None]:
     """Make an app, and its first secret if its kind can keep one: a fresh one, or the one it brings from elsewhere.
 
-    Raises `invalid_request`, `invalid_scope`, and `conflict` when the client_id is taken.
+    Raises `invalid_request`, `invalid_scope`, `conflict` when the client_id is taken, and as `Actor.check` does.
     """
-    draft, fresh = draft_app(instance, org, new, act, secret)
+    act = actor.check_own(Deed.APPS_WRITE, org)
+    check_trusting(actor, new.metadata)
+    draft, fresh = draft_app(instance, org, new, actor, secret)
     await instance.store.ask(keep_apps(org, (draft,), act))
     return draft.app, fresh
 
 
 def draft_app(
-    instance: Instance, org: bytes, new: NewApp, act: Act, secret: Secret | None
+    instance: Instance, org: bytes, new: NewApp, actor: Actor, secret: Secret | None
 ) -> tuple[Draft, FreshSecret | None]:
     """What would be kept of a new app, with its first secret. Raises `invalid_request`, `invalid_scope`."""
-    app = checked_app(org, new, act.at)
-    fresh = None if app.auth_method in SECRETLESS else fresh_secret(instance, None, act, secret)
+    app = checked_app(org, new, actor.act.at)._replace(created_by=actor.user_id)
+    fresh = None if app.auth_method in SECRETLESS else fresh_secret(instance, None, actor.act, secret)
     return Draft(app, True, fresh_epoch(), new.redirect_uris, (), fresh.record if fresh else None), fresh
+
+
+def check_trusting(actor: Actor, metadata: Mapping[str, Any]) -> None:
+    """Who may change all apps alone says of one that people need not be asked. Raises as `Actor.check` does."""
+    if any(metadata.get(name) for name in _TRUSTING) and actor.org is not None:
+        actor.check(Deed.APPS_WRITE, actor.org)
 
 
 def new_client_id() -> str:
@@ -130,8 +143,9 @@ def _check_lives(new: NewApp) -> None:
         )
 
 
-async def create_secret(instance: Instance, app: App, expires_at: int | None, act: Act) -> FreshSecret:
-    """Give an app one more secret. Raises `invalid_request`."""
+async def create_secret(instance: Instance, app: App, expires_at: int | None, actor: Actor) -> FreshSecret:
+    """Give an app one more secret. Raises `invalid_request`, and as `Actor.check` does."""
+    act = actor.check(Deed.APPS_WRITE, app.org, app)
     if app.auth_method in SECRETLESS:
         why = "is a public app: it cannot keep a secret" if app.is_public else "proves who it is with its own key"
         raise GatepostError("invalid_request", f"{app.client_id} {why} and has none.")
@@ -149,8 +163,9 @@ def fresh_secret(instance: Instance, expires_at: int | None, act: Act, text: Sec
     return FreshSecret(record, text)
 
 
-async def drop_secret(instance: Instance, app: App, secret: str, act: Act) -> None:
-    """Delete one of an app's secrets. Raises `not_found`."""
+async def drop_secret(instance: Instance, app: App, secret: str, actor: Actor) -> None:
+    """Delete one of an app's secrets. Raises `not_found`, and as `Actor.check` does."""
+    act = actor.check(Deed.APPS_WRITE, app.org, app)
     raw = parse_id("sec", secret)
     if raw is None or not await instance.store.ask(delete_secret(app.org, app.client_id, raw, act)):
         fix = f"gatepost app secret list {app.client_id}"
@@ -172,13 +187,16 @@ async def change_app(
     changes: dict[str, Any],
     add_uris: tuple[str, ...],
     drop_uris: tuple[str, ...],
-    act: Act,
+    actor: Actor,
 ) -> App:
     """Change an app's policy (fields of NewApp by name) and redirect URIs, all of it or nothing.
 
-    Raises `invalid_request`, `invalid_scope`, and `not_found` for a redirect URI to drop that it does not have; and
-    `not_allowed` for an app that says itself what it is.
+    Raises `invalid_request`, `invalid_scope`; `not_found` for a redirect URI to drop that it does not have; `conflict` when
+    somebody else changed it since `app` was read; `not_allowed` for an app that says itself what it is; and as
+    `Actor.check` does.
     """
+    act = actor.check(Deed.APPS_WRITE, app.org, app)
+    check_trusting(actor, changes.get("metadata") or {})
     if app.is_free:
         raise GatepostError(
             "not_allowed",
@@ -186,7 +204,7 @@ async def change_app(
             fix="disable it, or delete it",
         )
     await instance.store.ask(keep_apps(app.org, (draft_change(app, changes, add_uris, drop_uris),), act))
-    return await get_app(instance, app.client_id)
+    return await app_of(instance, app.org, app.client_id, actor)
 
 
 def draft_change(
@@ -200,4 +218,5 @@ def draft_change(
     unchanged = {field: getattr(app, field) for field in NewApp._fields if field in App._fields and field != "metadata"}
     new = NewApp(**{**unchanged, **changes, "redirect_uris": add_uris})
     changed = checked_app(app.org, new, app.created_at, parse_metadata(app.metadata))
+    changed = changed._replace(created_by=app.created_by, version=app.version)
     return Draft(changed, False, 0, add_uris, drop_uris, secret)

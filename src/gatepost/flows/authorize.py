@@ -15,7 +15,7 @@ from gatepost.jose import ID_TOKEN_TYPE
 from gatepost.oauth.approval import CODE_TTL, Approval, dump_approval
 from gatepost.oauth.assurance import acr_of, is_enough
 from gatepost.oauth.authorize import Asked, AuthorizeAsk, VerifiedAsk, check, verify_redirect
-from gatepost.oauth.consent import covers, digest_of, may_pass_silently
+from gatepost.oauth.consent import ADMIN, covers, digest_of, may_pass_silently
 from gatepost.oauth.flow import FLOW_TTL, Flow, dump_flow, load_flow, start_flow
 from gatepost.oauth.narrow import Issue, narrow
 from gatepost.records import Consent, Session
@@ -264,7 +264,8 @@ async def _consented_place(
     """The one organization for which nobody needs to be asked."""
     if "consent" in flow.asked.prompt:
         return None
-    if known.metadata.skip_consent and known.app.org in places:
+    # Nobody hands out power over the organization unasked, whoever says so of the app.
+    if known.metadata.skip_consent and known.app.org in places and ADMIN not in flow.asked.scope.split():
         return known.app.org
     if not may_pass_silently(known.app, flow.redirect_uri):
         return None

@@ -10,17 +10,16 @@ from gatepost.secrets import API_KEY, parse_start, render_id
 from gatepost.store.keys import find_key
 from gatepost.store.question import INSTANCE
 
+DEFAULT_POWERS = ("apps:read", "apps:write", "tokens:issue", "tokens:introspect", "grants:read", "grants:revoke")
+"""What a key may do unless it is said: what the four routes and a gateway need."""
+
 POWERS = (
-    "apps:read",
-    "apps:write",
-    "tokens:issue",
-    "tokens:introspect",
-    "grants:read",
-    "grants:revoke",
+    *DEFAULT_POWERS,
     "users:act",
+    *("org:read", "org:write", "people:read", "people:write", "keys:read", "keys:write"),
+    *("resources:read", "resources:write", "events:read", "signing:read"),
 )
-DEFAULT_POWERS = POWERS[:-1]
-INSTANCE_POWERS = ("tokens:introspect", "grants:read", "grants:revoke")
+INSTANCE_POWERS = ("tokens:introspect", "grants:read", "grants:revoke", "signing:read", "signing:rotate")
 """What a key that belongs to no organization may do: nothing that would need one."""
 
 _NOBODY = ApiKey(INSTANCE, bytes(16), "", "", b"", 0, 0, None, None, None)

@@ -5,6 +5,8 @@ from typing import TypeAlias
 
 from gatepost.flows.instance import Instance
 from gatepost.flows.missing import missing
+from gatepost.flows.owned_apps import check_apps
+from gatepost.flows.roles import Actor, Deed
 from gatepost.oauth.gate import why_dead
 from gatepost.records import Grant
 from gatepost.secrets import parse_id
@@ -29,23 +31,30 @@ async def each_grant(
         after = page[-1].id
 
 
-async def end_grant(instance: Instance, text: str, places: list[Place], client_id: str | None, act: Act) -> None:
-    """End one grant in one of these places, and of this app if it is named. Raises `not_found` when none such is live."""
+async def end_grant(instance: Instance, text: str, places: list[Place], client_id: str | None, actor: Actor) -> None:
+    """End one grant in one of these places, and of this app if it is named.
+
+    Raises `not_found` when none such is live, and as `Actor.check` does.
+    """
     raw = parse_id("gnt", text) or b""
     for org, user_id in places:
+        actor.check_own(Deed.GRANTS_REVOKE, org)
         grant = await instance.store.read(find_grant(org, raw))
         if grant and client_id in (None, grant.client_id) and user_id in (None, grant.user_id):
+            act = await check_apps(instance, actor, Deed.GRANTS_REVOKE, org, grant.client_id)
             ended = await instance.store.ask(revoke_grant(org, raw, act))
             if ended:
                 return
     raise missing("live grant", text, prefix="gnt", fix="gatepost grant list")
 
 
-async def end_grants(instance: Instance, org: bytes, client_id: str | None, user_id: bytes | None, act: Act) -> int:
+async def end_grants(instance: Instance, org: bytes, client_id: str | None, user_id: bytes | None, actor: Actor) -> int:
     """End all grants of an app, of a person, of both together, or of the organization. Answers how many were live.
 
     Each but the third is one write, however many grants it covers; but for an app that does not belong there, it is one each.
+    Raises as `Actor.check` does.
     """
+    act = await check_apps(instance, actor, Deed.GRANTS_REVOKE, org, client_id)
     live = [grant.id async for grant in each_grant(instance, org, client_id, user_id) if not why_dead(grant, act.at)]
     if client_id and (user_id or await instance.store.read(find_app(org, client_id)) is None):
         for grant in live:

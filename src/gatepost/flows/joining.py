@@ -10,7 +10,8 @@ from gatepost.flows.instance import Instance, fresh_epoch
 from gatepost.flows.mail_links import INVITE, SIGN_UP, TTLS, make_mail_link, open_mail_link
 from gatepost.flows.mails import write_mail
 from gatepost.flows.missing import missing
-from gatepost.flows.people import ROLES, check_email, check_new_password
+from gatepost.flows.people import check_email, check_new_password, check_role
+from gatepost.flows.roles import Actor, Deed
 from gatepost.flows.sign_in import Passwords
 from gatepost.oauth.client_metadata import check_name
 from gatepost.records import Invitation, Org
@@ -45,15 +46,14 @@ class Joined(NamedTuple):
     is_new: bool
 
 
-async def invite(instance: Instance, org: bytes, email: str, role: str, act: Act) -> tuple[Invitation, Secret]:
+async def invite(instance: Instance, org: bytes, email: str, role: str, actor: Actor) -> tuple[Invitation, Secret]:
     """Invite an address; a mail goes out if this server sends any. Answers the link too, for who hands it on by hand.
 
-    Raises `invalid_request`, `conflict` for a member, `not_allowed` where nobody may join.
+    Raises `invalid_request`, `conflict` for a member, `not_allowed` where nobody may join, and as `Actor.check` does.
     """
+    act = actor.check(Deed.OWNERS_WRITE if check_role(role) == "owner" else Deed.PEOPLE_WRITE, org)
     if instance.sign_up == "closed":
         raise GatepostError("not_allowed", "Nobody may join here.", fix="set sign_up to invited or open")
-    if role not in ROLES:
-        raise GatepostError("invalid_request", f"role {role} is none of {', '.join(ROLES)}.", field="role")
     canonical = check_email(email)
     known = await instance.store.read(find_owner("email", canonical))
     if known and await instance.store.read(find_member(org, known)) is not None:
@@ -66,13 +66,15 @@ async def invite(instance: Instance, org: bytes, email: str, role: str, act: Act
     return invitation, Secret(make_mail_link(instance, INVITE, f"{org.hex()} {invitation.id.hex()}", "hand"))
 
 
-async def open_invitations(instance: Instance, org: bytes) -> list[Invitation]:
-    """Who may still come."""
+async def open_invitations(instance: Instance, org: bytes, actor: Actor) -> list[Invitation]:
+    """Who may still come. Raises as `Actor.check` does."""
+    actor.check(Deed.PEOPLE_READ, org)
     return await instance.store.read(list_invitations(org, instance.clock()))
 
 
-async def withdraw(instance: Instance, org: bytes, text: str, act: Act) -> None:
-    """Take an invitation back. Raises `not_found` when there is no open one with this id."""
+async def withdraw(instance: Instance, org: bytes, text: str, actor: Actor) -> None:
+    """Take an invitation back. Raises `not_found` when there is no open one with this id, and as `Actor.check` does."""
+    act = actor.check(Deed.PEOPLE_WRITE, org)
     id = parse_id("inv", text)
     if id is None or not await instance.store.ask(withdraw_invitation(org, id, act)):
         raise missing("open invitation", text, prefix="inv", fix="gatepost user invitations --org ORG")

@@ -3,15 +3,17 @@
 from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance, fresh_epoch
 from gatepost.flows.missing import missing
+from gatepost.flows.roles import Actor, Deed
 from gatepost.oauth.client_metadata import check_name
 from gatepost.records import Org
 from gatepost.secrets import new_id, parse_id
-from gatepost.store.events import Act
 from gatepost.store.orgs import find_org, list_orgs, make_org, set_org_disabled
+from gatepost.store.question import INSTANCE
 
 
-async def create_org(instance: Instance, name: str, act: Act) -> Org:
-    """Make an organization. Raises `invalid_request` for a name that would not show."""
+async def create_org(instance: Instance, name: str, actor: Actor) -> Org:
+    """Make an organization. For the operator alone. Raises `invalid_request` for a name that would not show."""
+    act = actor.check(Deed.INSTANCE_WRITE, INSTANCE)
     return await instance.store.ask(make_org(new_id(), check_name(name), fresh_epoch(), act))
 
 
@@ -40,6 +42,11 @@ async def get_org(instance: Instance, text: str) -> Org:
     return named[0]
 
 
-async def set_disabled(instance: Instance, org: Org, disabled: bool, act: Act) -> None:
-    """Disable or enable an organization; everything of it is refused from now on, or answered again."""
+async def set_disabled(instance: Instance, org: Org, disabled: bool, actor: Actor) -> None:
+    """Disable or enable an organization; everything of it is refused from now on, or answered again.
+
+    An owner may disable it, and then nobody in it may do anything: the operator alone enables it. Raises as `Actor.check`
+    does.
+    """
+    act = actor.check(Deed.ORG_END if disabled else Deed.INSTANCE_WRITE, org.id)
     await instance.store.ask(set_org_disabled(org.id, disabled, act))

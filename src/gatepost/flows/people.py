@@ -9,14 +9,13 @@ from gatepost.flows.common_passwords import check_uncommon
 from gatepost.flows.instance import Instance, fresh_epoch
 from gatepost.flows.missing import missing
 from gatepost.flows.organizations import get_org
+from gatepost.flows.roles import ROLES, Actor, Deed
 from gatepost.passwords import hash_password
 from gatepost.records import Member, User
 from gatepost.secrets import Secret, new_id, parse_id, render_id
-from gatepost.store.events import Act
 from gatepost.store.orgs import find_owner
 from gatepost.store.people import find_member, find_user, list_members, make_member, set_password, set_user_disabled
-
-ROLES = ("owner", "admin", "developer", "auditor", "member")
+from gatepost.store.question import INSTANCE
 
 _EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*")
 
@@ -44,14 +43,16 @@ def canonical_email(email: str) -> str:
 
 
 async def create_user(
-    instance: Instance, org: bytes, email: str, role: str | None, password: Secret | None, act: Act
+    instance: Instance, org: bytes, email: str, role: str | None, password: Secret | None, actor: Actor
 ) -> JoinedUser:
     """Make a person a member of an organization; a new e-mail makes a new person. Raises `invalid_request`.
 
-    A person who exists keeps their password. Without a role, a member keeps theirs, and a new one is a `member`.
+    A person who exists keeps their password. Without a role, a member keeps theirs, and a new one is a `member`. For the
+    operator alone: an organization invites, and whoever is invited decides.
     """
-    if role not in (None, *ROLES):
-        raise GatepostError("invalid_request", f"role {role} is none of {', '.join(ROLES)}.", field="role")
+    act = actor.check(Deed.INSTANCE_WRITE, org)
+    if role is not None:
+        check_role(role)
     password_hash = _hashed(instance, password) if password else None
     canonical = check_email(email)
     known = await instance.store.read(find_owner("email", canonical))
@@ -61,6 +62,13 @@ async def create_user(
         make_member(org, new_id(), canonical, password_hash, role, fresh_epoch(), act)
     )
     return JoinedUser(user_id, canonical, role, is_new)
+
+
+def check_role(role: str) -> str:
+    """The role, if it is one. Raises `invalid_request`."""
+    if role not in ROLES:
+        raise GatepostError("invalid_request", f"role {role} is none of {', '.join(ROLES)}.", field="role")
+    return role
 
 
 async def every_member(instance: Instance, org: bytes) -> list[Member]:
@@ -82,14 +90,16 @@ async def get_user(instance: Instance, text: str, org: str | None = None) -> Use
     return user
 
 
-async def set_disabled(instance: Instance, user: User, disabled: bool, act: Act) -> User:
-    """Disable or enable a person in every organization; answers them as they are then."""
+async def set_disabled(instance: Instance, user: User, disabled: bool, actor: Actor) -> User:
+    """Disable or enable a person in every organization; answers them as they are then. For the operator alone."""
+    act = actor.check(Deed.INSTANCE_WRITE, INSTANCE)
     await instance.store.ask(set_user_disabled(user.id, disabled, act))
     return await get_user(instance, render_id("usr", user.id))
 
 
-async def reset_password(instance: Instance, user: User, password: Secret, act: Act) -> None:
-    """Give a person a new password. Raises `invalid_request` for one that cannot be."""
+async def reset_password(instance: Instance, user: User, password: Secret, actor: Actor) -> None:
+    """Give a person a new password. For the operator alone. Raises `invalid_request` for one that cannot be."""
+    act = actor.check(Deed.INSTANCE_WRITE, INSTANCE)
     await instance.store.ask(set_password(user.id, _hashed(instance, password), act))
 
 

@@ -2,18 +2,22 @@
 
 from gatepost.errors import GatepostError, OAuthError
 from gatepost.flows.instance import Instance
+from gatepost.flows.roles import Actor, Deed
 from gatepost.oauth.resource import check_resource_uri, find_resource
 from gatepost.oauth.scope import parse_scope
 from gatepost.records import Resource
 from gatepost.store.apps import find_app
-from gatepost.store.events import Act
 from gatepost.store.resources import delete_resource, list_resources, make_resource
 
 
 async def create_resource(
-    instance: Instance, org: bytes, uri: str, scopes: str, served_by: str | None, act: Act
+    instance: Instance, org: bytes, uri: str, scopes: str, served_by: str | None, actor: Actor
 ) -> Resource:
-    """Register a resource. Raises `invalid_target`, `invalid_scope`, `not_found`, and `conflict` for a second spelling."""
+    """Register a resource.
+
+    Raises `invalid_target`, `invalid_scope`, `not_found`, `conflict` for a second spelling, and as `Actor.check` does.
+    """
+    act = actor.check(Deed.RESOURCES_WRITE, org)
     check_resource_uri(uri)
     if served_by and not await instance.store.read(find_app(org, served_by)):
         raise GatepostError(
@@ -27,15 +31,22 @@ async def create_resource(
     return resource
 
 
-async def drop_resource(instance: Instance, org: bytes, uri: str, act: Act) -> str:
+async def drop_resource(instance: Instance, org: bytes, uri: str, actor: Actor) -> str:
     """Delete a resource, whose registered spelling is answered; grants for it refuse to mint from then on.
 
-    Raises `not_found`.
+    Raises `not_found`, and as `Actor.check` does.
     """
+    act = actor.check(Deed.RESOURCES_WRITE, org)
     found = await find_spelling(instance, org, uri)
     if found is None or not await instance.store.ask(delete_resource(org, found.uri, act)):
         raise GatepostError("not_found", f"There is no resource {uri} here.", fix="gatepost resource list --org ORG")
     return found.uri
+
+
+async def registered_resources(instance: Instance, org: bytes, actor: Actor) -> list[Resource]:
+    """All resources of an organization, by URI. Raises as `Actor.check` does."""
+    actor.check(Deed.RESOURCES_READ, org)
+    return await instance.store.read(list_resources(org))
 
 
 async def find_spelling(instance: Instance, org: bytes, uri: str) -> Resource | None:

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance
+from gatepost.flows.roles import Actor, Deed
 from gatepost.oauth.client_metadata import check_name
 from gatepost.oauth.scope import parse_scope
-from gatepost.store.events import Act
 from gatepost.store.scope_texts import find_scope_texts, set_scope_text
 
 _LOCALE = re.compile(r"[a-z]{2,3}")
@@ -34,14 +34,19 @@ async def describe_scopes(instance: Instance, org: bytes, scope: str) -> list[Pe
     return [Permission(name, texts.get(name, {})) for name in scope.split()]
 
 
-async def list_scope_texts(instance: Instance, org: bytes) -> list[ScopeText]:
-    """All that an organization says of its scopes."""
+async def list_scope_texts(instance: Instance, org: bytes, actor: Actor) -> list[ScopeText]:
+    """All that an organization says of its scopes. Raises as `Actor.check` does."""
+    actor.check(Deed.RESOURCES_READ, org)
     texts = await instance.store.read(find_scope_texts(org))
     return [ScopeText(scope, locale, text) for scope, each in texts.items() for locale, text in each.items()]
 
 
-async def describe_scope(instance: Instance, org: bytes, words: ScopeText, act: Act) -> ScopeText:
-    """Say what a scope means, in one language; what was said before is replaced. Raises `invalid_scope`, `invalid_request`."""
+async def describe_scope(instance: Instance, org: bytes, words: ScopeText, actor: Actor) -> ScopeText:
+    """Say what a scope means, in one language; what was said before is replaced.
+
+    Raises `invalid_scope`, `invalid_request`, and as `Actor.check` does.
+    """
+    act = actor.check(Deed.RESOURCES_WRITE, org)
     if len(parse_scope(words.scope)) != 1:
         raise GatepostError("invalid_scope", "Name one scope.")
     if not _LOCALE.fullmatch(words.locale):
@@ -53,9 +58,12 @@ async def describe_scope(instance: Instance, org: bytes, words: ScopeText, act: 
     return kept
 
 
-async def drop_scope_texts(instance: Instance, org: bytes, scope: str, locale: str | None, act: Act) -> list[ScopeText]:
-    """Take back what was said of a scope, in one language or in all. Raises `not_found`."""
-    known = await list_scope_texts(instance, org)
+async def drop_scope_texts(
+    instance: Instance, org: bytes, scope: str, locale: str | None, actor: Actor
+) -> list[ScopeText]:
+    """Take back what was said of a scope, in one language or in all. Raises `not_found`, and as `Actor.check` does."""
+    act = actor.check(Deed.RESOURCES_WRITE, org)
+    known = await list_scope_texts(instance, org, actor)
     dropped = [each for each in known if each.scope == scope and locale in (None, each.locale)]
     if not dropped:
         raise GatepostError(

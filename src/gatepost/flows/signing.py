@@ -10,11 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 from gatepost.errors import GatepostError
+from gatepost.flows.roles import Actor, Deed
 from gatepost.jose import ACCESS_TOKEN_TYPE, ALGORITHMS, ES256, SigningKey, VerifyingKey
 from gatepost.records import MAX_ACCESS_TTL, SigningKeyRecord
 from gatepost.secrets import Keyring
 from gatepost.store.events import Act
-from gatepost.store.question import Store
+from gatepost.store.question import INSTANCE, Store
 from gatepost.store.signing_keys import list_signing_keys, make_first_keys, rotate_keys
 
 LOOK_AGAIN_SECONDS = 0.5
@@ -114,11 +115,13 @@ async def make_keys_once(store: Store, keyring: Keyring, act: Act) -> None:
             await store.ask(make_first_keys(_wrapped(keyring, alg), _wrapped(keyring, alg), act, alg))
 
 
-async def rotate(store: Store, keyring: Keyring, act: Act, *, max_age: int, force: bool) -> list[SigningKeyRecord]:
+async def rotate(store: Store, keyring: Keyring, actor: Actor, *, max_age: int, force: bool) -> list[SigningKeyRecord]:
     """Activate the next key of each algorithm and publish a new one.
 
-    Raises `conflict` while verifiers may not have seen a next key. `max_age` is how long verifiers may keep the JWKS.
+    Raises `conflict` while verifiers may not have seen a next key, and as `Actor.check` does. `max_age` is how long
+    verifiers may keep the JWKS.
     """
+    act = actor.check(Deed.SIGNING_ROTATE, INSTANCE)
     coming = [record for record in await store.read(list_signing_keys()) if record.state == "next"]
     youngest = max(coming, key=lambda record: record.published_at)
     safe_at = safe_to_activate_at(youngest, max_age)

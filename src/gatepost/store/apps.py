@@ -13,7 +13,9 @@ from gatepost.store.revocations import DISABLED, tell
 _COLUMNS = """org, client_id, name, kind, profile, auth_method, grant_types, scope, default_resource, access_ttl,
     grant_idle_ttl, grant_ttl, retry_window, disabled_at, created_at"""
 
-_APP_COLUMNS = ", ".join("a." + column.strip() for column in _COLUMNS.split(",")) + ", o.disabled_at, a.metadata"
+_OWN_COLUMNS = ", ".join("a." + column.strip() for column in _COLUMNS.split(","))
+
+_APP_COLUMNS = f"{_OWN_COLUMNS}, o.disabled_at, a.metadata, a.created_by, a.version"
 
 _APP = f"select {_APP_COLUMNS} from apps a left join orgs o on o.org = a.org where a.org = ?"
 
@@ -37,9 +39,10 @@ def make_app(app: App, redirect_uris: tuple[str, ...], epoch: int, act: Act) -> 
     if (yield from claim_name("client_id", app.client_id, app.org)) != app.org:
         return Taken()
     rows = yield SQL(
-        f"""insert into apps ({_COLUMNS}, metadata, epoch) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        f"""insert into apps ({_COLUMNS}, metadata, created_by, epoch)
+            values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             on conflict do nothing returning client_id""",
-        (*app[:-2], app.metadata, epoch),
+        (*app[:-4], app.metadata, app.created_by, epoch),
     )
     if not rows:
         return Saved(False, False)
@@ -89,8 +92,13 @@ def _make(draft: Draft, act: Act) -> Steps[None]:
 @question
 def _change(draft: Draft, act: Act) -> Steps[None]:
     place = (draft.app.org, draft.app.client_id)
-    if not (yield from replace_app(draft.app, act)):
-        raise GatepostError("not_found", f"There is no app {draft.app.client_id} any more.", fix="gatepost app list")
+    rows = yield SQL(
+        "update apps set version = version + 1 where org = ? and client_id = ? and version = ? returning version",
+        (*place, draft.app.version),
+    )
+    if not rows:
+        raise (yield from _overtaken(draft.app))
+    yield from replace_app(draft.app, act)
     for uri in draft.add_uris:
         yield from add_redirect_uri(*place, uri, act)
     for uri in draft.drop_uris:
@@ -103,15 +111,24 @@ def _change(draft: Draft, act: Act) -> Steps[None]:
 
 
 @question
+def _overtaken(app: App) -> Steps[GatepostError]:
+    """Why an app that was read a moment ago cannot be changed any more."""
+    if (yield from find_app(app.org, app.client_id)) is None:
+        return GatepostError("not_found", f"There is no app {app.client_id} any more.", fix="gatepost app list")
+    return GatepostError(
+        "conflict", f"Somebody else changed {app.client_id} just now.", fix="look again, then change it"
+    )
+
+
+@question
 def keep_free_app(app: App, redirect_uris: tuple[str, ...], epoch: int, act: Act) -> Steps[None]:
     """Give an app that belongs to no organization its row, or bring the row to what the app says of itself now."""
     yield from make_app(app, redirect_uris, epoch, act)
     kept = yield from find_app(app.org, app.client_id)
     assert kept is not None, "no organization can claim such a client_id"
     uris = yield from list_redirect_uris(app.org, app.client_id)
-    if kept == app._replace(disabled_at=kept.disabled_at, created_at=kept.created_at) and set(uris) == set(
-        redirect_uris
-    ):
+    same = app._replace(disabled_at=kept.disabled_at, created_at=kept.created_at, version=kept.version)
+    if kept == same and set(uris) == set(redirect_uris):
         return
     yield from replace_app(app, act)
     for uri in set(redirect_uris).difference(uris):
@@ -133,7 +150,10 @@ def save_pair(app: App, uri: str, epoch: int, act: Act) -> Steps[Saved | Taken]:
     outcome = yield from make_app(app, (uri,), epoch, act)
     if isinstance(outcome, Taken) or outcome.app_is_new:
         return outcome
-    return Saved(False, (yield from add_redirect_uri(app.org, app.client_id, uri, act)))
+    is_new = yield from add_redirect_uri(app.org, app.client_id, uri, act)
+    if is_new:
+        yield SQL("update apps set version = version + 1 where org = ? and client_id = ?", (app.org, app.client_id))
+    return Saved(False, is_new)
 
 
 @question
@@ -156,9 +176,10 @@ def find_pair(org: bytes, client_id: str, uri: str) -> Steps[tuple[App, bool] | 
 
 
 @question
-def list_apps(org: bytes, after: str = "", limit: int = 1000) -> Steps[list[App]]:
-    """Up to `limit` apps behind the client_id `after`, in its order."""
-    rows = yield SQL(_APP + " and a.client_id > ? order by a.client_id limit ?", (org, after, limit))
+def list_apps(org: bytes, after: str = "", limit: int = 1000, *, created_by: bytes | None = None) -> Steps[list[App]]:
+    """Up to `limit` apps behind the client_id `after`, in its order; of one person, if they are named."""
+    mine, whose = (" and a.created_by = ?", (created_by,)) if created_by else ("", ())
+    rows = yield SQL(f"{_APP}{mine} and a.client_id > ? order by a.client_id limit ?", (org, *whose, after, limit))
     return [App._make(row) for row in rows]
 
 
@@ -198,7 +219,7 @@ def longest_access_ttl() -> Steps[int]:
 def set_app_disabled(org: bytes, client_id: str, disabled: bool, act: Act) -> Steps[bool]:
     """Disable or enable an app. False when there is none."""
     rows = yield SQL(
-        "update apps set disabled_at = ? where org = ? and client_id = ? returning client_id",
+        "update apps set disabled_at = ?, version = version + 1 where org = ? and client_id = ? returning client_id",
         (act.at if disabled else None, org, client_id),
     )
     if rows:

@@ -143,6 +143,15 @@ MIGRATIONS = (
             "create index usage_by_time on usage (width, at)",
         ),
     ),
+    Migration(
+        5,
+        "administration",
+        (
+            "alter table apps add column created_by {bytes}",
+            "alter table apps add column version bigint not null default 0",
+            "create index apps_by_maker on apps (org, created_by, client_id) where created_by is not null",
+        ),
+    ),
 )
 
 NEWEST = MIGRATIONS[-1].number

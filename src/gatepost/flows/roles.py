@@ -1,0 +1,143 @@
+"""Who may administer what: people by their role, API keys by their scopes, and the operator of the machine everything.
+
+Every verb that administers asks its actor first, and `Actor.check` answers with the frame in which the verb's events are
+recorded. So a verb cannot act without having asked, whichever face it was called from.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
+
+from gatepost.errors import GatepostError, OAuthError
+from gatepost.records import App
+from gatepost.store.events import Act
+
+ROLES = ("owner", "admin", "developer", "auditor", "member")
+
+
+class Deed(Enum):
+    """What there is to be done, in the words that complete “you may not …”."""
+
+    ORG_READ = "see the organization"
+    ORG_WRITE = "change the organization"
+    ORG_END = "disable the organization"
+    APPS_READ = "see apps"
+    APPS_WRITE = "change apps"
+    GRANTS_READ = "see connections"
+    GRANTS_REVOKE = "end connections"
+    RESOURCES_READ = "see resources and scopes"
+    RESOURCES_WRITE = "change resources and scopes"
+    PEOPLE_READ = "see people"
+    PEOPLE_WRITE = "change people"
+    OWNERS_WRITE = "make or change owners"
+    KEYS_READ = "see API keys"
+    KEYS_WRITE = "make and end API keys"
+    EVENTS_READ = "see events"
+    USERS_ACT = "act for people"
+    SIGNING_READ = "see signing keys"
+    SIGNING_ROTATE = "rotate signing keys"
+    INSTANCE_WRITE = "change what belongs to the whole server"
+
+
+class Rule(NamedTuple):
+    """Who may do a deed: people with one of `roles`, with one of `own` for apps that they made, API keys with `scope`."""
+
+    roles: frozenset[str] = frozenset()
+    own: frozenset[str] = frozenset()
+    scope: str | None = None
+
+
+_OWNERS = frozenset(("owner",))
+_ADMINS = _OWNERS | {"admin"}
+_READERS = _ADMINS | {"auditor"}
+_DEVELOPERS = frozenset(("developer",))
+_EVERYBODY = _READERS | _DEVELOPERS
+
+MATRIX = {
+    Deed.ORG_READ: Rule(_EVERYBODY, scope="org:read"),
+    Deed.ORG_WRITE: Rule(_ADMINS, scope="org:write"),
+    Deed.ORG_END: Rule(_OWNERS),
+    Deed.APPS_READ: Rule(_READERS, own=_DEVELOPERS, scope="apps:read"),
+    Deed.APPS_WRITE: Rule(_ADMINS, own=_DEVELOPERS, scope="apps:write"),
+    Deed.GRANTS_READ: Rule(_READERS, own=_DEVELOPERS, scope="grants:read"),
+    Deed.GRANTS_REVOKE: Rule(_ADMINS, own=_DEVELOPERS, scope="grants:revoke"),
+    Deed.RESOURCES_READ: Rule(_EVERYBODY, scope="resources:read"),
+    Deed.RESOURCES_WRITE: Rule(_ADMINS, scope="resources:write"),
+    Deed.PEOPLE_READ: Rule(_READERS, scope="people:read"),
+    Deed.PEOPLE_WRITE: Rule(_ADMINS, scope="people:write"),
+    Deed.OWNERS_WRITE: Rule(_OWNERS),
+    Deed.KEYS_READ: Rule(_READERS, scope="keys:read"),
+    Deed.KEYS_WRITE: Rule(_ADMINS, scope="keys:write"),
+    Deed.EVENTS_READ: Rule(_READERS, own=_DEVELOPERS, scope="events:read"),
+    Deed.USERS_ACT: Rule(_OWNERS, scope="users:act"),
+    Deed.SIGNING_READ: Rule(_EVERYBODY, scope="signing:read"),
+    Deed.SIGNING_ROTATE: Rule(scope="signing:rotate"),
+    Deed.INSTANCE_WRITE: Rule(),
+}
+"""All of it. A member who is none of these roles has no business here; the operator is not in it, and may everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts, and where: a person of an organization, an API key, or, with `org` None, the operator.
+
+    `role` and `user_id` are a person's, `scopes` a key's.
+    """
+
+    act: Act
+    org: bytes | None = None
+    role: str = ""
+    user_id: bytes | None = None
+    scopes: frozenset[str] = frozenset()
+
+    def may(self, deed: Deed, app: App | None = None) -> bool:
+        """Whether the actor may do this at home; to this app, if it is about one."""
+        if self.org is None:
+            return True
+        rule = MATRIX[deed]
+        is_own = app is not None and self.user_id is not None and app.created_by == self.user_id
+        return self.role in rule.roles or rule.scope in self.scopes or (is_own and self.role in rule.own)
+
+    def may_own(self, deed: Deed) -> bool:
+        """Whether the actor may do this to apps of their own, if not to all."""
+        return self.may(deed) or self.role in MATRIX[deed].own
+
+    def may_give(self, scope: str) -> bool:
+        """Whether the actor may give an API key this scope: a key only what it has, a person only what they may do."""
+        if self.org is None or not self.role:
+            return self.org is None or scope in self.scopes
+        return all(self.may(deed) for deed, rule in MATRIX.items() if rule.scope == scope)
+
+    def check(self, deed: Deed, org: bytes, app: App | None = None) -> Act:
+        """The frame for the events of this deed in this organization.
+
+        Raises `insufficient_scope` for an API key, `not_allowed` for a person, and `not_found` where they do not belong.
+        """
+        if self.org not in (None, org):
+            raise GatepostError("not_found", "There is no such thing here.", detail="it is another organization's")
+        if not self.may(deed, app):
+            raise self._refused(deed)
+        return self.act
+
+    def check_own(self, deed: Deed, org: bytes) -> Act:
+        """The same for what is about apps of one's own: making one, or a list of them. Raises as `check` does."""
+        return self.act if self.org == org and self.may_own(deed) else self.check(deed, org)
+
+    def _refused(self, deed: Deed) -> GatepostError:
+        scope = MATRIX[deed].scope
+        if self.role:
+            whose = " that others made" if self.role in MATRIX[deed].own else ""
+            return GatepostError("not_allowed", f"As {self.role} of this organization you may not {deed.value}{whose}.")
+        if scope is None:
+            return GatepostError("not_allowed", f"No API key may {deed.value}.")
+        return OAuthError(
+            "insufficient_scope",
+            f"This API key lacks the scope {scope}.",
+            scheme=f'Bearer error="insufficient_scope", scope="{scope}"',
+            scope=scope,
+        )
+
+
+def operator(act: Act) -> Actor:
+    """Whoever has the data directory in their hands."""
+    return Actor(act)
