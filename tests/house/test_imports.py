@@ -8,7 +8,7 @@ from .source import Module, assert_none, assert_same, imports, modules, nodes, p
 
 FLOORS = (
     ("__init__", "errors"),
-    ("records", "secrets", "certificates", "passwords", "totp", "jose", "log", "files"),
+    ("records", "secrets", "certificates", "passwords", "totp", "webauthn", "jose", "log", "files"),
     ("oauth", "store", "web", "settings", "outbound", "mail"),
     ("flows",),
     ("ui",),
@@ -24,11 +24,11 @@ OUTSIDE = {
     "apsw": {"store", "bench"},
     "argon2": {"passwords"},
     "cryptography": {"secrets", "certificates", "jose"},
-    "fido2": {"flows"},
+    "fido2": {"webauthn"},
     "httptools": {"web", "outbound"},
     "jinja2": {"ui"},
     "joserfc": {"oauth"},
-    "orjson": {"jose", "oauth", "web", "flows", "endpoints", "pages", "bench"},
+    "orjson": {"bench", "endpoints", "flows", "jose", "oauth", "pages", "web", "webauthn"},
     "psycopg": {"store"},
     "segno": {"pages"},
     "pytest": {"pytest_plugin"},

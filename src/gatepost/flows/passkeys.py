@@ -2,31 +2,16 @@
 
 A passkey checks its person by itself, with a finger, a face or a PIN, and this server insists on that; so it counts as two
 factors. What begins a ceremony is kept nowhere: the challenge is sealed, bound to a browser or a session, and good once.
+
+The library is imported by whoever uses a passkey: it is large, and most servers' processes never see one.
 """
 
 import ipaddress
 import os
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import orjson
-from fido2 import cbor
-from fido2.cose import CoseKey, UnsupportedKey
-from fido2.server import Fido2Server
-from fido2.utils import websafe_encode
-from fido2.webauthn import (
-    Aaguid,
-    AttestedCredentialData,
-    AuthenticationResponse,
-    PublicKeyCredentialDescriptor,
-    PublicKeyCredentialRpEntity,
-    PublicKeyCredentialType,
-    PublicKeyCredentialUserEntity,
-    RegistrationResponse,
-    ResidentKeyRequirement,
-    UserVerificationRequirement,
-)
 
 from gatepost.flows.instance import Instance
 from gatepost.oauth.client_metadata import check_name
@@ -40,8 +25,6 @@ CEREMONY_TTL = 900
 MAX_PASSKEYS = 20
 SYNCED, BOUND = "swk user mfa", "hwk user mfa"
 """What a sign-in by passkey is: with a key that leaves its device, or one that does not. RFC 8176."""
-
-_REQUIRED = UserVerificationRequirement.REQUIRED
 
 
 class Ceremony(NamedTuple):
@@ -79,46 +62,34 @@ def can_have_passkeys(instance: Instance) -> bool:
 
 async def begin_registration(instance: Instance, session: Session) -> Ceremony:
     """Ask for a new passkey of whoever is signed in here."""
+    from gatepost.webauthn import ask_to_make
+
     challenge = os.urandom(32)
-    known = await instance.store.read(list_passkeys(session.user_id))
-    user = PublicKeyCredentialUserEntity(
-        id=session.user_id, name=session.email, display_name=session.name or session.email
-    )
-    options, _ = _server(instance).register_begin(
-        user,
-        [PublicKeyCredentialDescriptor(type=PublicKeyCredentialType.PUBLIC_KEY, id=each.id) for each in known],
-        resident_key_requirement=ResidentKeyRequirement.REQUIRED,
-        user_verification=_REQUIRED,
-        challenge=challenge,
-    )
-    return _ceremony(instance, options.public_key, challenge, "create", session.id)
+    known = [each.id for each in await instance.store.read(list_passkeys(session.user_id))]
+    name = session.name or session.email
+    options = ask_to_make(instance.issuer, challenge, session.user_id, session.email, name, known)
+    return _ceremony(instance, options, challenge, "create", session.id)
 
 
 async def finish_registration(
     instance: Instance, session: Session, sealed: str, answer: str, name: str, address: str
 ) -> bool:
     """Keep the passkey that the browser made. False for any other answer. Raises `invalid_request` for a name that cannot be."""
+    from gatepost.webauthn import read_made
+
     challenge = await _spend(instance, sealed, "create", session.id)
     if challenge is None or len(await instance.store.read(list_passkeys(session.user_id))) >= MAX_PASSKEYS:
         return False
-    try:
-        response = RegistrationResponse.from_dict(orjson.loads(answer))
-        data = _server(instance).register_complete(_state(challenge), response)
-        made = data.credential_data
-        is_known = made is not None and not isinstance(made.public_key, UnsupportedKey)
-        is_framed = response.response.client_data.cross_origin
-    except Exception:
-        # Strangers' bytes go through the library's parsers: whatever they raise, this is no passkey.
-        return False
-    if made is None or not is_known or is_framed:
+    made = read_made(instance.issuer, challenge, answer)
+    if made is None:
         return False
     now = instance.clock()
     passkey = Passkey(
-        id=made.credential_id,
+        id=made.id,
         user_id=session.user_id,
         name=check_name(name),
-        public_key=cbor.encode(made.public_key),
-        sign_count=data.counter,
+        public_key=made.public_key,
+        sign_count=made.sign_count,
         created_at=now,
         last_used_at=None,
     )
@@ -127,36 +98,31 @@ async def finish_registration(
 
 def begin_sign_in(instance: Instance, browser: bytes) -> Ceremony:
     """Ask for any passkey of this server."""
+    from gatepost.webauthn import ask_to_show
+
     challenge = os.urandom(32)
-    options, _ = _server(instance).authenticate_begin(user_verification=_REQUIRED, challenge=challenge)
-    return _ceremony(instance, options.public_key, challenge, "get", browser)
+    return _ceremony(instance, ask_to_show(instance.issuer, challenge), challenge, "get", browser)
 
 
 async def finish_sign_in(instance: Instance, browser: bytes, sealed: str, answer: str, address: str) -> Proved | None:
     """Who signed in with this answer; None for every kind of wrong, a disabled person's too."""
+    from gatepost.webauthn import check_shown, parse_shown
+
     challenge = await _spend(instance, sealed, "get", browser)
-    if challenge is None:
+    shown = parse_shown(answer)
+    if challenge is None or shown is None:
         return None
-    try:
-        response = AuthenticationResponse.from_dict(orjson.loads(answer))
-        credential_id, handle = response.raw_id, response.response.user_handle
-        data, is_framed = response.response.authenticator_data, response.response.client_data.cross_origin
-    except Exception:
+    passkey = await instance.store.read(find_passkey(shown.id))
+    if passkey is None or shown.user_id != passkey.user_id:
         return None
-    passkey = await instance.store.read(find_passkey(credential_id))
-    if passkey is None or handle != passkey.user_id or is_framed:
-        return None
-    try:
-        _server(instance).authenticate_complete(_state(challenge), [_credential(passkey)], response)
-    except Exception:
-        return None
+    used = check_shown(instance.issuer, challenge, shown, passkey.public_key)
     user = await instance.store.read(find_user(passkey.user_id))
-    if user is None or user.disabled_at is not None:
+    if used is None or user is None or user.disabled_at is not None:
         return None
     act = Act(instance.clock(), "user", address, user_id=user.id)
-    if not await instance.store.ask(use_passkey(passkey.id, data.counter, act)):
+    if not await instance.store.ask(use_passkey(passkey.id, used.sign_count, act)):
         return None
-    return Proved(user.id, SYNCED if data.is_backup_eligible() else BOUND)
+    return Proved(user.id, SYNCED if used.is_synced else BOUND)
 
 
 async def passkeys_of(instance: Instance, user_id: bytes) -> list[Passkey]:
@@ -169,17 +135,10 @@ async def forget_passkey(instance: Instance, session: Session, id: bytes, addres
     await instance.store.ask(remove_passkey(session.user_id, id, Act(instance.clock(), "user", address)))
 
 
-def _server(instance: Instance) -> Fido2Server:
-    """The relying party, as the configuration has it: nothing of it comes from a request."""
-    issuer = urlsplit(instance.issuer)
-    origin = f"{issuer.scheme}://{issuer.netloc}"
-    return Fido2Server(PublicKeyCredentialRpEntity(name="Gatepost", id=issuer.hostname), verify_origin=origin.__eq__)
-
-
 def _ceremony(instance: Instance, options: Any, challenge: bytes, purpose: str, owner: bytes) -> Ceremony:
     kept = _Challenge(challenge.hex(), purpose, owner.hex(), instance.clock())
     sealed = instance.keyring.seal_text(PASSKEY, orjson.dumps(list(kept)))
-    return Ceremony(orjson.dumps(dict(options)).decode(), sealed)
+    return Ceremony(orjson.dumps(options).decode(), sealed)
 
 
 async def _spend(instance: Instance, sealed: str, purpose: str, owner: bytes) -> bytes | None:
@@ -192,14 +151,3 @@ async def _spend(instance: Instance, sealed: str, purpose: str, owner: bytes) ->
     challenge = bytes.fromhex(kept.challenge)
     question = spend("passkey", challenge, kept.made_at, kept.made_at + CEREMONY_TTL, now)
     return challenge if await instance.store.ask(question) else None
-
-
-def _state(challenge: bytes) -> dict[str, Any]:
-    """A ceremony's beginning, as the library writes it down."""
-    return {"challenge": websafe_encode(challenge), "user_verification": _REQUIRED}
-
-
-def _credential(passkey: Passkey) -> AttestedCredentialData:
-    content = cbor.decode(passkey.public_key)
-    assert isinstance(content, Mapping)
-    return AttestedCredentialData.create(Aaguid.NONE, passkey.id, CoseKey.parse(content))

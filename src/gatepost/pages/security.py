@@ -1,7 +1,5 @@
 """`/account/security`: how a person signs in, and what they change about it. NIST SP 800-63B §6.1, OWASP ASVS V2.5."""
 
-import segno
-
 from gatepost.flows.instance import Instance
 from gatepost.flows.passkeys import (
     begin_registration,
@@ -142,6 +140,8 @@ class Security:
 
     async def _show_setup(self, visit: Visit, session: Session, sealed: str = "", wrong: str = "") -> Reply:
         setup = begin_setup(self._instance, session, sealed)
+        import segno  # by the few who set a second factor up
+
         picture = segno.make(setup.uri, error="m").svg_data_uri(scale=4, border=4, light="#fff", dark="#000")
         proof = await find_missing_proof(self._instance, session)
         status = 400 if wrong else 200
