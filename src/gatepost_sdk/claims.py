@@ -15,6 +15,8 @@ def read_claims(claims: dict[str, Any]) -> Token:
     wrong += [name for name, value in optional.items() if not isinstance(value, str)]
     if not isinstance(actor, dict) or not isinstance(actor.get("sub", ""), str):
         wrong.append("act")
+    if not isinstance(via := claims.get("via", []), list) or not all(isinstance(each, dict) for each in via):
+        wrong.append("via")
     if wrong:
         raise ValueError(f"{', '.join(wrong)} is missing or of the wrong type")
     return Token(

@@ -204,8 +204,10 @@ def _names_of(token: Token) -> Iterator[tuple[str, ...]]:
     if token.grant_id:
         yield ("grant", token.grant_id)
     claims = token.claims
-    yield ("token", claims.get("jti", ""))
-    yield ("app", token.client_id)
+    # The token, and those that it was exchanged from: the end of any of them is its own.
+    for each in (claims, *claims.get("via", ())):
+        yield ("token", str(each.get("jti")))
+        yield ("app", str(each.get("client_id")))
     yield ("user", token.sub)
     if token.org:
         yield ("user", token.sub, token.org)

@@ -165,6 +165,27 @@ def test_an_entry_refuses_what_it_names(issuer: Issuer, entry: dict[str, Any], r
     assert revoked.refuses(issuer.token(**TOKEN)) is refused
 
 
+@pytest.mark.parametrize(
+    ("kind", "id", "at", "refused"),
+    [
+        ("token", "first", NOW - 500, True),
+        ("token", "second", NOW - 500, True),
+        ("token", "third", NOW, False),
+        ("app", "app_first", NOW, True),
+        ("app", "app_second", NOW, True),
+        ("app", "app_second", NOW - 1, False),
+        ("app", "app_third", NOW, False),
+    ],
+)
+def test_an_exchanged_token_is_refused_with_any_that_it_came_from(
+    issuer: Issuer, kind: str, id: str, at: int, refused: bool
+) -> None:
+    via = [{"jti": "second", "client_id": "app_second"}, {"jti": "first", "client_id": "app_first"}]
+    revoked = Revoked()
+    revoked.add({"kind": kind, "id": id, "at": at}, 600)
+    assert revoked.refuses(issuer.token(**TOKEN, act={"sub": "app_1"}, via=via)) is refused
+
+
 def test_a_later_entry_counts_and_an_earlier_one_takes_nothing_back(issuer: Issuer) -> None:
     revoked, token = Revoked(), issuer.token(**TOKEN)
     for at, refused in ((NOW - 10, False), (NOW, True), (NOW - 10, True)):

@@ -5,6 +5,7 @@ import threading
 import time
 import urllib.request
 from pathlib import Path
+from urllib.parse import urlencode
 
 import certifi
 import pytest
@@ -14,6 +15,8 @@ from gatepost_sdk import TokenError, Verifier
 from gatepost_sdk.client import ClientCredentials, FileStore, OAuth2Auth
 from peers.person import Person
 from servers import command
+
+TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 
 
 @pytest.fixture
@@ -74,12 +77,47 @@ def test_a_revocation_is_known_at_once(gatepost_server: GatepostServer, monkeypa
     urllib.request.urlopen(
         urllib.request.Request(f"{gatepost_server.issuer}/revoke", f"token={raw}".encode(), headers)
     ).close()
-    answered = time.monotonic()
+    _wait_until_refused(verifier, raw)
+    verifier.close()
+
+
+def test_a_chain_of_agents_is_cut_where_its_tokens_are_verified(
+    gatepost_server: GatepostServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = gatepost_server
+    monkeypatch.setenv("GATEPOST_API_KEY", server.api_key)
+    verifier = Verifier(server.issuer, audience=server.issuer, revocation="5s")
+    agents = [_make_agent(server, name) for name in ("First", "Second")]
+    tokens = [server.access_token()]
+    for agent in agents:
+        tokens.append(_exchanged(server, agent, tokens[-1]))
+    assert [verifier.verify(raw).actor for raw in tokens] == [None, *(agent["client_id"] for agent in agents)]
+    command(server.data, "app", "disable", agents[0]["client_id"])
+    _wait_until_refused(verifier, tokens[2])
+    assert [_refusal(verifier, raw) for raw in tokens] == [None, "revoked", "revoked"]
+    verifier.close()
+
+
+def _make_agent(server: GatepostServer, name: str) -> dict[str, str]:
+    grants = ("--kind", "service", "--grants", TOKEN_EXCHANGE)
+    agent: dict[str, str] = json.loads(command(server.data, "app", "create", name, "--org", server.org, *grants).stdout)
+    return agent
+
+
+def _exchanged(server: GatepostServer, agent: dict[str, str], subject_token: str) -> str:
+    form = {name: agent[name] for name in ("client_id", "client_secret")}
+    form |= {"grant_type": TOKEN_EXCHANGE, "subject_token": subject_token}
+    form["subject_token_type"] = "urn:ietf:params:oauth:token-type:access_token"
+    with urllib.request.urlopen(f"{server.issuer}/token", urlencode(form).encode()) as answer:
+        return str(json.load(answer)["access_token"])
+
+
+def _wait_until_refused(verifier: Verifier, raw: str) -> None:
+    since = time.monotonic()
     while _refusal(verifier, raw) != "revoked":
         # The aim is 0.1; the bound leaves room for a busy machine.
-        assert time.monotonic() - answered < 2
+        assert time.monotonic() - since < 2
         time.sleep(0.001)
-    verifier.close()
 
 
 def _refusal(verifier: Verifier, raw: str) -> str | None:

@@ -114,11 +114,8 @@ PROBES: dict[str, tuple[object, Probe]] = {
     "revoke_grant": (FOUND_NOTHING, lambda org, a: revocations.revoke_grant(org, a.grant, act())),
     "revoke_key": (FOUND_NOTHING, lambda org, a: revocations.revoke_key(org, a.key, act(), keep_grants=False)),
     "revoke_org_grants": (OWN, lambda org, a: revocations.revoke_org_grants(org, act())),
-    "is_service_token_revoked": (
-        OWN,
-        lambda org, a: revocations.is_service_token_revoked(org, "jti", a.client_id, NOW),
-    ),
-    "revoke_service_token": (OWN, lambda org, a: revocations.revoke_service_token(org, "jti", act())),
+    "is_token_revoked": (OWN, lambda org, a: revocations.is_token_revoked(org, (("jti", a.client_id),), NOW)),
+    "revoke_token": (OWN, lambda org, a: revocations.revoke_token(org, "jti", act())),
     "revoke_user_grants": (FOUND_NOTHING, lambda org, a: revocations.revoke_user_grants(org, a.user, act())),
     "rotate": (FOUND_NOTHING, lambda org, a: grants.rotate(org, a.grant, 1, 60, act())),
     "save_pair": (FOUND_NOTHING, lambda org, a: apps.save_pair(app(org, a.client_id), a.uri, EPOCH, act())),

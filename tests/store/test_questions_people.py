@@ -13,10 +13,10 @@ from gatepost.store.outbox import claim_letters
 from gatepost.store.people import find_password_hash, list_memberships, set_password, set_user_disabled
 from gatepost.store.question import INSTANCE, Store
 from gatepost.store.revocations import (
-    is_service_token_revoked,
+    is_token_revoked,
     revoke_app_grants,
     revoke_org_grants,
-    revoke_service_token,
+    revoke_token,
     tell,
 )
 from gatepost.store.scope_texts import find_scope_texts, set_scope_text
@@ -269,10 +269,10 @@ async def test_a_service_token_is_revoked_itself_or_with_its_app(store: Store) -
     a = await populate(store, "acme")
 
     async def is_revoked(jti: str, issued_at: int = NOW) -> bool:
-        return await store.read(is_service_token_revoked(a.org, jti, a.client_id, issued_at))
+        return await store.read(is_token_revoked(a.org, ((jti, a.client_id),), issued_at))
 
     assert not await is_revoked("one")
-    await store.ask(revoke_service_token(a.org, "one", act(NOW + 1)))
+    await store.ask(revoke_token(a.org, "one", act(NOW + 1)))
     assert (await is_revoked("one"), await is_revoked("two")) == (True, False)
     await store.ask(revoke_app_grants(a.org, a.client_id, act(NOW + 5)))
     assert await is_revoked("two", NOW + 5)
@@ -281,11 +281,23 @@ async def test_a_service_token_is_revoked_itself_or_with_its_app(store: Store) -
     assert await is_revoked("two", NOW + 9)
 
 
+async def test_a_token_is_revoked_with_any_that_it_came_from(store: Store) -> None:
+    a = await populate(store, "acme")
+
+    async def is_revoked() -> bool:
+        return await store.read(is_token_revoked(a.org, (("three", "c"), ("two", "b"), ("one", "a")), NOW))
+
+    await store.ask(revoke_token(a.org, "four", act()))
+    assert not await is_revoked()
+    await store.ask(revoke_token(a.org, "one", act()))
+    assert await is_revoked()
+
+
 async def test_a_service_token_outlives_that_its_app_was_disabled_for_a_while(store: Store) -> None:
     a = await populate(store, "acme")
     await store.ask(set_app_disabled(a.org, a.client_id, True, act()))
     await store.ask(set_org_disabled(a.org, True, act()))
-    assert not await store.read(is_service_token_revoked(a.org, "one", a.client_id, NOW))
+    assert not await store.read(is_token_revoked(a.org, (("one", a.client_id),), NOW))
 
 
 async def test_verifiers_are_told(store: Store) -> None:

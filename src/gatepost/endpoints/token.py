@@ -27,13 +27,15 @@ class Token:
 
 
 def render_issued(issued: Issued) -> dict[str, object]:
-    """The members of a token response. RFC 6749 §5.1, OpenID Connect Core §3.1.3.3."""
+    """The members of a token response. RFC 6749 §5.1, OpenID Connect Core §3.1.3.3, RFC 8693 §2.2.1."""
     content: dict[str, object] = {
         "access_token": issued.access_token,
         "token_type": "Bearer",
         "expires_in": issued.expires_in,
         "scope": issued.scope,
     }
+    if issued.issued_token_type:
+        content["issued_token_type"] = issued.issued_token_type
     if issued.refresh_token:
         content["refresh_token"] = issued.refresh_token
     if issued.id_token:

@@ -13,7 +13,7 @@ from gatepost.flows.instance import Instance
 from gatepost.flows.roles import Actor, Deed
 from gatepost.jose import ALGORITHMS
 from gatepost.oauth.client_keys import check_client_keys
-from gatepost.oauth.client_metadata import AUTH_METHODS, PROFILES, SECRETLESS, SUPPORTED_GRANTS
+from gatepost.oauth.client_metadata import AUTH_METHODS, DEVICE_CODE, PROFILES, SECRETLESS, SUPPORTED_GRANTS
 from gatepost.oauth.foreign_jwt import KEY_OF
 from gatepost.records import App
 from gatepost.secrets import Secret
@@ -21,7 +21,6 @@ from gatepost.store.apps import Draft, find_app, keep_apps, list_redirect_uris, 
 from gatepost.store.events import Act
 from gatepost.store.orgs import find_owner
 
-DEVICE_GRANT = SUPPORTED_GRANTS[-1]
 _TEXTS = (
     "client_id",
     "client_secret",
@@ -238,7 +237,7 @@ def _kind(entry: _Entry) -> str:
         return "service"
     if entry.texts.get("application_type") == "native":
         return "native"
-    if is_public and DEVICE_GRANT in grants and "authorization_code" not in grants:
+    if is_public and DEVICE_CODE in grants and "authorization_code" not in grants:
         return "device"
     return "spa" if is_public else "web"
 

@@ -6,13 +6,12 @@ from gatepost.errors import OAuthError
 from gatepost.flows.instance import Instance
 from gatepost.flows.introspect import VerifiedTokens, judge
 from gatepost.oauth.resource import are_equal
-from gatepost.oauth.scope import lowered
 from gatepost.records import Grant
 from gatepost.secrets import Secret
 
 
 class Accepted(NamedTuple):
-    """A live token: what it says, the scope that its app may have of it today, and the grant behind it, if there is one."""
+    """A live token: what it says, what is left of its scope today, and the grant behind it, if there is one."""
 
     org: bytes
     claims: dict[str, Any]
@@ -34,7 +33,7 @@ async def accept(instance: Instance, verified: VerifiedTokens, token: Secret, au
     standing = await judge(instance, opened, now)
     if standing.why_dead:
         raise refused(standing.why_dead)
-    return Accepted(opened.org, claims, lowered(claims["scope"], standing.ceiling), standing.grant)
+    return Accepted(opened.org, claims, standing.scope, standing.grant)
 
 
 def check_scopes(accepted: Accepted, wanted: frozenset[str]) -> None:

@@ -7,15 +7,16 @@ from gatepost.flows.counting import PASSED
 from gatepost.flows.instance import Instance
 from gatepost.flows.known_apps import find_known_app
 from gatepost.jose import MAX_TOKEN
-from gatepost.oauth.access_token import describe_access_token, describe_refresh_token
+from gatepost.oauth.access_token import describe_access_token, describe_refresh_token, links_of
 from gatepost.oauth.gate import why_dead, would_answer
 from gatepost.oauth.refresh_token import is_authentic, parse_refresh_token
+from gatepost.oauth.scope import lowered
 from gatepost.records import Grant
 from gatepost.secrets import REFRESH_TOKEN, parse_id
 from gatepost.store.grants import find_grant
 from gatepost.store.question import INSTANCE
 from gatepost.store.resources import is_served_by
-from gatepost.store.revocations import is_service_token_revoked
+from gatepost.store.revocations import is_token_revoked
 
 INACTIVE: dict[str, Any] = {"active": False}
 
@@ -23,25 +24,29 @@ REMEMBERED = 4096
 
 
 class Verified(NamedTuple):
-    """An access token of ours: what it says, and the grant it was minted from; empty for one that an app got for itself."""
+    """An access token of ours: what it says, the grant behind it, and the tokens it ends with.
+
+    `grant` is empty for one that an app got for itself; `links` for one that was minted from a grant.
+    """
 
     claims: dict[str, Any]
     org: bytes
     grant: bytes
+    links: tuple[tuple[str, str], ...]
 
 
 class Standing(NamedTuple):
-    """What a token stands on: why it is dead, empty when it is alive; the scope that its app may have at most; its grant."""
+    """What a token stands on: why it is dead, empty when it is alive; what is left of its scope today; its grant."""
 
     why_dead: str
-    ceiling: str
+    scope: str = ""
     grant: Grant | None = None
 
 
 def verified_of(claims: dict[str, Any]) -> Verified:
     """The token with these claims of ours."""
     org, grant = parse_id("org", claims["org"]), parse_id("gnt", claims.get("gid", ""))
-    return Verified(claims, org or b"", grant or b"")
+    return Verified(claims, org or b"", grant or b"", links_of(claims))
 
 
 class VerifiedTokens:
@@ -80,23 +85,28 @@ async def introspect(instance: Instance, verified: VerifiedTokens, caller: Calle
     if standing.why_dead or not await _concerns(instance, caller, org, claims["client_id"], claims["aud"]):
         return INACTIVE
     instance.counts.count(org, claims["client_id"], PASSED, "introspect")
-    return describe_access_token(claims, standing.ceiling)
+    return describe_access_token(claims, standing.scope)
 
 
 async def judge(instance: Instance, opened: Verified, now: int) -> Standing:
-    """What a token stands on, as it is now."""
+    """What a token stands on, as it is now: its grant, then every app that got it for itself or in exchange."""
+    scope, grant = opened.claims["scope"], None
     if opened.grant:
         grant = await instance.store.read(find_grant(opened.org, opened.grant))
-        return Standing(why_dead(grant, now), grant.app_scope if grant else "", grant)
-    # An app got it for itself: no grant stands behind it, so revocations are looked up.
-    claims = opened.claims
-    known = await find_known_app(instance, claims["client_id"])
-    if known is None or known.is_disabled:
-        return Standing("the app is disabled or deleted", "")
-    is_revoked = await instance.store.read(
-        is_service_token_revoked(opened.org, claims["jti"], claims["client_id"], claims["iat"])
-    )
-    return Standing("it was revoked" if is_revoked else "", known.app.scope)
+        reason = why_dead(grant, now)
+        if reason or grant is None:
+            return Standing(reason)
+        scope = lowered(scope, grant.app_scope)
+    for _, client_id in opened.links:
+        known = await find_known_app(instance, client_id)
+        if known is None or known.is_disabled:
+            return Standing("an app that got it is disabled or deleted")
+        scope = lowered(scope, known.app.scope)
+    if not opened.links:
+        return Standing("", scope, grant)
+    # No row stands behind those, so revocations are looked up.
+    is_revoked = await instance.store.read(is_token_revoked(opened.org, opened.links, opened.claims["iat"]))
+    return Standing("it was revoked, or one that it came from" if is_revoked else "", scope, grant)
 
 
 async def _introspect_refresh_token(instance: Instance, caller: Caller, token: str) -> dict[str, Any]:

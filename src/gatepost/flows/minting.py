@@ -30,6 +30,7 @@ class Issued(NamedTuple):
     refresh_token: str = ""
     id_token: str = ""
     org: bytes = b""
+    issued_token_type: str = ""
 
     def __repr__(self) -> str:
         return f"Issued(***, expires_in={self.expires_in}, scope={self.scope!r})"

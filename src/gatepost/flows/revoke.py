@@ -1,4 +1,7 @@
-"""Revocation by token: it ends the grant, and so every token of it. RFC 7009."""
+"""Revocation by token: it ends the grant, and so every token of it. RFC 7009.
+
+Of a token that an app got in exchange it ends that one, and what came from it; the grant is another app's.
+"""
 
 from gatepost.errors import OAuthError
 from gatepost.flows.callers import Caller, check_power
@@ -10,7 +13,7 @@ from gatepost.secrets import REFRESH_TOKEN
 from gatepost.store.events import Act
 from gatepost.store.grants import find_grant
 from gatepost.store.question import INSTANCE
-from gatepost.store.revocations import revoke_grant, revoke_service_token
+from gatepost.store.revocations import revoke_grant, revoke_token
 
 
 async def revoke(instance: Instance, verified: VerifiedTokens, caller: Caller, token: str, address: str) -> None:
@@ -18,8 +21,8 @@ async def revoke(instance: Instance, verified: VerifiedTokens, caller: Caller, t
     if caller.key:
         check_power(caller, "grants:revoke")
     opened = None if token.startswith(REFRESH_TOKEN) else await verified.open(instance, token)
-    if opened and not opened.grant:
-        await _revoke_service_token(instance, caller, opened, address)
+    if opened and opened.links:
+        await _revoke_token(instance, caller, opened, address)
         return
     grant = await _find_grant(instance, opened, token)
     if grant is None:
@@ -29,11 +32,11 @@ async def revoke(instance: Instance, verified: VerifiedTokens, caller: Caller, t
     await instance.store.ask(revoke_grant(grant.org, grant.id, act))
 
 
-async def _revoke_service_token(instance: Instance, caller: Caller, opened: Verified, address: str) -> None:
+async def _revoke_token(instance: Instance, caller: Caller, opened: Verified, address: str) -> None:
     claims = opened.claims
     _check_own(caller, opened.org, opened.org, claims["client_id"])
     act = Act(instance.clock(), caller.actor, address, claims["client_id"])
-    await instance.store.ask(revoke_service_token(opened.org, claims["jti"], act))
+    await instance.store.ask(revoke_token(opened.org, claims["jti"], act))
 
 
 def _check_own(caller: Caller, org: bytes, app_org: bytes, client_id: str) -> None:

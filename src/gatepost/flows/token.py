@@ -14,14 +14,16 @@ from gatepost.flows.counting import ISSUED
 from gatepost.flows.device import get_approved
 from gatepost.flows.instance import Instance
 from gatepost.flows.minting import Issued, add_id_token, mint, mint_service, newborn
+from gatepost.flows.token_exchange import exchange
 from gatepost.oauth.approval import CODE_TTL, Approval, check_exchange, load_approval
-from gatepost.oauth.client_metadata import DEVICE_CODE, grant_types_of
+from gatepost.oauth.client_metadata import DEVICE_CODE, TOKEN_EXCHANGE, grant_types_of
 from gatepost.oauth.gate import may_mint, retry_window
 from gatepost.oauth.id_token import SignIn, dump_sign_in
 from gatepost.oauth.narrow import Issue, narrow, needs_resources, within_grant
 from gatepost.oauth.pkce import check_verifier
 from gatepost.oauth.refresh_token import is_authentic, parse_refresh_token
 from gatepost.oauth.scope import OFFLINE_ACCESS, STANDARD
+from gatepost.oauth.token_exchange import parse_exchange
 from gatepost.records import App, Grant
 from gatepost.secrets import AUTHORIZATION_CODE
 from gatepost.store.device_requests import redeem_device_request
@@ -228,11 +230,17 @@ async def _client_credentials(instance: Instance, ask: TokenAsk) -> Issued:
     return await mint_service(instance, app, asked, instance.clock())
 
 
+async def _token_exchange(instance: Instance, ask: TokenAsk) -> Issued:
+    """Nothing is written: what the new token came from speaks for it. RFC 8693 §2."""
+    return await exchange(instance, ask.client.known.app, parse_exchange(ask.fields, ask.resources))
+
+
 GRANTS: dict[str, Callable[[Instance, TokenAsk], Awaitable[Issued]]] = {
     "authorization_code": _authorization_code,
     "refresh_token": _refresh_token,
     "client_credentials": _client_credentials,
     DEVICE_CODE: _device_code,
+    TOKEN_EXCHANGE: _token_exchange,
 }
 
 

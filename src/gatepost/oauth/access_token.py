@@ -71,9 +71,18 @@ def subject(grant: Grant) -> str:
     return render_id("usr", grant.user_id) if grant.user_id else render_id("org", grant.org)
 
 
-def describe_access_token(claims: dict[str, Any], ceiling: str) -> dict[str, Any]:
-    """The introspection answer for a live access token, its scope held under the app's ceiling of today."""
-    return {"active": True, "token_type": "Bearer", **claims, "scope": lowered(claims["scope"], ceiling)}
+def links_of(claims: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    """The tokens that it ends with, by `jti` and `client_id`: itself, and those it was exchanged from (`via`).
+
+    Not the one that was minted from a grant, which is the last: the grant speaks for that.
+    """
+    links = tuple((each["jti"], each["client_id"]) for each in (claims, *claims.get("via", ())))
+    return links[:-1] if "gid" in claims else links
+
+
+def describe_access_token(claims: dict[str, Any], scope: str) -> dict[str, Any]:
+    """The introspection answer for a live access token; `scope` is what is left of its scope today."""
+    return {"active": True, "token_type": "Bearer", **claims, "scope": scope}
 
 
 def describe_refresh_token(grant: Grant, issuer: str) -> dict[str, Any]:

@@ -9,7 +9,15 @@ from typing import Any
 from gatepost.errors import OAuthError
 from gatepost.jose import ALGORITHMS, ES256
 from gatepost.oauth.client_keys import check_client_keys
-from gatepost.oauth.client_metadata import AUTH_METHODS, KINDS, PROFILES, PUBLIC_KINDS, SUPPORTED_GRANTS, ClientMetadata
+from gatepost.oauth.client_metadata import (
+    AUTH_METHODS,
+    CONFIDENTIAL_GRANTS,
+    KINDS,
+    PROFILES,
+    PUBLIC_KINDS,
+    SUPPORTED_GRANTS,
+    ClientMetadata,
+)
 from gatepost.oauth.foreign_jwt import KEY_OF, STRONG
 from gatepost.oauth.redirects import check_redirect_uri
 from gatepost.oauth.scope import parse_scope
@@ -67,8 +75,9 @@ def check_choices(app: App, metadata: ClientMetadata) -> None:
         raise _refused("auth_method", f"A {app.kind} app cannot keep a secret", "leave auth_method out")
     if app.kind == "service" and app.is_public:
         raise _refused("auth_method", "A service proves who it is with a secret", "leave auth_method out")
-    if app.is_public and "client_credentials" in app.grant_types.split():
-        raise _refused("grant_types", "A public app cannot act for itself", "leave client_credentials out")
+    for grant_type in CONFIDENTIAL_GRANTS:
+        if app.is_public and grant_type in app.grant_types.split():
+            raise _refused("grant_types", "A public app cannot act by itself", f"leave {grant_type} out")
     has_keys = metadata.jwks is not None or metadata.jwks_uri is not None
     if app.auth_method == "private_key_jwt" and not has_keys:
         raise _refused("jwks", "private_key_jwt needs the app's public keys", "give jwks or jwks_uri")

@@ -22,7 +22,11 @@ PUBLIC_KINDS = ("spa", "native", "device")
 """Kinds that cannot keep a secret and have none. RFC 6749 §2.1, RFC 8252 §8.4."""
 
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
-SUPPORTED_GRANTS = ("authorization_code", "refresh_token", "client_credentials", DEVICE_CODE)
+TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+SUPPORTED_GRANTS = ("authorization_code", "refresh_token", "client_credentials", DEVICE_CODE, TOKEN_EXCHANGE)
+CONFIDENTIAL_GRANTS = ("client_credentials", TOKEN_EXCHANGE)
+"""Those that make an app act by itself: it has to prove who it is."""
+
 GRANT_TYPES = {
     "web": ("authorization_code", "refresh_token"),
     "spa": ("authorization_code", "refresh_token"),

@@ -25,12 +25,15 @@ def narrow(app: App, scope: str | None, asked: tuple[str, ...], registered: list
 
     An app without scopes of its own may ask for any that the organization's resources define, and gets none unasked.
     """
-    own = tuple(app.scope.split())
-    ceiling = own or (*STANDARD, *(token for each in registered for token in each.scopes.split()))
-    granted = check_ceiling(parse_scope(scope or ""), ceiling) or own
+    granted = check_ceiling(parse_scope(scope or ""), ceiling_of(app, registered)) or tuple(app.scope.split())
     wanted = asked or tuple(filter(None, [app.default_resource]))
     found = dict.fromkeys(find_resource(each, registered).uri for each in wanted)
     return Issue(" ".join(granted), " ".join(found) or None)
+
+
+def ceiling_of(app: App, registered: list[Resource]) -> tuple[str, ...]:
+    """The scopes that an app may have at most."""
+    return tuple(app.scope.split()) or (*STANDARD, *(token for each in registered for token in each.scopes.split()))
 
 
 def within_grant(granted: Issue, scope: str | None, resources: tuple[str, ...]) -> Issue:

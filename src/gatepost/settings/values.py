@@ -133,6 +133,9 @@ class TokenSettings:
         "How long the previous refresh token still answers with the current one: a duration, `until_used`, or `by_kind`"
         " (60s for public apps, until_used for the others).",
     )
+    exchange_depth: int = _setting(
+        "4", parse_number, "apps", "How many apps may act one behind another in an exchanged token.", bounds=(1, 8)
+    )
     jwks_max_age: int = _setting(
         "5m", parse_duration, "duration", "How long verifiers may keep the JWKS; at most 1h.", bounds=(0, 3600)
     )

@@ -94,23 +94,29 @@ def revoke_key(org: bytes, key: bytes, act: Act, *, keep_grants: bool) -> Steps[
 
 
 @question
-def revoke_service_token(org: bytes, jti: str, act: Act) -> Steps[None]:
-    """End a token that an app got for itself. No grant stands behind it, so the line for verifiers is all there is."""
+def revoke_token(org: bytes, jti: str, act: Act) -> Steps[None]:
+    """End a token that an app got for itself or in exchange. It has no row, so the line for verifiers is all there is."""
     yield from tell(org, "token", jti, act.at)
     yield from record(org, "grant.token_revoked", act)
 
 
 @question
-def is_service_token_revoked(org: bytes, jti: str, client_id: str, issued_at: int) -> Steps[bool]:
-    """Whether such a token was revoked: itself, or with all of its app's or its organization's since it was issued."""
-    # Three look-ups by an index; with `or` it would be a walk through all that the organization revoked.
-    rows = yield SQL(
-        """select 1 from revocations where org = ? and kind = 'token' and target = ?
-            union all select 1 from revocations where org = ? and kind = 'app' and target = ? and revoked_at >= ?
-            union all select 1 from revocations where org = ? and kind = 'org' and target = ? and revoked_at >= ? limit 1""",
-        (org, jti, org, client_id, issued_at, org, render_id("org", org), issued_at),
-    )
-    return bool(rows)
+def is_token_revoked(org: bytes, links: tuple[tuple[str, str], ...], issued_at: int) -> Steps[bool]:
+    """Whether such a token was revoked, by the `jti` and `client_id` of it and of those that it came from.
+
+    Each of them may have been revoked itself, or with all of its app's or its organization's since the token was issued.
+    """
+    for jti, client_id in links:
+        # Three look-ups by an index; with `or` it would be a walk through all that the organization revoked.
+        rows = yield SQL(
+            """select 1 from revocations where org = ? and kind = 'token' and target = ?
+                union all select 1 from revocations where org = ? and kind = 'app' and target = ? and revoked_at >= ?
+                union all select 1 from revocations where org = ? and kind = 'org' and target = ? and revoked_at >= ? limit 1""",
+            (org, jti, org, client_id, issued_at, org, render_id("org", org), issued_at),
+        )
+        if rows:
+            return True
+    return False
 
 
 @question

@@ -1,0 +1,54 @@
+"""Token exchange: a live token for one of the app that acts on with it. RFC 8693.
+
+Nothing is written: the new token stands on everything that the old one stands on, and is looked up with it.
+"""
+
+import os
+from typing import Any
+
+from gatepost.errors import OAuthError
+from gatepost.flows.instance import Instance
+from gatepost.flows.introspect import judge, verified_of
+from gatepost.flows.minting import Issued
+from gatepost.oauth.token_exchange import (
+    ACCESS_TOKEN,
+    ExchangeAsk,
+    check_actor,
+    check_exchange,
+    refused,
+    render_exchanged_claims,
+)
+from gatepost.records import App
+from gatepost.store.resources import list_resources
+
+
+async def exchange(instance: Instance, app: App, ask: ExchangeAsk) -> Issued:
+    """The new token. Raises `invalid_request` in one way for every token that is not good; `invalid_scope`, `invalid_target`."""
+    if app.is_public:
+        raise OAuthError("unauthorized_client", "A public app cannot act for others.")
+    now = instance.clock()
+    subject, scope = await _get_live(instance, app, ask.subject_token, now)
+    if ask.actor_token:
+        check_actor((await _get_live(instance, app, ask.actor_token, now))[0], app)
+    registered = [] if app.scope else await instance.store.read(list_resources(app.org))
+    issue = check_exchange(ask, app, subject, scope, registered, instance.tokens.exchange_depth)
+    ttl = min(app.access_ttl or instance.tokens.access_ttl, subject["exp"] - now)
+    key = await instance.signing.active()
+    claims = render_exchanged_claims(app, subject, issue, now + ttl, now, os.urandom(16))
+    return Issued(key.mint(claims), ttl, issue.scope, issued_token_type=ACCESS_TOKEN)
+
+
+async def _get_live(instance: Instance, app: App, token: str, now: int) -> tuple[dict[str, Any], str]:
+    """What a live access token of the app's organization says, and what is left of its scope today."""
+    claims = await instance.signing.open(token)
+    if claims is None:
+        raise refused("it is not an access token of ours")
+    if now >= claims["exp"] or claims["iss"] != instance.issuer:
+        raise refused("it expired, or is another issuer's")
+    opened = verified_of(claims)
+    if opened.org != app.org:
+        raise refused("it is another organization's")
+    standing = await judge(instance, opened, now)
+    if standing.why_dead:
+        raise refused(standing.why_dead)
+    return claims, standing.scope

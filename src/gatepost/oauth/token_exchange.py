@@ -1,0 +1,126 @@
+"""Token exchange: an app acts on in the name of whoever stands in a token, and stands in the new one itself. RFC 8693.
+
+There is delegation only: the new token says whom it is for (`sub`), who acts (`act`), and which tokens it came from (`via`),
+so that the end of any of them is its end. It is never for more, nor for longer, than the token it came from.
+"""
+
+from typing import Any, NamedTuple
+
+from gatepost.errors import OAuthError
+from gatepost.oauth.access_token import audience
+from gatepost.oauth.narrow import Issue, ceiling_of
+from gatepost.oauth.resource import are_equal, check_resource_uri
+from gatepost.oauth.scope import OFFLINE_ACCESS, parse_scope
+from gatepost.records import App, Resource
+
+ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
+JWT = "urn:ietf:params:oauth:token-type:jwt"
+
+_INHERITED = ("sub", "org", "gid", "key", "auth_time", "acr")
+
+
+class ExchangeAsk(NamedTuple):
+    """An exchange as it is asked for. `targets` are the APIs that the new token is to be for: `resource`s and `audience`."""
+
+    subject_token: str
+    actor_token: str
+    scope: str
+    targets: tuple[str, ...]
+
+
+def parse_exchange(fields: dict[str, str], resources: tuple[str, ...]) -> ExchangeAsk:
+    """The ask in a form. Raises `invalid_request`. RFC 8693 §2.1."""
+    subject_token, actor_token = _token(fields, "subject_token"), _token(fields, "actor_token")
+    if not subject_token:
+        raise OAuthError("invalid_request", "subject_token is missing.", field="subject_token")
+    if fields.get("requested_token_type", ACCESS_TOKEN) != ACCESS_TOKEN:
+        raise OAuthError(
+            "invalid_request", f"requested_token_type is {ACCESS_TOKEN} or left out.", field="requested_token_type"
+        )
+    targets = (*resources, *filter(None, [fields.get("audience")]))
+    return ExchangeAsk(subject_token, actor_token, fields.get("scope", ""), targets)
+
+
+def _token(fields: dict[str, str], name: str) -> str:
+    """A token and the type that says what it is: both or neither."""
+    token, field = fields.get(name, ""), f"{name}_type"
+    if bool(token) != (field in fields) or (token and fields[field] not in (ACCESS_TOKEN, JWT)):
+        raise OAuthError("invalid_request", f"With {name}, {field} is {ACCESS_TOKEN}; without, neither.", field=field)
+    return token
+
+
+def check_actor(actor: dict[str, Any], app: App) -> None:
+    """Who acts is the app that asks, so an actor token can be its own only. Raises `invalid_request`."""
+    if actor["sub"] != app.client_id:
+        raise OAuthError(
+            "invalid_request", "The actor is the app that asks; leave actor_token out.", field="actor_token"
+        )
+
+
+def check_exchange(
+    ask: ExchangeAsk, app: App, subject: dict[str, Any], scope: str, registered: list[Resource], depth: int
+) -> Issue:
+    """What the new token is for. `scope` is what is left today of the subject token's; `depth`, how many apps may act.
+
+    Raises `invalid_request`, `invalid_scope`, `invalid_target`.
+    """
+    if "cnf" in subject:
+        raise refused("it is bound to a key")
+    if subject.get("may_act", {"sub": app.client_id}).get("sub") != app.client_id:
+        raise refused("another is named who may act")
+    if len(subject.get("via", ())) >= depth:
+        raise OAuthError("invalid_request", f"The subject_token went through {depth} apps, and may go no further.")
+    return Issue(_scope(ask, app, scope, registered), _resource(ask, subject))
+
+
+def _scope(ask: ExchangeAsk, app: App, scope: str, registered: list[Resource]) -> str:
+    held, ceiling = parse_scope(scope), ceiling_of(app, registered)
+    # No refresh token comes of it, so there is nothing to stay connected with.
+    allowed = [token for token in held if token in ceiling and token != OFFLINE_ACCESS]
+    asked = parse_scope(ask.scope)
+    over = [token for token in asked if token not in allowed]
+    if over:
+        raise OAuthError("invalid_scope", f"The subject token or this app does not have: {' '.join(over)}.")
+    if held and not allowed:
+        raise OAuthError("invalid_scope", "This app may have nothing of what the subject token has.")
+    return " ".join(asked or allowed)
+
+
+def _resource(ask: ExchangeAsk, subject: dict[str, Any]) -> str | None:
+    held = [subject["aud"]] if isinstance(subject["aud"], str) else subject["aud"]
+    found = [uri for each in ask.targets for uri in held if are_equal(check_resource_uri(each), uri)]
+    if len(found) != len(ask.targets):
+        raise OAuthError("invalid_target", "The subject token is not for this API.", detail=f"it is for {held}")
+    apis = [uri for uri in dict.fromkeys(found or held) if uri != subject["iss"]]
+    return " ".join(apis) or None
+
+
+def render_exchanged_claims(
+    app: App, subject: dict[str, Any], issue: Issue, expires_at: int, now: int, jti: bytes
+) -> dict[str, Any]:
+    """The claims of the new token. `act` is this app, and in it whoever acted before, the latest first. RFC 8693 §4.1.
+
+    `via` are the tokens it came from, the latest first, and whose they were.
+    """
+    before = {"act": subject["act"]} if "act" in subject else {}
+    return {
+        **{name: subject[name] for name in _INHERITED if name in subject},
+        "iss": subject["iss"],
+        "aud": audience(issue.scope, issue.resource, subject["iss"]),
+        "exp": expires_at,
+        "iat": now,
+        "jti": jti.hex(),
+        "client_id": app.client_id,
+        "scope": issue.scope,
+        "act": {"sub": app.client_id, **before},
+        "via": [{"jti": subject["jti"], "client_id": subject["client_id"]}, *subject.get("via", ())],
+    }
+
+
+def refused(why: str) -> OAuthError:
+    """The one refusal of a token, whatever the reason. RFC 8693 §2.2.2."""
+    return OAuthError(
+        "invalid_request",
+        "The subject_token or actor_token is invalid, expired, revoked, or not one that this app may exchange.",
+        detail=why,
+    )

@@ -1,0 +1,391 @@
+"""Token exchange: agents that act for people, in chains, and how each link is cut. RFC 8693; TX-* of what must not happen."""
+
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+
+from gatepost.flows.resources import create_resource
+from gatepost.jose import ID_TOKEN_TYPE
+from gatepost.oauth.client_metadata import TOKEN_EXCHANGE
+from gatepost.oauth.token_exchange import ACCESS_TOKEN, JWT
+from gatepost.secrets import parse_id
+from gatepost.store.apps import find_app, replace_app, set_app_disabled
+from gatepost.store.orgs import set_org_disabled
+from gatepost.store.people import set_user_disabled
+from gatepost.store.revocations import revoke_app_grants
+
+from .browser import Browser, connected, give_password, token, userinfo
+from .conftest import OpenWorld
+from .world import ISSUER, RESOURCE, Client, World, claims_of
+
+OTHER = "https://other.test/"
+BAD = (400, "invalid_request")
+
+
+async def make_agent(world: World, client_id: str = "agent", org: bytes = b"", **policy: Any) -> Client:
+    """An app of Acme that may exchange tokens, and get some for itself."""
+    grants = f"{TOKEN_EXCHANGE} client_credentials"
+    return await world.make_app(
+        org or world.acme.org, client_id=client_id, kind="service", grant_types=grants, **policy
+    )
+
+
+@pytest.fixture
+async def agent(world: World) -> Client:
+    return await make_agent(world)
+
+
+async def exchange(world: World, by: Client, subject_token: str, **fields: str) -> httpx.Response:
+    form = {"grant_type": TOKEN_EXCHANGE, "subject_token": subject_token, "subject_token_type": ACCESS_TOKEN, **fields}
+    return await token(world, by, **{name: value for name, value in form.items() if value})
+
+
+async def exchanged(world: World, by: Client, subject_token: str, **fields: str) -> str:
+    response = await exchange(world, by, subject_token, **fields)
+    assert response.status_code == 200, response.text
+    text: str = response.json()["access_token"]
+    return text
+
+
+def said(response: httpx.Response) -> tuple[int, str]:
+    return response.status_code, response.json().get("error", "")
+
+
+async def anns(world: World, **members: Any) -> str:
+    """An access token that stands for Ann, of the app that she uses."""
+    return (await world.tokens(user_id=world.acme.ann, **members)).access_token
+
+
+async def own(world: World, app: Client, **fields: str) -> str:
+    """An access token that an app got for itself."""
+    response = await token(world, app, grant_type="client_credentials", **fields)
+    text: str = response.json()["access_token"]
+    return text
+
+
+async def test_an_agent_acts_for_a_person_and_says_so(world: World, agent: Client) -> None:
+    subject = await anns(world, resource=RESOURCE)
+    response = await exchange(world, agent, subject, scope="read")
+    content = response.json()
+    assert content.pop("access_token")
+    assert content == {
+        "token_type": "Bearer",
+        "issued_token_type": ACCESS_TOKEN,
+        "expires_in": 600,
+        "scope": "read",
+    }
+    claims, before = claims_of(response.json()["access_token"]), claims_of(subject)
+    assert claims.pop("jti") != before["jti"]
+    assert claims == {
+        "iss": ISSUER,
+        "sub": world.acme.ann,
+        "aud": RESOURCE,
+        "exp": world.clock.now + 600,
+        "iat": world.clock.now,
+        "client_id": "agent",
+        "scope": "read",
+        "org": world.acme.id,
+        "gid": before["gid"],
+        "key": before["key"],
+        "act": {"sub": "agent"},
+        "via": [{"jti": before["jti"], "client_id": world.acme.web.client_id}],
+    }
+
+
+async def test_introspection_and_the_check_of_proxies_know_it(world: World, agent: Client) -> None:
+    text = await exchanged(world, agent, await anns(world, resource=RESOURCE))
+    assert (await world.introspect(text)).json()["act"] == {"sub": "agent"}
+    assert await world.is_active(text, agent)
+    assert await world.is_active(text, world.acme.api)
+    assert not await world.is_active(text, world.acme.web), "it is the agent's"
+    passed = await world.call("GET", f"/check?audience={RESOURCE}", f"Bearer {text}")
+    assert (passed.status_code, passed.headers["x-auth-client"]) == (204, "agent")
+    assert passed.headers["x-auth-subject"] == world.acme.ann
+
+
+async def test_agents_hand_on_to_agents(world: World, agent: Client) -> None:
+    second = await make_agent(world, "second")
+    one = await exchanged(world, agent, await anns(world))
+    two = await exchanged(world, second, one, subject_token_type=JWT)
+    claims = claims_of(two)
+    assert claims["act"] == {"sub": "second", "act": {"sub": "agent"}}
+    assert [each["client_id"] for each in claims["via"]] == ["agent", world.acme.web.client_id]
+    assert claims["via"][0]["jti"] == claims_of(one)["jti"]
+
+
+async def test_a_chain_has_an_end(open_world: OpenWorld) -> None:
+    """TX-9."""
+    world = await open_world({"tokens.exchange_depth": "2"})
+    agent = await make_agent(world)
+    text = await anns(world)
+    for _ in range(2):
+        text = await exchanged(world, agent, text)
+    assert said(await exchange(world, agent, text)) == BAD
+
+
+async def test_nothing_is_written(world: World, agent: Client) -> None:
+    subject = await anns(world)
+    before = await world.all_events()
+    await exchanged(world, agent, subject)
+    assert await world.all_events() == before
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({"scope": "write"}, "invalid_scope"),
+        ({"scope": "read write"}, "invalid_scope"),
+        ({"scope": "read  write"}, "invalid_scope"),
+        ({"scope": "openid"}, "invalid_scope"),
+        ({"scope": "gatepost"}, "invalid_scope"),
+        ({"audience": OTHER}, "invalid_target"),
+        ({"resource": OTHER}, "invalid_target"),
+        ({"resource": RESOURCE, "audience": OTHER}, "invalid_target"),
+        ({"audience": "agent"}, "invalid_target"),
+        ({"audience": ISSUER}, "invalid_target"),
+    ],
+)
+async def test_it_is_never_for_more(world: World, agent: Client, fields: dict[str, str], error: str) -> None:
+    """TX-6."""
+    await create_resource(world.instance, world.acme.org, OTHER, "read", None, world.operator)
+    subject = await anns(world, scope="read", resource=RESOURCE)
+    assert said(await exchange(world, agent, subject, **fields)) == (400, error)
+
+
+async def test_it_is_held_under_what_each_app_may_have_today(world: World) -> None:
+    reader, writer = await make_agent(world, "reader", scope="read"), await make_agent(world, "writer", scope="write")
+    subject = await anns(world)
+    one = await exchanged(world, reader, subject)
+    assert claims_of(one)["scope"] == "read"
+    assert said(await exchange(world, reader, subject, scope="write")) == (400, "invalid_scope")
+    assert said(await exchange(world, writer, one)) == (400, "invalid_scope"), "nothing is left"
+    two = await exchanged(world, await make_agent(world), one)
+    app = await world.instance.store.read(find_app(world.acme.org, "reader"))
+    assert app is not None
+    await world.instance.store.ask(replace_app(app._replace(scope="other"), world.act))
+    for text in (one, two):
+        assert (await world.introspect(text)).json()["scope"] == ""
+
+
+async def test_it_may_be_for_some_of_the_apis(world: World, agent: Client) -> None:
+    await give_password(world, world.acme.bob)
+    app = await world.make_app(world.acme.org)
+    subject = (await connected(world, Browser(world), app, scope="openid offline_access read", resource=RESOURCE))[
+        "access_token"
+    ]
+    assert claims_of(subject)["aud"] == [RESOURCE, ISSUER]
+    whole, one = await exchanged(world, agent, subject), await exchanged(world, agent, subject, scope="read")
+    assert (claims_of(whole)["aud"], claims_of(whole)["scope"]) == ([RESOURCE, ISSUER], "openid read")
+    assert (await userinfo(world, whole)).json()["sub"] == world.acme.bob
+    assert claims_of(one)["aud"] == RESOURCE
+    here = await exchanged(world, agent, subject, audience=ISSUER)
+    assert claims_of(here)["aud"] == ISSUER
+    spelled = await exchanged(world, agent, subject, scope="read", resource=RESOURCE.replace("api.test", "API.test"))
+    assert claims_of(spelled)["aud"] == RESOURCE
+
+
+async def test_it_never_lives_longer(world: World, agent: Client) -> None:
+    """TX-15."""
+    subject = await anns(world)
+    world.clock.forward(599)
+    response = await exchange(world, agent, subject)
+    assert response.json()["expires_in"] == 1
+    assert claims_of(response.json()["access_token"])["exp"] == claims_of(subject)["exp"]
+    world.clock.forward(1)
+    assert said(await exchange(world, agent, subject)) == BAD
+    brief = await make_agent(world, "brief", access_ttl=60)
+    assert (await exchange(world, brief, await anns(world))).json()["expires_in"] == 60
+
+
+async def test_it_is_for_apps_that_are_registered_for_it(world: World, agent: Client) -> None:
+    """TX-7."""
+    subject = await anns(world)
+    for app in (world.acme.web, world.acme.api, world.acme.native):
+        assert said(await exchange(world, app, subject)) == (400, "unauthorized_client")
+    assert said(await exchange(world, agent._replace(secret="wrong-wrong-wrong"), subject)) == (401, "invalid_client")
+
+
+async def test_no_public_app_is_registered_for_it(world: World) -> None:
+    with pytest.raises(Exception, match="public app cannot act by itself"):
+        await world.make_app(world.acme.org, kind="native", redirect="com.acme.app:/cb", grant_types=TOKEN_EXCHANGE)
+
+
+async def test_another_organizations_token_is_no_token(world: World, agent: Client) -> None:
+    """TX-5: and an app of theirs that ours let in is not ours."""
+    beta = (await world.tokens(world.beta.web, world.beta)).access_token
+    unknown = await exchange(world, agent, "a.b.c")
+    foreign = await exchange(world, agent, beta)
+    assert said(unknown) == said(foreign) == BAD
+    assert unknown.json()["error_description"] == foreign.json()["error_description"]
+    theirs = await make_agent(world, "theirs", world.beta.org)
+    assert said(await exchange(world, theirs, await anns(world))) == BAD
+
+
+async def test_only_a_live_token_is_exchanged(world: World, agent: Client) -> None:
+    """TX-4."""
+    pair = await world.tokens(user_id=world.acme.ann)
+    ann = parse_id("usr", world.acme.ann) or b""
+    for disabled, enabled in (
+        (set_user_disabled(ann, True, world.act), set_user_disabled(ann, False, world.act)),
+        (
+            set_app_disabled(world.acme.org, "web-acme", True, world.act),
+            set_app_disabled(world.acme.org, "web-acme", False, world.act),
+        ),
+    ):
+        await world.instance.store.ask(disabled)
+        assert said(await exchange(world, agent, pair.access_token)) == BAD
+        await world.instance.store.ask(enabled)
+    assert said(await exchange(world, agent, pair.access_token)) == (200, "")
+    await world.revoke(pair.refresh_token)
+    assert said(await exchange(world, agent, pair.access_token)) == BAD
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"subject_token_type": ""},
+        {"subject_token_type": "urn:ietf:params:oauth:token-type:refresh_token"},
+        {"subject_token_type": "urn:ietf:params:oauth:token-type:id_token"},
+        {"subject_token": ""},
+        {"requested_token_type": "urn:ietf:params:oauth:token-type:refresh_token"},
+        {"requested_token_type": "urn:ietf:params:oauth:token-type:id_token"},
+        {"requested_token_type": "nonsense"},
+        {"actor_token_type": ACCESS_TOKEN},
+        {"actor_token": "x"},
+        {"actor_token": "x", "actor_token_type": ACCESS_TOKEN},
+        {"actor_token": "x", "actor_token_type": "urn:ietf:params:oauth:token-type:id_token"},
+    ],
+)
+async def test_other_shapes_are_refused(world: World, agent: Client, fields: dict[str, str]) -> None:
+    """TX-10, TX-11."""
+    assert said(await exchange(world, agent, **{"subject_token": await anns(world), **fields})) == BAD
+
+
+async def test_other_tokens_are_refused_whatever_their_type_says(world: World, agent: Client) -> None:
+    """TX-10."""
+    pair = await world.tokens(user_id=world.acme.ann)
+    key = await world.instance.signing.active()
+    identity = key.mint(claims_of(pair.access_token), ID_TOKEN_TYPE)
+    bound = key.mint({**claims_of(pair.access_token), "cnf": {"jkt": "x"}})
+    elsewhere = key.mint({**claims_of(pair.access_token), "iss": "https://other.test"})
+    forged = f"{pair.access_token[:-4]}AAAA"
+    for text in (pair.refresh_token, identity, bound, elsewhere, forged, world.acme.key):
+        assert said(await exchange(world, agent, text)) == BAD
+
+
+async def test_who_may_act_is_named(world: World, agent: Client) -> None:
+    """No token of ours says `may_act` today; one that does is believed."""
+    key = await world.instance.signing.active()
+    claims = claims_of(await anns(world))
+    for name, status in (("agent", 200), ("another", 400)):
+        response = await exchange(world, agent, key.mint({**claims, "may_act": {"sub": name}}))
+        assert response.status_code == status
+
+
+async def test_the_actor_is_the_app_itself(world: World, agent: Client) -> None:
+    """TX-9."""
+    subject, second = await anns(world), await make_agent(world, "second")
+    itself, another = await own(world, agent), await own(world, second)
+    form = {"actor_token_type": ACCESS_TOKEN}
+    text = await exchanged(world, agent, subject, actor_token=itself, **form)
+    assert claims_of(text)["act"] == {"sub": "agent"}
+    bobs = (await world.tokens(user_id=world.acme.bob)).access_token
+    for actor in (another, bobs, subject, (await world.tokens()).access_token):
+        assert said(await exchange(world, agent, subject, actor_token=actor, **form)) == BAD
+    await world.revoke(itself, agent)
+    assert said(await exchange(world, agent, subject, actor_token=itself, **form)) == BAD
+
+
+class Chain(NamedTuple):
+    """The tokens of Ann's app, and of two agents one behind the other."""
+
+    world: World
+    agent: Client
+    tokens: tuple[str, ...]
+
+    async def live(self) -> list[bool]:
+        """Which tokens are live, the first one first; introspection, `/check` and a new exchange are of one mind."""
+        found = []
+        for text in self.tokens:
+            is_active = await self.world.is_active(text)
+            checked = await self.world.call("GET", "/check", f"Bearer {text}")
+            again = await exchange(self.world, self.agent, text)
+            assert (checked.status_code == 204) == is_active
+            assert is_active or again.status_code >= 400
+            found.append(is_active)
+        return found
+
+
+@pytest.fixture
+async def chain(world: World, agent: Client) -> Chain:
+    second = await make_agent(world, "second")
+    first = await anns(world)
+    one = await exchanged(world, agent, first)
+    made = Chain(world, agent, (first, one, await exchanged(world, second, one)))
+    assert await made.live() == [True, True, True]
+    return made
+
+
+async def test_the_end_of_the_grant_ends_all(chain: Chain) -> None:
+    await chain.world.revoke(chain.tokens[0], chain.world.acme.web)
+    assert await chain.live() == [False, False, False]
+
+
+async def test_an_agent_ends_its_own_token_and_what_came_from_it(chain: Chain, agent: Client) -> None:
+    response = await chain.world.revoke(chain.tokens[0], agent)
+    assert said(response) == (400, "invalid_grant"), "the grant is not the agent's to end"
+    await chain.world.revoke(chain.tokens[1], agent)
+    assert await chain.live() == [True, False, False]
+
+
+async def test_what_stands_above_is_not_cut(chain: Chain) -> None:
+    await chain.world.revoke(chain.tokens[2])
+    assert await chain.live() == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("client_id", "left"), [("web-acme", []), ("agent", [0]), ("second", [0, 1])], ids=["app", "agent", "second"]
+)
+async def test_a_disabled_app_cuts_what_is_below_it(chain: Chain, client_id: str, left: list[int]) -> None:
+    world = chain.world
+    await world.instance.store.ask(set_app_disabled(world.acme.org, client_id, True, world.act))
+    assert await chain.live() == [each in left for each in range(3)]
+    await world.instance.store.ask(set_app_disabled(world.acme.org, client_id, False, world.act))
+    assert await chain.live() == [True, True, True]
+
+
+@pytest.mark.parametrize(
+    ("client_id", "left"), [("web-acme", []), ("agent", [0]), ("second", [0, 1])], ids=["app", "agent", "second"]
+)
+async def test_the_end_of_an_apps_grants_cuts_what_is_below_it(chain: Chain, client_id: str, left: list[int]) -> None:
+    world = chain.world
+    await world.instance.store.ask(revoke_app_grants(world.acme.org, client_id, world.act))
+    assert await chain.live() == [each in left for each in range(3)]
+
+
+async def test_a_disabled_person_or_organization_cuts_all(chain: Chain) -> None:
+    world = chain.world
+    await world.instance.store.ask(set_user_disabled(parse_id("usr", world.acme.ann) or b"", True, world.act))
+    assert await chain.live() == [False, False, False]
+    await world.instance.store.ask(set_user_disabled(parse_id("usr", world.acme.ann) or b"", False, world.act))
+    assert await chain.live() == [True, True, True]
+    await world.instance.store.ask(set_org_disabled(world.acme.org, True, world.act))
+    for text in chain.tokens:
+        assert not await world.is_active(text, world.gateway)
+
+
+async def test_a_token_of_an_app_for_itself_is_handed_on_and_cut_too(world: World, agent: Client) -> None:
+    first = await own(world, world.acme.api)
+    text = await exchanged(world, agent, first)
+    claims = claims_of(text)
+    assert (claims["sub"], claims["act"], "gid" in claims) == ("api-acme", {"sub": "agent"}, False)
+    assert await world.is_active(text)
+    await world.revoke(first, world.acme.api)
+    assert not await world.is_active(text)
+    assert said(await exchange(world, agent, text)) == BAD
+
+
+async def test_metadata_lists_it(world: World) -> None:
+    document = (await world.call("GET", "/.well-known/oauth-authorization-server")).json()
+    assert TOKEN_EXCHANGE in document["grant_types_supported"]
