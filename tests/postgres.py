@@ -145,9 +145,7 @@ def unprivileged() -> dict[str, Any]:
 
 def initialize(place: Path) -> Path:
     """Make a new cluster in an empty directory. It sorts text as people do, which the schema must not notice."""
-    if os.geteuid() == 0:
-        user = pwd.getpwnam("postgres")
-        os.chown(place, user.pw_uid, user.pw_gid)
+    _hand_over(place)
     command: list[str | Path] = [
         binaries() / "initdb",
         "--pgdata",
@@ -160,6 +158,22 @@ def initialize(place: Path) -> Path:
     command += ["--encoding", "UTF8", "--locale", "C.UTF-8", "--locale-provider", "icu", "--icu-locale", "en-US"]
     subprocess.run([*command, "--no-sync"], check=True, stdout=subprocess.DEVNULL, cwd="/", **unprivileged())
     return place / "data"
+
+
+def copy(server: Server, place: Path) -> Path:
+    """Copy a running server's cluster into an empty directory, as a standby that follows it."""
+    _hand_over(place)
+    command: list[str | Path] = [binaries() / "pg_basebackup", "--pgdata", place / "data", "--write-recovery-conf"]
+    command += ["--checkpoint", "fast", "--dbname", server.url("postgres"), "--no-sync"]
+    subprocess.run(command, check=True, cwd="/", **unprivileged())
+    return place / "data"
+
+
+def _hand_over(place: Path) -> None:
+    """Give a directory to the user whom PostgreSQL runs as."""
+    if os.geteuid() == 0:
+        user = pwd.getpwnam("postgres")
+        os.chown(place, user.pw_uid, user.pw_gid)
 
 
 def launch(data: Path, port: int) -> "subprocess.Popen[bytes]":

@@ -106,6 +106,12 @@ def check(known: list[Known], world: World, node: Server) -> None:
                 assert client.post("/refresh", {"refresh_token": token}).status == 401
 
 
+def settle(known: list[Known]) -> None:
+    """Let everybody get going: some acknowledged things to lose."""
+    while min(one.answered for one in known) < 20:
+        time.sleep(0.01)
+
+
 def wait_until_all_answer(known: list[Known], within: float) -> float:
     """Wait until every client was answered again, from now on; answer how long that took."""
     began = time.monotonic()

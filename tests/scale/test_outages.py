@@ -9,7 +9,7 @@ import pytest
 from proxy import Proxy
 from servers import Server
 
-from .clients import Known, check, wait_until_all_answer, working
+from .clients import Known, check, settle, wait_until_all_answer, working
 from .cluster import Cluster, cluster
 from .nodes import Instance, World
 
@@ -47,12 +47,6 @@ def behind(instance: Instance, proxy: Proxy, own: Cluster) -> Iterator[Server]:
     url = own.server.url("gatepost").replace(f":{own.server.port}/", f":{proxy.port}/")
     with instance.serve(1, {"GATEPOST_DATABASE": url}) as [node]:
         yield node
-
-
-def settle(known: list[Known]) -> None:
-    """Let everybody get going: some acknowledged things to lose."""
-    while min(one.answered for one in known) < 20:
-        time.sleep(0.01)
 
 
 def refused(known: list[Known]) -> int:
