@@ -25,7 +25,8 @@ ACCESS_TOKEN_TYPE = "at+jwt"
 ID_TOKEN_TYPE = "JWT"
 LOGOUT_TOKEN_TYPE = "logout+jwt"
 REVOCATIONS_TYPE = "revocations+jwt"
-TYPES = (ACCESS_TOKEN_TYPE, ID_TOKEN_TYPE, LOGOUT_TOKEN_TYPE, REVOCATIONS_TYPE)
+SEAL_TYPE = "event-seal+jwt"
+TYPES = (ACCESS_TOKEN_TYPE, ID_TOKEN_TYPE, LOGOUT_TOKEN_TYPE, REVOCATIONS_TYPE, SEAL_TYPE)
 
 MAX_TOKEN = 8192
 
@@ -122,6 +123,18 @@ class VerifyingKey:
         self.heads = {
             typ: encode_segment(orjson.dumps({"alg": self.alg, "typ": typ, "kid": self.kid})) for typ in TYPES
         }
+
+    @classmethod
+    def load(cls, der: bytes) -> "VerifyingKey":
+        key = serialization.load_der_public_key(der)
+        if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
+            raise TypeError("neither an EC nor an RSA key")
+        return cls(key)
+
+    def dump(self) -> bytes:
+        """SubjectPublicKeyInfo, DER. RFC 5280 §4.1.2.7."""
+        form = serialization.PublicFormat.SubjectPublicKeyInfo
+        return self._public.public_bytes(serialization.Encoding.DER, form)
 
     def open(self, token: bytes) -> dict[str, Any]:
         """The claims of a token whose header is one of `heads`. Raises ValueError. Judges the signature alone, no claim."""

@@ -271,6 +271,17 @@ class Letter(NamedTuple):
     created_at: int
 
 
+class Seal(NamedTuple):
+    """A signed piece of an organization's chain of events: see `flows.event_chain`, which writes and reads it."""
+
+    seq: int
+    last_id: bytes
+    head: bytes
+    entries: bytes
+    statement: str
+    created_at: int
+
+
 class Event(NamedTuple):
     """Something an auditor asks about. `detail` is a JSON object that holds no secret."""
 

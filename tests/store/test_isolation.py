@@ -24,6 +24,7 @@ from gatepost.store import (
     resources,
     revocations,
     scope_texts,
+    seals,
     usage,
 )
 from gatepost.store.question import INSTANCE, Question, Store
@@ -33,6 +34,7 @@ from .world import (
     EPOCH,
     NOW,
     World,
+    a_seal,
     act,
     an_invitation,
     app,
@@ -122,6 +124,10 @@ PROBES: dict[str, tuple[object, Probe]] = {
     "set_app_disabled": (FOUND_NOTHING, lambda org, a: apps.set_app_disabled(org, a.client_id, True, act())),
     "tell": (OWN, lambda org, a: revocations.tell(org, "grant", "gnt_0", NOW)),
     "set_scope_text": (OWN, lambda org, a: scope_texts.set_scope_text(org, "read", "en", "Read", act())),
+    "events_between": (OWN, lambda org, a: seals.events_between(org, b"", b"\xff", 1000)),
+    "keep_seal": (OWN, lambda org, a: seals.keep_seal(org, a_seal(2), "kid", b"key")),
+    "list_seals": (OWN, lambda org, a: seals.list_seals(org)),
+    "newest_seal": (OWN, lambda org, a: seals.newest_seal(org)),
     "usage_by_app": (OWN, lambda org, a: usage.usage_by_app(org, usage.HOUR, 0, NOW + DAY)),
     "usage_series": (OWN, lambda org, a: usage.usage_series(org, usage.HOUR, 0, NOW + DAY, DAY)),
     "set_org_disabled": (OWN, lambda org, a: orgs.set_org_disabled(org, True, act())),
@@ -170,6 +176,8 @@ ACROSS = {
     "list_orgs": "asked by commands alone",
     "list_apps_of_session": "sessions are people's, and people belong to the instance",
     "list_sessions": "sessions are people's, and people belong to the instance",
+    "list_seal_keys": "the instance's",
+    "list_unsealed": "asked by what seals the events of every organization",
     "list_signing_keys": "the instance's",
     "make_device_request": "a device's code is unique in the instance",
     "make_session": "sessions are people's, and people belong to the instance",
@@ -248,7 +256,7 @@ async def test_every_table_of_organizations_is_in_the_comparison(store: Store) -
     own, shared = await store.read(dump(a.org)), await store.read(dump(INSTANCE))
     of_the_instance = {
         *("names", "users", "signing_keys", "spent", "versions", "sessions", "passkeys", "recovery_codes"),
-        *("device_requests", "outbox"),
+        *("device_requests", "outbox", "seal_keys"),
     }
     assert {table for table, rows in own.items() if not rows} == of_the_instance
     assert shared["names"]

@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from gatepost.records import ApiKey, App, AppSecret, Consent, DeviceRequest, Invitation, Letter, Resource
+from gatepost.records import ApiKey, App, AppSecret, Consent, DeviceRequest, Invitation, Letter, Resource, Seal
 from gatepost.secrets import new_id
 from gatepost.store.apps import add_secret, make_app
 from gatepost.store.consents import give_consent
@@ -18,6 +18,7 @@ from gatepost.store.question import SQL, Row, Steps, Store, question
 from gatepost.store.resources import make_resource
 from gatepost.store.revocations import revoke_grant
 from gatepost.store.scope_texts import set_scope_text
+from gatepost.store.seals import keep_seal
 from gatepost.store.usage import Count, add_usage
 
 NOW = 1_800_000_000
@@ -128,6 +129,10 @@ def an_invitation(id: bytes, email: str = "eve@invited.example") -> Invitation:
     return Invitation(id, email, "developer", NOW, NOW + DAY, None)
 
 
+def a_seal(seq: int) -> Seal:
+    return Seal(seq, new_id(), b"h" * 32, b"e" * 48, "signed", NOW)
+
+
 async def populate(store: Store, name: str) -> World:
     """An organization that has a row in every table that belongs to organizations."""
     world = World(
@@ -158,6 +163,7 @@ async def populate(store: Store, name: str) -> World:
     await store.ask(set_scope_text(world.org, "read", "en", f"Read what {name} has", act()))
     consent = Consent(world.org, world.user, world.client_id, "read", b"d" * 32, NOW)
     await store.ask(give_consent(world.org, consent, new_id(), NOW, NOW + DAY, act()))
+    assert await store.ask(keep_seal(world.org, a_seal(1), "kid", b"key"))
     await store.ask(add_usage((Count(world.org, world.client_id, "issued", "verify", 1),), NOW))
     return world
 

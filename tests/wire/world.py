@@ -23,7 +23,7 @@ from gatepost.flows.resources import create_resource
 from gatepost.flows.roles import Actor, operator
 from gatepost.flows.signing import make_keys_once
 from gatepost.jose import decode_segment
-from gatepost.opening import database_path
+from gatepost.opening import database_of, database_path
 from gatepost.records import Event
 from gatepost.secrets import render_id
 from gatepost.settings import load_settings
@@ -252,7 +252,9 @@ class World:
 
     @property
     def files(self) -> list[Path]:
-        """What the server keeps, but for the instance key."""
+        """What the server keeps, but for the instance key; nothing where a database server keeps it."""
+        if database_of(self.settings).file is None:
+            return []
         directory = database_path(self.settings).parent
         return sorted(path for path in directory.iterdir() if path.name.startswith("gatepost.db"))
 

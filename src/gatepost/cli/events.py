@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
+from gatepost.cli import events_verify
 from gatepost.cli.options import Parser, add_verb, add_verbs, named, parse_instant, wants_json
 from gatepost.cli.output import printable, progress, say, show
 from gatepost.cli.running import run_verb
@@ -50,6 +51,7 @@ def add_arguments(parser: Parser) -> None:
     export.add_argument("file", metavar="FILE", nargs="?", type=Path, help="a file, 0600 (standard output)")
     export.add_argument("--format", choices=FORMATS, help="(csv for a FILE that ends so, else jsonl)")
     export.add_argument("--force", action="store_true", help="replace the file if there is one")
+    events_verify.add_arguments(verbs)
 
 
 def _add_filters(verb: Parser) -> None:

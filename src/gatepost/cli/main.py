@@ -29,7 +29,7 @@ NOUNS = {
     "token": "look into a token",
     "snippet": "configuration for a reverse proxy or framework that takes our tokens",
     "link": "a one-time sign-in link for an owner",
-    "events": "what happened: tail, list, export",
+    "events": "what happened: tail, list, export; and the proof that nobody changed it",
     "usage": "how much was issued, refused and checked: over time, by grant type, reason, app",
     "doctor": "what is wrong with this deployment, and how to mend it",
     "migrate": "bring the database's schema up to this version",

@@ -15,6 +15,7 @@ from gatepost.flows.deliveries import DELIVERIES
 from gatepost.flows.duties import Duties
 from gatepost.flows.instance import Instance
 from gatepost.flows.outbox import Outbox
+from gatepost.flows.sealing import Sealer
 from gatepost.log import start_logging
 from gatepost.opening import database_of, make_directory, unusable
 from gatepost.settings import Settings
@@ -129,7 +130,7 @@ def run_server(
             build_app(settings, instance),
             listener,
             on_listening,
-            Duties(Outbox(instance, DELIVERIES).run, instance.counts.run).run,
+            Duties(Outbox(instance, DELIVERIES).run, instance.counts.run, Sealer(instance).run).run,
             tls_cert=settings.server.tls_cert,
             tls_key=settings.server.tls_key,
             stop_delay=settings.server.stop_delay,

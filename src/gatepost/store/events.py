@@ -6,9 +6,9 @@ from gatepost.records import Event
 from gatepost.secrets import new_id, render_id
 from gatepost.store.question import INSTANCE, SQL, Steps, Value, question
 
-_COLUMNS = "id, at, type, result, actor, client_id, user_id, grant_id, address, detail"
+EVENT_COLUMNS = "id, at, type, result, actor, client_id, user_id, grant_id, address, detail"
 
-_RECORD = f"insert into events (org, {_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_RECORD = f"insert into events (org, {EVENT_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 class Act(NamedTuple):
@@ -85,7 +85,7 @@ def list_events(
     params = [value for _, values in chosen for value in values]
     order = "desc" if newest_first else "asc"
     rows = yield SQL(
-        f"select {_COLUMNS} from events where org = ? and id > ?{where} order by id {order} limit ?",
+        f"select {EVENT_COLUMNS} from events where org = ? and id > ?{where} order by id {order} limit ?",
         (org, after, *params, limit),
     )
     return [Event._make(row) for row in rows]

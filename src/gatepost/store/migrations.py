@@ -152,6 +152,19 @@ MIGRATIONS = (
             "create index apps_by_maker on apps (org, created_by, client_id) where created_by is not null",
         ),
     ),
+    Migration(
+        6,
+        "the chain of events",
+        (
+            # Each seal takes up the chain where the one before ends. `entries` are ids and digests, one after the other.
+            """create table event_seals (org {bytes} not null, seq bigint not null, last_id {bytes} not null,
+                head {bytes} not null, entries {bytes} not null, statement text not null, created_at bigint not null,
+                primary key (org, seq)){table}""",
+            # The public halves of the keys that signed seals, kept for good, under the instance key.
+            """create table seal_keys (org {bytes} not null, kid {text} not null, sealed {bytes} not null,
+                primary key (org, kid)){table}""",
+        ),
+    ),
 )
 
 NEWEST = MIGRATIONS[-1].number
