@@ -59,7 +59,7 @@ async def tell(world: World, org: bytes | None = None) -> bytes:
 
 
 async def proof_of(world: World, org: bytes | None = None, head: str | None = None) -> Proof:
-    prover = await Prover.open(world.instance, StoredEvents(world.instance))
+    prover = await Prover.open(world.instance, StoredEvents(world.instance), world.operator)
     return await prover.prove(org or world.acme.org, parse_head(head) if head else None)
 
 
@@ -181,14 +181,14 @@ async def test_a_changed_seal_is_named(world: World, sealed: list[bytes], sql: s
 async def test_a_seal_of_somebody_elses_key_is_none(world: World, sealed: list[bytes]) -> None:
     """Whoever changes an event can make the seal that fits it, but not have it vouched for."""
     other = await world.again()
-    await rotate(other.instance.store, other.instance.keyring, other.act, max_age=0, force=True)
+    await rotate(other.instance.store, other.instance.keyring, other.operator, max_age=0, force=True)
     await do(world, "update seal_keys set sealed = ?", b"\0" * 80)
     assert {each.what for each in (await prove(world))[1]} == {"seal_broken"}
 
 
 async def test_seals_outlive_the_keys_that_signed_them(world: World, sealed: list[bytes]) -> None:
     for _ in range(3):
-        await rotate(world.instance.store, world.instance.keyring, world.act, max_age=0, force=True)
+        await rotate(world.instance.store, world.instance.keyring, world.operator, max_age=0, force=True)
         world.clock.forward(3 * DAY)
         await world.instance.signing.look()
         await tell(world)

@@ -20,7 +20,7 @@ HOUR = 3600
 async def counted(world: World, org: bytes, app: Client | None = None) -> dict[tuple[str, str], int]:
     """How often what was counted, of an organization or one app of it."""
     await world.instance.counts.flush()
-    points = await usage_of(world.instance, org, today(world), app.client_id if app else None)
+    points = await usage_of(world.instance, org, today(world), world.operator, app.client_id if app else None)
     return {(each.kind, each.name): each.times for each in points if each.kind != "took"}
 
 
@@ -61,7 +61,9 @@ async def test_a_name_that_somebody_made_up_is_not_counted_under_it(world: World
         await world.call("POST", "/token", f"Basic {number}", form={"grant_type": "refresh_token"})
         await world.call("POST", "/token", form={"grant_type": "refresh_token", "client_id": f"nobody-{number}"})
     await world.instance.counts.flush()
-    assert {each.client_id for each in await usage_of_apps(world.instance, INSTANCE, today(world))} == {""}
+    assert {each.client_id for each in await usage_of_apps(world.instance, INSTANCE, today(world), world.operator)} == {
+        ""
+    }
 
 
 async def test_tokens_that_pass_are_counted_by_who_looked(world: World) -> None:

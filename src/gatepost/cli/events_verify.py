@@ -12,8 +12,8 @@ from gatepost.errors import GatepostError
 from gatepost.flows.event_proof import FAULTS, ExportedEvents, Fault, Proof, Prover, StoredEvents, parse_head
 from gatepost.flows.instance import Instance
 from gatepost.flows.organizations import every_org, get_org
+from gatepost.flows.roles import Actor
 from gatepost.secrets import render_id
-from gatepost.store.events import Act
 from gatepost.store.question import INSTANCE
 
 SHOWN_FAULTS = 20
@@ -39,14 +39,14 @@ def _verify(options: argparse.Namespace) -> int:
     if options.head and not options.org:
         raise GatepostError("invalid_request", "A head is one organization's.", fix="name it with --org ORG")
 
-    async def verb(instance: Instance, _: Act) -> list[tuple[str, Proof]]:
+    async def verb(instance: Instance, actor: Actor) -> list[tuple[str, Proof]]:
         names = {INSTANCE: "the instance"} | {org.id: org.name for org in await every_org(instance)}
         with _exported(options.file) as exported:
             orgs = exported.orgs if exported else list(names)
             if options.org:
                 orgs = [(await get_org(instance, options.org)).id]
             noted = parse_head(options.head) if options.head else None
-            prover = await Prover.open(instance, exported or StoredEvents(instance))
+            prover = await Prover.open(instance, exported or StoredEvents(instance), actor)
             return [(names.get(org, render_id("org", org)), await prover.prove(org, noted)) for org in orgs]
 
     proofs = run_verb(options, verb)

@@ -46,8 +46,8 @@ def _usage(options: argparse.Namespace) -> int:
         points: list[Point] = []
         shares: list[Share] = []
         for org in await _places(instance, options):
-            points += await usage_of(instance, org, period, options.app)
-            shares += await usage_of_apps(instance, org, period) if options.by == "app" else []
+            points += await usage_of(instance, org, period, actor, options.app)
+            shares += await usage_of_apps(instance, org, period, actor) if options.by == "app" else []
         return _Found(period, points, shares, await latency_of(instance, TOKEN, period))
 
     found = run_verb(options, verb)

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 from gatepost.errors import GatepostError
 from gatepost.flows.event_chain import Entry, agrees, digest_of, entries_of, entry_of, origin_of
 from gatepost.flows.instance import Instance
+from gatepost.flows.roles import Actor, Deed
 from gatepost.flows.sealing import SEAL_KEY
 from gatepost.jose import VerifyingKey
 from gatepost.records import Seal
@@ -131,23 +132,28 @@ def parse_head(text: str) -> Head:
 class Prover:
     """Holds events against their seals."""
 
-    def __init__(self, keys: dict[bytes, VerifyingKey], instance: Instance, events: Events) -> None:
-        self._keys = keys
+    def __init__(self, instance: Instance, events: Events, actor: Actor, keys: dict[bytes, VerifyingKey]) -> None:
         self._instance = instance
         self._events = events
+        self._actor = actor
+        self._keys = keys
 
     @classmethod
-    async def open(cls, instance: Instance, events: Events) -> "Prover":
+    async def open(cls, instance: Instance, events: Events, actor: Actor) -> "Prover":
         """With every key that ever signed a seal and that the instance key vouches for."""
         keys: dict[bytes, VerifyingKey] = {}
         for kid, sealed in await instance.store.read(list_seal_keys()):
             der = instance.keyring.unseal(SEAL_KEY, sealed, kid.encode())
             key = VerifyingKey.load(der) if der else None
             keys |= dict.fromkeys(key.heads.values(), key) if key else {}
-        return cls(keys, instance, events)
+        return cls(instance, events, actor, keys)
 
     async def prove(self, org: bytes, noted: Head | None = None) -> Proof:
-        """What is wrong with an organization's chain, seal by seal; and that it has the head that was noted, if one was."""
+        """What is wrong with an organization's chain, seal by seal; and that it has the head that was noted, if one was.
+
+        Raises as `Actor.check` does.
+        """
+        self._actor.check(Deed.EVENTS_READ, org)
         faults: list[Fault] = []
         end, after, events = Head(0, origin_of(org).hex()), b"", 0
         joint: tuple[str, str] | None = (end.hash, "")

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from gatepost.errors import GatepostError
 from gatepost.flows.counting import TOOK, time_of
 from gatepost.flows.instance import Instance
+from gatepost.flows.roles import Actor, Deed
 from gatepost.store.question import INSTANCE
 from gatepost.store.usage import HOUR, KEPT, MINUTE, Point, Share, usage_by_app, usage_series
 
@@ -48,22 +49,30 @@ def period_of(length: int, now: int) -> Period:
     return Period(until - -(-length // step) * step, until, step, width)
 
 
-async def usage_of(instance: Instance, org: bytes, period: Period, client_id: str | None = None) -> list[Point]:
-    """What happened in an organization, or to one app of it, in order of time. A step in which nothing did is left out."""
+async def usage_of(
+    instance: Instance, org: bytes, period: Period, actor: Actor, client_id: str | None = None
+) -> list[Point]:
+    """What happened in an organization, or to one app of it, in order of time. A step in which nothing did is left out.
+
+    Raises as `Actor.check` does.
+    """
+    actor.check(Deed.ORG_READ, org)
     return await instance.store.read(
         usage_series(org, period.width, period.since, period.until, period.step, client_id)
     )
 
 
-async def usage_of_apps(instance: Instance, org: bytes, period: Period) -> list[Share]:
-    """What each app has of an organization's usage."""
+async def usage_of_apps(instance: Instance, org: bytes, period: Period, actor: Actor) -> list[Share]:
+    """What each app has of an organization's usage. Raises as `Actor.check` does."""
+    actor.check(Deed.ORG_READ, org)
     return await instance.store.read(usage_by_app(org, period.width, period.since, period.until))
 
 
 async def latency_of(instance: Instance, route: str, period: Period) -> Latency | None:
     """How long a route took on all nodes; None when nobody asked. Each figure is at most a fifth too high."""
     times: Counter[float] = Counter()
-    for point in await usage_of(instance, INSTANCE, period):
+    series = usage_series(INSTANCE, period.width, period.since, period.until, period.step)
+    for point in await instance.store.read(series):
         if point.kind == TOOK and time_of(point.name)[0] == route:
             times[time_of(point.name)[1]] += point.times
     if not times:
