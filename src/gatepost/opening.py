@@ -11,7 +11,7 @@ from gatepost.mail import Box, Smtp, Transport
 from gatepost.secrets import Keyring
 from gatepost.settings import MailSettings, Settings
 from gatepost.store.engines import Database, find_database
-from gatepost.store.migrations import NEWEST
+from gatepost.store.migrations import NEWEST, UNFINISHED
 from gatepost.store.question import Store
 
 KEY_FILE = "instance.key"
@@ -113,19 +113,31 @@ def open_store(settings: Settings, *, migrate: bool) -> Store:
     """
     database = database_of(settings)
     if database.file:
-        _make_file(database.file)
+        make_file(database.file)
     version = database.upgrade(int(time.time()), migrate=migrate)
     if version != NEWEST:
-        why = "older than this version's; run `gatepost migrate`" if version < NEWEST else "of a newer Gatepost"
-        raise GatepostError(
-            "invalid_configuration",
-            f"The schema of {database.shown} is {why}.",
-            fix="gatepost migrate --dry-run shows what is missing",
-        )
+        raise _not_ours(database, version)
     return database.open()
 
 
-def _make_file(path: Path) -> None:
+def _not_ours(database: Database, version: int) -> GatepostError:
+    """The refusal for a schema that is not this version's."""
+    if version == UNFINISHED:
+        return GatepostError(
+            "invalid_configuration",
+            f"{database.shown} is a copy that is not finished.",
+            fix="run `gatepost copy` again; it goes on where it was cut short",
+        )
+    why = "older than this version's; run `gatepost migrate`" if version < NEWEST else "of a newer Gatepost"
+    return GatepostError(
+        "invalid_configuration",
+        f"The schema of {database.shown} is {why}.",
+        fix="gatepost migrate --dry-run shows what is missing",
+    )
+
+
+def make_file(path: Path) -> None:
+    """Make an empty file for a database, 0600; one that exists stays as it is. Raises `not_allowed`, `invalid_configuration`."""
     make_directory(path.parent)
     try:
         path.touch(0o600)

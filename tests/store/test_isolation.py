@@ -134,6 +134,13 @@ PROBES: dict[str, tuple[object, Probe]] = {
 }
 
 ACROSS = {
+    **dict.fromkeys(
+        (
+            *("begin", "count_rows", "drop_rows", "find_place", "find_rows"),
+            *("finish", "is_empty", "put_page", "read_page"),
+        ),
+        "a copy moves whole databases",
+    ),
     "add_usage": "a node writes what it counted of all organizations at once",
     "sign_up": "makes an organization of its own",
     "verify_email": "people belong to the instance",

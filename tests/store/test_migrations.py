@@ -4,10 +4,11 @@ import pytest
 
 from gatepost.store.migrations import MIGRATIONS, NEWEST, apply_all, apply_next, list_applied, prepare, schema_version
 from gatepost.store.question import INSTANCE
+from gatepost.store.tables import tables
 
 from .conftest import Database, migrate
 from .test_races import race
-from .world import NOW, dump, tables
+from .world import NOW, dump
 
 
 @pytest.mark.parametrize("threads", [2, 8])

@@ -14,9 +14,9 @@ import pytest
 import gatepost.store
 from gatepost.store.migrations import MIGRATIONS, NEWEST, prepare
 from gatepost.store.question import SQL, Steps, question
+from gatepost.store.tables import tables
 
 from .test_isolation import ACROSS, PROBES
-from .world import tables
 
 FOLDER = Path(gatepost.store.__file__).parent
 ENGINES = ("engines", "sqlite", "postgres")

@@ -1,6 +1,5 @@
 """What the contract tests stand on: an organization with one of everything, and a look at all rows."""
 
-import re
 from typing import NamedTuple
 
 from gatepost.records import ApiKey, App, AppSecret, Consent, DeviceRequest, Invitation, Letter, Resource, Seal
@@ -11,7 +10,6 @@ from gatepost.store.events import Act
 from gatepost.store.grants import NewGrant, make_grant
 from gatepost.store.invitations import make_invitation
 from gatepost.store.keys import make_key
-from gatepost.store.migrations import MIGRATIONS
 from gatepost.store.orgs import give_auth_token, make_org
 from gatepost.store.people import make_member
 from gatepost.store.question import SQL, Row, Steps, Store, question
@@ -19,21 +17,13 @@ from gatepost.store.resources import make_resource
 from gatepost.store.revocations import revoke_grant
 from gatepost.store.scope_texts import set_scope_text
 from gatepost.store.seals import keep_seal
+from gatepost.store.tables import tables
 from gatepost.store.usage import Count, add_usage
 
 NOW = 1_800_000_000
 DAY = 86_400
 EPOCH = 1_000_000
 """Where counts of revocations start in tests; each kind starts elsewhere, so that a forgotten one shows."""
-
-_TABLE = re.compile(r"create table (?P<name>\w+) \(.*,\s+primary key \((?P<key>[^)]*)\)\)", re.DOTALL)
-
-
-class Table(NamedTuple):
-    """A table as the schema makes it; `key` are the columns of its primary key."""
-
-    name: str
-    key: tuple[str, ...]
 
 
 class World(NamedTuple):
@@ -51,12 +41,6 @@ class World(NamedTuple):
     grant: bytes
     revoked_grant: bytes
     invitation: bytes
-
-
-def tables() -> list[Table]:
-    """Every table of the newest schema."""
-    made = [_TABLE.match(statement) for migration in MIGRATIONS for statement in migration.statements]
-    return [Table(match["name"], tuple(re.split(r",\s*", match["key"]))) for match in made if match]
 
 
 def act(at: int = NOW) -> Act:

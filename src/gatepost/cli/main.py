@@ -33,6 +33,7 @@ NOUNS = {
     "usage": "how much was issued, refused and checked: over time, by grant type, reason, app",
     "doctor": "what is wrong with this deployment, and how to mend it",
     "migrate": "bring the database's schema up to this version",
+    "copy": "move to another database, as from SQLite to PostgreSQL",
     "backup": "copy database and instance key into one file",
     "restore": "bring a backup back",
     "bench": "rates of the hot operations beside a bare server",

@@ -9,6 +9,7 @@ import socket
 import ssl
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from gatepost.errors import GatepostError
 from gatepost.flows.deliveries import DELIVERIES
@@ -79,6 +80,13 @@ def sole_server(settings: Settings) -> Iterator[None]:
     if database is None:
         yield
         return
+    with sole_server_of(database):
+        yield
+
+
+@contextlib.contextmanager
+def sole_server_of(database: Path) -> Iterator[None]:
+    """Keep servers away from this file, as `sole_server` does."""
     make_directory(database.parent)
     path = database.with_name(database.name + LOCK_SUFFIX)
     try:

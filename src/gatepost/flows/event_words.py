@@ -30,6 +30,7 @@ SENTENCES = {
     "grant.replayed": "{actor} presented a refresh token that was used before, so {grant} was revoked",
     "grant.revoked": "{actor} revoked {grant} of the app {app}",
     "instance.backed_up": "{actor} made a backup",
+    "instance.copied": "{actor} copied the database here from {from}",
     "instance.restored": "{actor} restored a backup",
     "grant.token_revoked": "{actor} revoked a token of the app {app}",
     "invitation.made": "{actor} invited somebody: {id}",

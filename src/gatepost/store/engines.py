@@ -22,7 +22,8 @@ class Database(NamedTuple):
 
     `shown` is how people see it, without a secret. `file` is the file that it is; None where a server keeps it, which then
     serves any number of processes and has backups of its own. `dialect` are the words its migrations are written in.
-    `open_patiently` opens a store for migrations, which take as long as they take.
+    `open_patiently` opens a store for what takes as long as it takes, as migrations do. `is_in_use` says whether
+    servers on other machines have it open, as far as the database knows; a file's are on this one, and hold a lock.
     """
 
     shown: str
@@ -32,6 +33,7 @@ class Database(NamedTuple):
     upgrade: Upgrade
     open: Callable[[], Store]
     open_patiently: Callable[[], Store]
+    is_in_use: Callable[[], bool]
 
 
 def find_database(url: str) -> Database:
@@ -50,17 +52,24 @@ def _sqlite(url: str) -> Database:
         raise _unknown()
     path = Path(place)
     opened = partial(SqliteStore, path)
-    return Database(str(path), path, DIALECT, path.exists, partial(upgrade, path), opened, opened)
+    return Database(str(path), path, DIALECT, path.exists, partial(upgrade, path), opened, opened, lambda: False)
 
 
 def _postgres(url: str) -> Database:
     from gatepost.store.postgres import PostgresStore
     from gatepost.store.postgres.opening import shown
-    from gatepost.store.postgres.schema import DIALECT, exists, upgrade
+    from gatepost.store.postgres.schema import DIALECT, exists, is_in_use, upgrade
 
     patient = partial(PostgresStore, url, deadline=MIGRATION_SECONDS)
     return Database(
-        shown(url), None, DIALECT, partial(exists, url), partial(upgrade, url), partial(PostgresStore, url), patient
+        shown(url),
+        None,
+        DIALECT,
+        partial(exists, url),
+        partial(upgrade, url),
+        partial(PostgresStore, url),
+        patient,
+        partial(is_in_use, url),
     )
 
 

@@ -169,6 +169,9 @@ MIGRATIONS = (
 
 NEWEST = MIGRATIONS[-1].number
 
+UNFINISHED = 1 << 40
+"""The version of a database that a copy is being made into: newer than any, so nothing opens it. See `copying`."""
+
 
 class Applied(NamedTuple):
     """A migration that the database has, and since when."""

@@ -11,8 +11,11 @@ from gatepost.store.postgres import mark
 
 CONNECT_SECONDS = 2
 
+APPLICATION = "gatepost"
+"""How our connections are called in the server's own list."""
+
 _DEFAULTS = {
-    "application_name": "gatepost",
+    "application_name": APPLICATION,
     "connect_timeout": str(CONNECT_SECONDS),
     "gssencmode": "disable",
     # A peer that vanished without a word is noticed even by a connection that only listens.

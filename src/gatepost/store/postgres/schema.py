@@ -10,7 +10,7 @@ from gatepost.errors import StoreUnavailableError
 from gatepost.store import migrations
 from gatepost.store.postgres import mark
 from gatepost.store.postgres.faults import LostError, StatementError, fault_of
-from gatepost.store.postgres.opening import connect, conninfo_of
+from gatepost.store.postgres.opening import APPLICATION, connect, conninfo_of
 from gatepost.store.postgres.recent import CHANNEL
 from gatepost.store.postgres.values import BINARY, Loading, declared, dump, numbered
 from gatepost.store.question import SQL, Question, Row, Steps, question
@@ -21,6 +21,9 @@ DIALECT = {"bytes": "bytea", "text": 'text collate "C"', "table": ""}
 """Text sorts by its bytes, as in SQLite, whatever the database's own collation; and a new libc cannot break an index of it."""
 
 ATTEMPTS = 10
+
+LEAVING_TURNS = 20
+"""How often we look whether somebody is still there: the server needs a moment to notice that a connection was closed."""
 
 _PATIENT = SQL("set lock_timeout = 0")
 
@@ -51,6 +54,21 @@ def exists(url: str) -> bool:
     """Whether the database has a schema of ours."""
     with closing(connect(conninfo_of(url), deadline=0)) as connection:
         return _execute(connection.pgconn, SQL("select to_regclass('schema_version') is not null")) == [(1,)]
+
+
+def is_in_use(url: str) -> bool:
+    """Whether any process of ours has the database open. One that goes by another name, or a database's proxy, is not seen."""
+    with closing(connect(conninfo_of(url), deadline=0)) as connection:
+        others = SQL(
+            """select 1 from pg_stat_activity where datname = current_database() and application_name = ?
+                and pid <> pg_backend_pid() limit 1""",
+            (APPLICATION,),
+        )
+        for _ in range(LEAVING_TURNS):
+            if not _execute(connection.pgconn, others):
+                return False
+            time.sleep(0.05)
+    return True
 
 
 @question
