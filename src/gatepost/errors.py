@@ -20,6 +20,10 @@ CATALOGUE = {
     "invalid_token": Code(401, 6, "There is no caller: the API key is missing, unknown, expired or revoked."),
     "invalid_client": Code(401, 6, "The app is unknown here, disabled, or did not prove who it is."),
     "invalid_grant": Code(400, 6, "The token is invalid, expired, revoked or replayed, or belongs to another app."),
+    "invalid_dpop_proof": Code(
+        400, 6, "The proof of possession is missing, malformed, for another request, or was sent before. RFC 9449."
+    ),
+    "use_dpop_nonce": Code(400, 6, "The proof needs a nonce: the one in the header `DPoP-Nonce`. RFC 9449 §8."),
     "invalid_scope": Code(400, 2, "A scope is unknown, malformed, or more than the app may have."),
     "invalid_target": Code(400, 2, "The resource is not one that the organization has registered. RFC 8707."),
     "invalid_request_uri": Code(400, 2, "The request_uri is not one of ours, expired, or was used. RFC 9126."),
@@ -71,7 +75,7 @@ class GatepostError(Exception):
     """A refusal from the catalogue. `extra` are further members of the answer, for the caller's eyes.
 
     `org` is the organization it happened in, when that is known; `event` the event that was recorded with it, if one was;
-    `scheme` the way to authenticate that a 401 names.
+    `scheme` the way to authenticate that a 401 names; `nonce` what the next proof of possession has to carry.
     """
 
     def __init__(
@@ -85,6 +89,7 @@ class GatepostError(Exception):
         scheme: str = "",
         org: bytes = b"",
         event: bytes = b"",
+        nonce: str = "",
         **extra: str | int | list[str],
     ) -> None:
         super().__init__(description)
@@ -98,6 +103,7 @@ class GatepostError(Exception):
         self.scheme = scheme
         self.org = org
         self.event = event
+        self.nonce = nonce
         self.extra = extra
 
 

@@ -129,6 +129,7 @@ class Grant(NamedTuple):
     counts its revocations, and the grant remembers the sum of the counts it was born with. `app_org` is the organization
     of the app where that is another one. `resource` may be several URIs, separated by spaces; `resource_exists` speaks of
     a single one. `authentication` is a JSON object: how the person had signed in, and which claims the app asked for.
+    `jkt` is the key that a refresh has to be proved with: a thumbprint, `*` for any, None for none.
     """
 
     org: bytes
@@ -160,6 +161,7 @@ class Grant(NamedTuple):
     app_org: bytes | None = None
     session_id: bytes | None = None
     authentication: str = "{}"
+    jkt: str | None = None
 
 
 class Session(NamedTuple):

@@ -92,6 +92,7 @@ def open_instance(
         Postman(transport) if transport else None,
         issuer,
         settings.tokens,
+        settings.dpop,
         settings.passwords,
         settings.sessions,
         settings.sign_up,

@@ -168,7 +168,10 @@ STRANGE: dict[str, Callable[[Parts], bytes]] = {
     "a table less": lambda parts: altered(parts, "drop table spent"),
     "a column more": lambda parts: altered(parts, "alter table spent add column more text"),
     "a generated column": lambda parts: altered(
-        parts, "alter table spent drop column expires_at", "alter table spent add column expires_at as (1)"
+        parts,
+        "drop index spent_by_expiry",
+        "alter table spent drop column expires_at",
+        "alter table spent add column expires_at as (1)",
     ),
     "an index less": lambda parts: altered(parts, "drop index grants_by_app"),
     "no version": lambda parts: altered(parts, "delete from schema_version"),

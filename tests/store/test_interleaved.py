@@ -16,7 +16,7 @@ from gatepost.store.apps import save_pair
 from gatepost.store.grants import Retried, Rotated, find_grant, make_grant, rotate
 from gatepost.store.orgs import claim_name, find_org, give_auth_token, make_org
 from gatepost.store.outbox import claim_letters, put_letter
-from gatepost.store.people import spend
+from gatepost.store.people import Spent, spend, spend_for
 from gatepost.store.question import SQL, Question, Row, Steps, Store, question
 from gatepost.store.revocations import revoke_grant
 from gatepost.store.signing_keys import list_signing_keys, make_first_keys, rotate_keys
@@ -66,6 +66,9 @@ async def test_one_of_two_wins_in_every_order(store: Store, schedule: tuple[int,
     assert sorted(made) == [False, True]
 
     assert sorted(await interleave(store, schedule, *[spend("jti", b"once", NOW, NOW + 60, NOW)] * 2)) == [False, True]
+
+    turn = spend_for(rotate(a.org, a.grant, 2, UNTIL_USED, act()), "dpop", b"once", NOW, NOW + 60, NOW)
+    assert sorted(map(repr, await interleave(store, schedule, turn, turn))) == [repr(Rotated(3)), repr(Spent())]
 
     owners = await interleave(store, schedule, claim_name("email", "x", b"one"), claim_name("email", "x", b"two"))
     assert len(set(owners)) == 1

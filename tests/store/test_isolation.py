@@ -205,6 +205,7 @@ ACROSS = {
     "set_user_disabled": "people belong to the instance",
     "touch_session": "sessions are people's, and people belong to the instance",
     "spend": "ids that may be used once are unique in the instance",
+    "spend_for": "asks another question, which is probed by itself",
 }
 
 

@@ -55,6 +55,7 @@ from gatepost.store.migrations import (
 )
 from gatepost.store.orgs import claim_name, find_org, find_owner, give_auth_token, list_orgs, make_org, set_org_disabled
 from gatepost.store.people import (
+    Spent,
     find_member,
     find_user,
     list_members,
@@ -63,6 +64,7 @@ from gatepost.store.people import (
     set_password,
     set_user_disabled,
     spend,
+    spend_for,
 )
 from gatepost.store.question import INSTANCE, Store
 from gatepost.store.resources import delete_resource, is_served_by, list_resources, make_resource
@@ -405,8 +407,21 @@ async def test_an_id_is_spent_once_until_it_has_expired(store: Store) -> None:
     assert await store.ask(spend("jti", b"a", NOW, NOW + 60, NOW))
     assert not await store.ask(spend("jti", b"a", NOW, NOW + 60, NOW + 60))
     assert await store.ask(spend("code", b"a", NOW, NOW + 60, NOW))
-    assert await store.ask(spend("jti", b"b", NOW, NOW + 99, NOW + 61))
-    assert [row[2] for row in (await store.read(dump(INSTANCE)))["spent"] if row[1] == "jti"] == [b"b"]
+    assert await store.ask(spend("jti", b"h", NOW, NOW + 99, NOW + 61))
+    assert [row[2] for row in (await store.read(dump(INSTANCE)))["spent"] if row[1] == "jti"] == [b"h"]
+
+
+async def test_a_question_counts_only_if_its_id_was_not_spent_before(store: Store) -> None:
+    a = await populate(store, "acme")
+    turn = rotate(a.org, a.grant, 1, UNTIL_USED, act())
+    assert await store.ask(spend_for(turn, "dpop", b"a", NOW, NOW + 60, NOW)) == Rotated(2)
+    assert await store.ask(spend_for(turn, "dpop", b"a", NOW, NOW + 60, NOW)) == Spent()
+    ended = revoke_grant(a.org, a.grant, act())
+    assert await store.ask(spend_for(ended, "dpop", b"a", NOW, NOW + 60, NOW)) == Spent()
+    found = await store.read(find_grant(a.org, a.grant))
+    assert found is not None
+    assert (found.generation, found.uses, found.revoked_at) == (2, 1, None)
+    assert await store.ask(spend_for(turn, "dpop", b"b", NOW, NOW + 60, NOW)) == Retried(2)
 
 
 async def test_what_was_made_before_a_restore_cannot_be_spent_after_it(store: Store) -> None:

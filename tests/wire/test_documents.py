@@ -49,6 +49,7 @@ async def test_both_documents_say_what_there_is(world: World) -> None:
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
         "client_id_metadata_document_supported": True,
+        "dpop_signing_alg_values_supported": signing,
         "backchannel_logout_supported": True,
         "backchannel_logout_session_supported": True,
         "token_endpoint_auth_methods_supported": [*confidential, "none"],

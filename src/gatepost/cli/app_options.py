@@ -46,6 +46,7 @@ _SWITCHES = (
     ("--pairwise", "pairwise", "it sees people by names that no other app sees"),
     ("--open-to-others", "open_to_others", "members of other organizations may connect it"),
     ("--require-par", "require_pushed_authorization_requests", "its requests must be pushed to /par"),
+    ("--require-dpop", "dpop_bound_access_tokens", "its tokens are bound to a key that it proves (DPoP)"),
     ("--logout-session", "backchannel_logout_session_required", "it needs the session's id to be told of a logout"),
 )
 """Options that say yes, and with `--no-` in front no."""

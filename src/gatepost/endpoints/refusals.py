@@ -26,6 +26,7 @@ RECORDED = frozenset(
         "invalid_token",
         "invalid_client",
         "invalid_grant",
+        "invalid_dpop_proof",
         "invalid_scope",
         "invalid_target",
         "invalid_user",
@@ -170,6 +171,8 @@ def _headers(error: GatepostError) -> list[Header]:
     headers: list[Header] = []
     if error.scheme:
         headers.append((b"www-authenticate", _challenge(error.scheme)))
+    if error.nonce:
+        headers.append((b"dpop-nonce", error.nonce.encode()))
     if error.code == "too_many_requests":
         headers.append((b"retry-after", str(error.extra.get("retry_after", 1)).encode()))
     if error.code == "temporarily_unavailable":

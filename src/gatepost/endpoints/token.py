@@ -3,10 +3,13 @@
 from time import perf_counter
 
 from gatepost.endpoints.apps import Apps, read_form_with_resources
+from gatepost.endpoints.proofs import nonce_headers, read_proof
 from gatepost.flows.instance import Instance
 from gatepost.flows.minting import Issued
 from gatepost.flows.token import TokenAsk, issue
 from gatepost.web.message import ANY_ORIGIN, Reply, Request, json_reply
+
+TOKEN = "/token"
 
 
 class Token:
@@ -20,8 +23,9 @@ class Token:
         start = perf_counter()
         fields, resources = read_form_with_resources(request)
         client = await self._apps.authenticate(request, fields, allow_public=True)
-        issued = await issue(self._instance, TokenAsk(client, fields, resources, request.address))
-        reply = json_reply(render_issued(issued), extra=ANY_ORIGIN)
+        proof = read_proof(self._instance, request, TOKEN, client)
+        issued = await issue(self._instance, TokenAsk(client, fields, resources, request.address, proof))
+        reply = json_reply(render_issued(issued), extra=(*ANY_ORIGIN, *nonce_headers(self._instance, request)))
         self._instance.counts.time("/token", perf_counter() - start)
         return reply
 
@@ -30,7 +34,7 @@ def render_issued(issued: Issued) -> dict[str, object]:
     """The members of a token response. RFC 6749 §5.1, OpenID Connect Core §3.1.3.3, RFC 8693 §2.2.1."""
     content: dict[str, object] = {
         "access_token": issued.access_token,
-        "token_type": "Bearer",
+        "token_type": issued.token_type,
         "expires_in": issued.expires_in,
         "scope": issued.scope,
     }

@@ -38,6 +38,7 @@ _METADATA: dict[str, type] = {
     "sector_identifier": str,
     "default_max_age": int,
     "require_pushed_authorization_requests": bool,
+    "dpop_bound_access_tokens": bool,
     "jwks": dict,
     "jwks_uri": str,
     "token_endpoint_auth_signing_alg": str,

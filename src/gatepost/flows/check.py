@@ -1,19 +1,23 @@
-"""The check of an access token for a reverse proxy: whether it may pass, and who is behind it. RFC 6750 §3."""
+"""The check of an access token for a reverse proxy: whether it may pass, and who is behind it. RFC 6750 §3, RFC 9449 §7."""
 
 from typing import NamedTuple
 
-from gatepost.flows.bearer import accept, check_scopes
+from gatepost.flows.bearer import Presented, accept, check_scopes
 from gatepost.flows.counting import PASSED
+from gatepost.flows.dpop import SeenProofs, refused
 from gatepost.flows.instance import Instance
 from gatepost.flows.introspect import VerifiedTokens
-from gatepost.secrets import Secret
 
 
 class Wanted(NamedTuple):
-    """What a token must be for and have to pass; without an audience, it must be for this server itself."""
+    """What a token must be for and have to pass; without an audience, it must be for this server itself.
+
+    `origin` is where the API's clients find it, for proofs of possession: scheme and host, and the port if it needs one.
+    """
 
     audience: str
     scopes: frozenset[str]
+    origin: str
 
 
 class Passed(NamedTuple):
@@ -26,10 +30,17 @@ class Passed(NamedTuple):
     grant: str
 
 
-async def check(instance: Instance, verified: VerifiedTokens, wanted: Wanted, token: Secret) -> Passed:
-    """Whose token it is, if it passes now. Raises `invalid_token`, `insufficient_scope`."""
-    accepted = await accept(instance, verified, token, wanted.audience or instance.issuer)
+async def check(
+    instance: Instance, verified: VerifiedTokens, seen: SeenProofs, wanted: Wanted, presented: Presented
+) -> Passed:
+    """Whose token it is, if it passes now.
+
+    Raises `invalid_token`, `insufficient_scope`, `invalid_dpop_proof`, `use_dpop_nonce`.
+    """
+    accepted = await accept(instance, verified, presented, wanted.audience or instance.issuer)
     check_scopes(accepted, wanted.scopes)
+    if accepted.proof and not seen.take(accepted.proof, instance.clock()):
+        raise refused("it was used before", at_api=True)
     instance.counts.count(accepted.org, accepted.claims["client_id"], PASSED, "check")
     claims = accepted.claims
     return Passed(claims["sub"], claims["org"], claims["client_id"], accepted.scope, claims.get("gid", ""))

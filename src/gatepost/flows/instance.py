@@ -12,7 +12,7 @@ from gatepost.flows.remote_keys import RemoteKeys
 from gatepost.flows.signing import SigningRing
 from gatepost.outbound import Fetcher
 from gatepost.secrets import Keyring
-from gatepost.settings import PasswordSettings, SessionSettings, TokenSettings
+from gatepost.settings import DpopSettings, PasswordSettings, SessionSettings, TokenSettings
 from gatepost.store.question import Store
 
 
@@ -49,6 +49,7 @@ class Instance:
     mailer: Mailer | None
     issuer: str
     tokens: TokenSettings
+    dpop: DpopSettings
     passwords: PasswordSettings
     sessions: SessionSettings
     sign_up: str

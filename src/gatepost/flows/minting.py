@@ -1,7 +1,7 @@
 """Minting: from a live grant, or an app alone, to the tokens of an answer. RFC 6749 §5.1, RFC 9068, OIDC Core §3.1.3.3."""
 
 import os
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gatepost.flows.instance import Instance
 from gatepost.flows.known_apps import KnownApp
@@ -31,6 +31,7 @@ class Issued(NamedTuple):
     id_token: str = ""
     org: bytes = b""
     issued_token_type: str = ""
+    token_type: str = "Bearer"
 
     def __repr__(self) -> str:
         return f"Issued(***, expires_in={self.expires_in}, scope={self.scope!r})"
@@ -42,7 +43,8 @@ async def mint(instance: Instance, grant: Grant, generation: int, now: int, narr
     key = await instance.signing.active()
     claims = render_claims(grant, instance.issuer, now + ttl, now, os.urandom(16), narrowed)
     refresh_token = render_refresh_token(grant.org, grant.id, generation, grant.salt, instance.keyring)
-    return Issued(key.mint(claims), ttl, claims["scope"], refresh_token, org=grant.org)
+    kind = type_of(claims)
+    return Issued(key.mint(claims), ttl, claims["scope"], refresh_token, org=grant.org, token_type=kind)
 
 
 def newborn(org: bytes, new: NewGrant, app: App, now: int) -> Grant:
@@ -77,6 +79,7 @@ def newborn(org: bytes, new: NewGrant, app: App, now: int) -> Grant:
         app_org=new.app_org,
         session_id=new.session_id,
         authentication=new.authentication,
+        jkt=new.jkt,
     )
 
 
@@ -85,7 +88,12 @@ async def mint_service(instance: Instance, app: App, issue: Issue, now: int) -> 
     ttl = app.access_ttl or instance.tokens.access_ttl
     key = await instance.signing.active()
     claims = render_service_claims(app, issue, instance.issuer, now + ttl, now, os.urandom(16))
-    return Issued(key.mint(claims), ttl, issue.scope)
+    return Issued(key.mint(claims), ttl, issue.scope, token_type=type_of(claims))
+
+
+def type_of(claims: dict[str, Any]) -> str:
+    """How the token is to be sent. RFC 6749 §7.1, RFC 9449 §5."""
+    return "DPoP" if "cnf" in claims else "Bearer"
 
 
 async def add_id_token(

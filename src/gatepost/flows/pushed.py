@@ -7,9 +7,11 @@ more.
 import orjson
 
 from gatepost.errors import OAuthError
+from gatepost.flows.dpop import refused, spend_proof
 from gatepost.flows.instance import Instance
 from gatepost.flows.known_apps import KnownApp
 from gatepost.oauth.authorize import AuthorizeAsk, check, verify_redirect
+from gatepost.oauth.dpop import Proof
 from gatepost.secrets import REQUEST_URI, new_id
 from gatepost.store.resources import list_resources
 
@@ -19,12 +21,17 @@ MAX_PUSHED = 6000
 """Bytes of a request that may be pushed: its request_uri has to fit into a URL."""
 
 
-async def push(instance: Instance, known: KnownApp, ask: AuthorizeAsk) -> str:
-    """The request_uri of a request that would pass. Raises what is wrong with it. RFC 9126 §2.1."""
+async def push(instance: Instance, known: KnownApp, ask: AuthorizeAsk, proof: Proof | None = None) -> str:
+    """The request_uri of a request that would pass. Raises what is wrong with it. RFC 9126 §2.1.
+
+    The code that comes of it is bound to the key of the proof, if there is one. RFC 9449 §10.1.
+    """
     if "request_uri" in ask.fields:
         raise OAuthError("invalid_request", "A pushed request cannot carry a request_uri.", field="request_uri")
     if ask.fields.get("client_id", known.app.client_id) != known.app.client_id:
         raise OAuthError("invalid_request", "client_id is another app's.", field="client_id")
+    if proof and ask.fields.setdefault("dpop_jkt", proof.jkt) != proof.jkt:
+        raise refused("dpop_jkt is another key")
     verified = verify_redirect(ask, known.app, known.metadata, known.redirect_uris)
     check(verified, await instance.store.read(list_resources(known.app.org)))
     expires_at = instance.clock() + PUSHED_TTL
@@ -32,6 +39,7 @@ async def push(instance: Instance, known: KnownApp, ask: AuthorizeAsk) -> str:
     plain = orjson.dumps(content)
     if len(plain) > MAX_PUSHED:
         raise OAuthError("invalid_request", f"The request has more than {MAX_PUSHED:,} bytes; none needs as many.")
+    await spend_proof(instance, proof)
     return PUSHED + instance.keyring.seal_text(REQUEST_URI, plain)
 
 

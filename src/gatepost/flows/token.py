@@ -12,14 +12,16 @@ from gatepost.errors import OAuthError
 from gatepost.flows.app_auth import AuthenticatedApp
 from gatepost.flows.counting import ISSUED
 from gatepost.flows.device import get_approved
+from gatepost.flows.dpop import ask_once, spend_proof
 from gatepost.flows.instance import Instance
 from gatepost.flows.minting import Issued, add_id_token, mint, mint_service, newborn
 from gatepost.flows.token_exchange import exchange
 from gatepost.oauth.approval import CODE_TTL, Approval, check_exchange, load_approval
 from gatepost.oauth.client_metadata import DEVICE_CODE, TOKEN_EXCHANGE, grant_types_of
+from gatepost.oauth.dpop import Proof
 from gatepost.oauth.gate import may_mint, retry_window
 from gatepost.oauth.id_token import SignIn, dump_sign_in
-from gatepost.oauth.narrow import Issue, narrow, needs_resources, within_grant
+from gatepost.oauth.narrow import Issue, bind, key_to_keep, narrow, needs_resources, within_grant
 from gatepost.oauth.pkce import check_verifier
 from gatepost.oauth.refresh_token import is_authentic, parse_refresh_token
 from gatepost.oauth.scope import OFFLINE_ACCESS, STANDARD
@@ -35,12 +37,13 @@ _NO_SALT = bytes(16)
 
 
 class TokenAsk(NamedTuple):
-    """A token request of an app that has proved who it is."""
+    """A token request of an app that has proved who it is, and perhaps that it has a key."""
 
     client: AuthenticatedApp
     fields: dict[str, str]
     resources: tuple[str, ...]
     address: str
+    proof: Proof | None = None
 
     def get(self, name: str) -> str:
         """A parameter that must be there. Raises `invalid_request`."""
@@ -48,6 +51,15 @@ class TokenAsk(NamedTuple):
         if not value:
             raise OAuthError("invalid_request", f"{name} is missing.", field=name)
         return value
+
+    @property
+    def jkt(self) -> str | None:
+        """The key that was proved."""
+        return self.proof.jkt if self.proof else None
+
+    def bind(self, issue: Issue, key: str | None = None) -> Issue:
+        """The issue, bound to the key that was proved; `key` is the one it has to be. Raises as `narrow.bind`."""
+        return bind(self.client.known.app, issue, self.jkt, key)
 
 
 async def issue(instance: Instance, ask: TokenAsk) -> Issued:
@@ -77,11 +89,12 @@ async def _authorization_code(instance: Instance, ask: TokenAsk) -> Issued:
     check_exchange(approval, app.org, app.client_id, ask.fields.get("redirect_uri"), now)
     check_verifier(ask.fields.get("code_verifier"), approval.challenge)
     narrowed = within_grant(Issue(approval.scope, approval.resource), ask.fields.get("scope"), ask.resources)
+    narrowed = ask.bind(narrowed, approval.dpop_jkt)
     await _check_resource(instance, app, approval)
     new = _grant_of(instance, ask, approval, now)
     org = bytes.fromhex(approval.org)
     act = Act(now, f"app:{app.client_id}", ask.address, app.client_id, new.user_id, new.id)
-    match await instance.store.ask(redeem(org, new, approval.expires_at - CODE_TTL, act)):
+    match await ask_once(instance, ask.proof, redeem(org, new, approval.expires_at - CODE_TTL, act)):
         case Made():
             return await _first_tokens(instance, ask, approval, narrowed, org, new, now)
         case Replayed(event):
@@ -107,17 +120,18 @@ async def _device_code(instance: Instance, ask: TokenAsk) -> Issued:
     request = await get_approved(instance, ask.get("device_code"), app)
     now = instance.clock()
     approval = load_approval((request.approval or "").encode())
+    narrowed = ask.bind(Issue(approval.scope, approval.resource))
     await _check_resource(instance, app, approval)
     new, org = _grant_of(instance, ask, approval, now), bytes.fromhex(approval.org)
     act = Act(now, f"app:{app.client_id}", ask.address, app.client_id, new.user_id, new.id)
-    if not await instance.store.ask(redeem_device_request(org, request, new, act)):
+    if not await ask_once(instance, ask.proof, redeem_device_request(org, request, new, act)):
         raise OAuthError(
             "invalid_grant",
             "The device_code is invalid, or was used.",
             detail="it was used just now, or what it stands on is gone",
             org=org,
         )
-    return await _first_tokens(instance, ask, approval, Issue(approval.scope, approval.resource), org, new, now)
+    return await _first_tokens(instance, ask, approval, narrowed, org, new, now)
 
 
 async def _check_resource(instance: Instance, app: App, approval: Approval) -> None:
@@ -144,6 +158,7 @@ def _grant_of(instance: Instance, ask: TokenAsk, approval: Approval, now: int) -
         session_id=bytes.fromhex(approval.session_id) or None,
         ends_with_session=OFFLINE_ACCESS not in approval.scope.split(),
         authentication=dump_sign_in(sign_in),
+        jkt=key_to_keep(app, ask.jkt),
     )
 
 
@@ -165,10 +180,11 @@ async def _refresh_token(instance: Instance, ask: TokenAsk) -> Issued:
     def check(grant: Grant) -> Issue:
         if grant.client_id != client_id:
             raise _refused("it belongs to another app")
-        return within_grant(Issue(grant.scope, grant.resource), ask.fields.get("scope"), ask.resources)
+        narrowed = within_grant(Issue(grant.scope, grant.resource), ask.fields.get("scope"), ask.resources)
+        return ask.bind(narrowed, grant.jkt)
 
     now = instance.clock()
-    issued, grant = await _refresh(instance, ask.get("refresh_token"), ask.address, check)
+    issued, grant = await _refresh(instance, ask.get("refresh_token"), ask.address, check, ask.proof)
     return await add_id_token(instance, issued, grant, ask.client.known, now)
 
 
@@ -180,11 +196,17 @@ async def refresh(instance: Instance, refresh_token: str, address: str) -> Issue
 
 
 def _whole(grant: Grant) -> Issue:
+    if grant.jkt is not None:
+        raise _refused("it is bound to a key, and no proof comes this way")
     return Issue(grant.scope, grant.resource)
 
 
 async def _refresh(
-    instance: Instance, refresh_token: str, address: str, check: Callable[[Grant], Issue]
+    instance: Instance,
+    refresh_token: str,
+    address: str,
+    check: Callable[[Grant], Issue],
+    proof: Proof | None = None,
 ) -> tuple[Issued, Grant]:
     """The next tokens for a refresh token, once the rotation is durable, and the grant they are of.
 
@@ -204,7 +226,7 @@ async def _refresh(
         raise (_refused(error.detail, grant) if error.code == "invalid_grant" else error) from None
     window = retry_window(grant, instance.tokens.retry_window)
     act = Act(now, f"app:{grant.client_id}", address, grant.client_id, grant.user_id, grant.id)
-    match await instance.store.ask(rotate(grant.org, grant.id, claim.generation, window, act)):
+    match await ask_once(instance, proof, rotate(grant.org, grant.id, claim.generation, window, act)):
         case Rotated(generation) | Retried(generation):
             return await mint(instance, grant, generation, now, narrowed), grant
         case Replayed(event):
@@ -214,25 +236,26 @@ async def _refresh(
 
 
 async def _client_credentials(instance: Instance, ask: TokenAsk) -> Issued:
-    """Nothing is written: the app itself is the subject, and its secret can be presented again. RFC 6749 §4.4."""
+    """Nothing is written but a proof: the app itself is the subject, and its secret can be presented again. RFC 6749 §4.4."""
     app = ask.client.known.app
     if app.is_public:
         raise OAuthError("unauthorized_client", "A public app cannot act for itself.")
     scope = ask.fields.get("scope")
     needed = needs_resources(app, scope, ask.resources)
     known = await instance.store.read(list_resources(app.org)) if needed else []
-    asked = narrow(app, scope, ask.resources, known)
+    asked = ask.bind(narrow(app, scope, ask.resources, known))
     personal = [token for token in asked.scope.split() if token in STANDARD]
     if personal:
         raise OAuthError(
             "invalid_scope", f"There is no person behind this grant, so it cannot have: {' '.join(personal)}."
         )
+    await spend_proof(instance, ask.proof)
     return await mint_service(instance, app, asked, instance.clock())
 
 
 async def _token_exchange(instance: Instance, ask: TokenAsk) -> Issued:
     """Nothing is written: what the new token came from speaks for it. RFC 8693 §2."""
-    return await exchange(instance, ask.client.known.app, parse_exchange(ask.fields, ask.resources))
+    return await exchange(instance, ask.client.known.app, parse_exchange(ask.fields, ask.resources), ask.proof)
 
 
 GRANTS: dict[str, Callable[[Instance, TokenAsk], Awaitable[Issued]]] = {

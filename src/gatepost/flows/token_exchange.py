@@ -1,15 +1,18 @@
 """Token exchange: a live token for one of the app that acts on with it. RFC 8693.
 
-Nothing is written: the new token stands on everything that the old one stands on, and is looked up with it.
+Nothing is written but a proof: the new token stands on everything that the old one stands on, and is looked up with it.
 """
 
 import os
 from typing import Any
 
 from gatepost.errors import OAuthError
+from gatepost.flows.dpop import spend_proof
 from gatepost.flows.instance import Instance
 from gatepost.flows.introspect import judge, verified_of
-from gatepost.flows.minting import Issued
+from gatepost.flows.minting import Issued, type_of
+from gatepost.oauth.dpop import Proof
+from gatepost.oauth.narrow import bind
 from gatepost.oauth.token_exchange import (
     ACCESS_TOKEN,
     ExchangeAsk,
@@ -22,7 +25,7 @@ from gatepost.records import App
 from gatepost.store.resources import list_resources
 
 
-async def exchange(instance: Instance, app: App, ask: ExchangeAsk) -> Issued:
+async def exchange(instance: Instance, app: App, ask: ExchangeAsk, proof: Proof | None = None) -> Issued:
     """The new token. Raises `invalid_request` in one way for every token that is not good; `invalid_scope`, `invalid_target`."""
     if app.is_public:
         raise OAuthError("unauthorized_client", "A public app cannot act for others.")
@@ -32,10 +35,12 @@ async def exchange(instance: Instance, app: App, ask: ExchangeAsk) -> Issued:
         check_actor((await _get_live(instance, app, ask.actor_token, now))[0], app)
     registered = [] if app.scope else await instance.store.read(list_resources(app.org))
     issue = check_exchange(ask, app, subject, scope, registered, instance.tokens.exchange_depth)
+    issue = bind(app, issue, proof.jkt if proof else None)
+    await spend_proof(instance, proof)
     ttl = min(app.access_ttl or instance.tokens.access_ttl, subject["exp"] - now)
     key = await instance.signing.active()
     claims = render_exchanged_claims(app, subject, issue, now + ttl, now, os.urandom(16))
-    return Issued(key.mint(claims), ttl, issue.scope, issued_token_type=ACCESS_TOKEN)
+    return Issued(key.mint(claims), ttl, issue.scope, issued_token_type=ACCESS_TOKEN, token_type=type_of(claims))
 
 
 async def _get_live(instance: Instance, app: App, token: str, now: int) -> tuple[dict[str, Any], str]:

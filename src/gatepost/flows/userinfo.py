@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from gatepost.flows.bearer import accept, check_scopes, refused
+from gatepost.flows.bearer import Presented, accept, check_scopes, refused
+from gatepost.flows.dpop import spend_proof
 from gatepost.flows.instance import Instance
 from gatepost.flows.introspect import VerifiedTokens
 from gatepost.flows.known_apps import KnownApp, find_known_app
@@ -10,17 +11,18 @@ from gatepost.flows.minting import subject_for
 from gatepost.jose import ID_TOKEN_TYPE
 from gatepost.oauth.id_token import describe_person, load_sign_in
 from gatepost.oauth.scope import OPENID
-from gatepost.secrets import Secret
 from gatepost.store.people import find_user
 
 
-async def describe(instance: Instance, verified: VerifiedTokens, token: Secret) -> dict[str, Any] | str:
+async def describe(instance: Instance, verified: VerifiedTokens, presented: Presented) -> dict[str, Any] | str:
     """The claims that the token's scopes give, signed if the app asked for that.
 
-    Raises `invalid_token`, and `insufficient_scope` for a token without openid. RFC 6750 §3.1.
+    Raises `invalid_token`, and `insufficient_scope` for a token without openid (RFC 6750 §3.1); `invalid_dpop_proof` and
+    `use_dpop_nonce` for one that is bound to a key (RFC 9449 §7.1).
     """
-    accepted = await accept(instance, verified, token, instance.issuer)
+    accepted = await accept(instance, verified, presented, instance.issuer)
     check_scopes(accepted, frozenset((OPENID,)))
+    await spend_proof(instance, accepted.proof, at_api=True)
     grant = accepted.grant
     known = await find_known_app(instance, accepted.claims["client_id"])
     if grant is None or grant.user_id is None or known is None:

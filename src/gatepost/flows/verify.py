@@ -8,7 +8,7 @@ from gatepost.flows.callers import Caller, check_in_org, check_power
 from gatepost.flows.counting import ISSUED
 from gatepost.flows.instance import Instance
 from gatepost.flows.minting import Issued, mint, newborn
-from gatepost.oauth.narrow import narrow, needs_resources
+from gatepost.oauth.narrow import bind, narrow, needs_resources
 from gatepost.oauth.redirects import nearest
 from gatepost.records import App
 from gatepost.secrets import new_id, parse_id
@@ -33,7 +33,7 @@ async def verify(instance: Instance, caller: Caller, ask: VerifyAsk, address: st
     """Make a grant for the app and answer its first tokens, once it is durable.
 
     Raises `insufficient_scope`, `invalid_client`, `redirect_uri_mismatch`, `invalid_user`, `invalid_scope`,
-    `invalid_target`.
+    `invalid_target`, and `invalid_dpop_proof` for an app whose tokens have to be bound to a key.
     """
     check_power(caller, "tokens:issue")
     org = check_in_org(caller)
@@ -42,7 +42,7 @@ async def verify(instance: Instance, caller: Caller, ask: VerifyAsk, address: st
     user_id = await _get_user(instance, caller, org, ask.user_id)
     asked = (ask.resource,) if ask.resource else ()
     known = await instance.store.read(list_resources(org)) if needs_resources(app, ask.scope, asked) else []
-    issue = narrow(app, ask.scope, asked, known)
+    issue = bind(app, narrow(app, ask.scope, asked, known), None)
     new = NewGrant(
         id=new_id(),
         client_id=app.client_id,

@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from gatepost.oauth.narrow import Issue
+from gatepost.oauth.narrow import ANY_KEY, Issue
 from gatepost.oauth.scope import OPENID, lowered
 from gatepost.records import App, Grant
 from gatepost.secrets import render_id
@@ -18,7 +18,7 @@ def render_claims(
     `sub` is the person, or the organization itself when a service acts for it. `aud` is the resource, else the issuer.
     `key` is the API key that made the grant, for verifiers who learn that it was revoked.
     """
-    scope, resource = narrowed or (grant.scope, grant.resource)
+    scope, resource, jkt = narrowed or Issue(grant.scope, grant.resource)
     scope = lowered(scope, grant.app_scope)
     claims = {
         "iss": issuer,
@@ -37,7 +37,7 @@ def render_claims(
     if grant.authentication != "{}":
         sign_in = orjson.loads(grant.authentication)
         claims |= {"auth_time": sign_in["auth_time"], "acr": sign_in["acr"]}
-    return claims
+    return claims | confirmation(jkt)
 
 
 def render_service_claims(app: App, issue: Issue, issuer: str, expires_at: int, now: int, jti: bytes) -> dict[str, Any]:
@@ -55,6 +55,7 @@ def render_service_claims(app: App, issue: Issue, issuer: str, expires_at: int, 
         "client_id": app.client_id,
         "scope": issue.scope,
         "org": render_id("org", app.org),
+        **confirmation(issue.jkt),
     }
 
 
@@ -82,7 +83,8 @@ def links_of(claims: dict[str, Any]) -> tuple[tuple[str, str], ...]:
 
 def describe_access_token(claims: dict[str, Any], scope: str) -> dict[str, Any]:
     """The introspection answer for a live access token; `scope` is what is left of its scope today."""
-    return {"active": True, "token_type": "Bearer", **claims, "scope": scope}
+    kind = "DPoP" if "cnf" in claims else "Bearer"
+    return {"active": True, "token_type": kind, **claims, "scope": scope}
 
 
 def describe_refresh_token(grant: Grant, issuer: str) -> dict[str, Any]:
@@ -99,4 +101,10 @@ def describe_refresh_token(grant: Grant, issuer: str) -> dict[str, Any]:
         "scope": lowered(grant.scope, grant.app_scope),
         "org": render_id("org", grant.org),
         "gid": render_id("gnt", grant.id),
+        **confirmation(grant.jkt if grant.jkt != ANY_KEY else None),
     }
+
+
+def confirmation(jkt: str | None) -> dict[str, Any]:
+    """The key that a token is bound to, if it is. RFC 9449 §6.1."""
+    return {"cnf": {"jkt": jkt}} if jkt else {}

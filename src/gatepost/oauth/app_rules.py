@@ -25,6 +25,7 @@ from gatepost.records import App
 
 FAPI: dict[str, Any] = {
     "require_pushed_authorization_requests": True,
+    "dpop_bound_access_tokens": True,
     "id_token_signed_response_alg": ES256,
 }
 """What the profile fapi2 sets for an app that does not say it itself."""
@@ -98,6 +99,7 @@ def _check_fapi(app: App, metadata: ClientMetadata) -> None:
             metadata.require_pushed_authorization_requests,
             (True,),
         ),
+        ("dpop_bound_access_tokens", metadata.dpop_bound_access_tokens, (True,)),
         ("id_token_signed_response_alg", metadata.id_token_signed_response_alg, STRONG),
         ("userinfo_signed_response_alg", metadata.userinfo_signed_response_alg, (None, *STRONG)),
         ("token_endpoint_auth_signing_alg", metadata.token_endpoint_auth_signing_alg, (None, *STRONG)),

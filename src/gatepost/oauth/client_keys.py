@@ -8,6 +8,8 @@ from gatepost.errors import OAuthError
 
 MAX_KEYS = 20
 LEAST_RSA_BITS = 2048
+MOST_EXPONENT_BITS = 64
+"""Beyond it a signature costs the verifier what it costs the signer."""
 
 _PRIVATE = frozenset(("d", "p", "q", "dp", "dq", "qi", "oth", "k"))
 _CURVES = {"EC": ("P-256", "P-384", "P-521"), "OKP": ("Ed25519", "Ed448")}
@@ -32,7 +34,7 @@ def check_client_keys(jwks: Any, jwks_uri: Any) -> None:
     if not isinstance(keys, list) or not 1 <= len(keys) <= MAX_KEYS:
         raise _refused(f"jwks must hold 1 to {MAX_KEYS} keys")
     for index, key in enumerate(keys):
-        fault = _fault(key) if isinstance(key, dict) else "is no object"
+        fault = fault_of(key)
         if fault:
             raise _refused(f"key {index} of jwks {fault}")
 
@@ -45,15 +47,20 @@ def usable_keys(jwks: Any) -> tuple[dict[str, Any], ...]:
     keys = jwks.get("keys") if isinstance(jwks, dict) else None
     if not isinstance(keys, list) or len(keys) > MAX_KEYS:
         raise ValueError(f"it is no JWKS of at most {MAX_KEYS} keys")
-    return tuple(key for key in keys if isinstance(key, dict) and not _fault(key))
+    return tuple(key for key in keys if not fault_of(key))
 
 
-def _fault(key: dict[str, Any]) -> str:
+def fault_of(key: Any) -> str:
+    """What is wrong with a public key in JWK; empty for a good one. RFC 7517 §4."""
+    if not isinstance(key, dict):
+        return "is no object"
     kind = key.get("kty")
     if kind == "oct" or _PRIVATE & key.keys():
         return "is secret; give the public half alone, and replace the pair"
     if kind == "RSA":
-        return "" if _bits(key.get("n")) >= LEAST_RSA_BITS else f"is under {LEAST_RSA_BITS:,} bits"
+        if _bits(key.get("n")) < LEAST_RSA_BITS:
+            return f"is under {LEAST_RSA_BITS:,} bits"
+        return "" if 2 <= _bits(key.get("e")) <= MOST_EXPONENT_BITS else "has an exponent that costs too much, or none"
     if not isinstance(kind, str) or kind not in _CURVES:
         return "is neither EC, OKP nor RSA"
     return "" if key.get("crv") in _CURVES[kind] else "is on a curve that Gatepost does not know"

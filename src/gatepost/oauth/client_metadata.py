@@ -58,6 +58,7 @@ class ClientMetadata(NamedTuple):
     sector_identifier: str | None = None
     default_max_age: int | None = None
     require_pushed_authorization_requests: bool = False
+    dpop_bound_access_tokens: bool = False
     jwks: dict[str, Any] | None = None
     jwks_uri: str | None = None
     token_endpoint_auth_signing_alg: str | None = None

@@ -2,7 +2,7 @@
 
 A token says which key it means and which algorithm it was signed with; neither is believed. The algorithm has to be one of
 a list that the caller gives, and the key one of the signer's own that is of that algorithm's very type and meant for
-signatures. Keys and references to keys inside a token are not looked at.
+signatures. References to keys inside a token are not looked at, and a key in it is believed by `dpop` alone.
 """
 
 from collections.abc import Collection, Iterable
@@ -43,6 +43,8 @@ class UnverifiedJwt(NamedTuple):
     claims: dict[str, Any]
     signed: bytes
     signature: bytes
+    jwk: Any = None
+    """The key that the token brings: it proves nothing but that whoever signed has it."""
 
 
 def parse_jwt(text: str) -> UnverifiedJwt:
@@ -61,7 +63,7 @@ def parse_jwt(text: str) -> UnverifiedJwt:
     alg, kid, typ = (header.get(name) for name in ("alg", "kid", "typ"))
     if not isinstance(alg, str) or not isinstance(kid, str | None) or not isinstance(typ, str | None):
         raise ValueError("alg, kid or typ in its header is no text")
-    return UnverifiedJwt(alg, kid, typ, claims, signed, decode_segment(signature))
+    return UnverifiedJwt(alg, kid, typ, claims, signed, decode_segment(signature), header.get("jwk"))
 
 
 def check_signature(jwt: UnverifiedJwt, keys: Iterable[dict[str, Any]], algorithms: Collection[str]) -> dict[str, Any]:

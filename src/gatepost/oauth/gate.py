@@ -50,11 +50,12 @@ def may_mint(grant: Grant | None, now: int) -> Grant:
 
 
 def retry_window(grant: Grant, default: int | None) -> int:
-    """How long the previous refresh token still answers: the app's word, else the server's, else by kind of app."""
+    """How long the previous refresh token still answers: the app's word, else the server's, else by what guards it."""
     for window in (grant.app_retry_window, default):
         if window is not None:
             return window
-    return PUBLIC_RETRY_WINDOW if grant.app_auth_method == "none" else UNTIL_USED
+    is_bare = grant.app_auth_method == "none" and grant.jkt is None
+    return PUBLIC_RETRY_WINDOW if is_bare else UNTIL_USED
 
 
 def would_answer(grant: Grant, generation: int, default: int | None, now: int) -> bool:

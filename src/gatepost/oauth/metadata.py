@@ -25,6 +25,9 @@ ENDPOINTS = {
 }
 """An endpoint is in the document if its path is among the server's."""
 
+_CLAIMS = ("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "sid")
+"""What the protocol puts into ID tokens."""
+
 _AUTHENTICATED = ("token", "introspection", "revocation")
 
 
@@ -46,20 +49,7 @@ def render_metadata(
         "response_modes_supported": list(RESPONSE_MODES),
         "grant_types_supported": list(grant_types),
         "scopes_supported": list(STANDARD),
-        "claims_supported": [
-            "sub",
-            "iss",
-            "aud",
-            "exp",
-            "iat",
-            "auth_time",
-            "nonce",
-            "acr",
-            "amr",
-            "at_hash",
-            "sid",
-            *CLAIMS,
-        ],
+        "claims_supported": [*_CLAIMS, *CLAIMS],
         "claims_parameter_supported": True,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
@@ -73,6 +63,7 @@ def render_metadata(
         "backchannel_logout_session_supported": True,
         "authorization_response_iss_parameter_supported": True,
         "client_id_metadata_document_supported": True,
+        "dpop_signing_alg_values_supported": list(KEY_OF),
         "token_endpoint_auth_methods_supported": methods,
         "introspection_endpoint_auth_methods_supported": confidential,
         "revocation_endpoint_auth_methods_supported": methods,

@@ -1,18 +1,29 @@
-"""What every grant type passes through: the ask, narrowed to what the app may have. RFC 6749 §3.3, RFC 8707 §2."""
+"""What every grant type passes through: the ask, narrowed to what the app may have.
+
+RFC 6749 §3.3, RFC 8707 §2, RFC 9449 §5.
+"""
 
 from typing import NamedTuple
 
 from gatepost.errors import OAuthError
+from gatepost.oauth.client_metadata import parse_metadata
 from gatepost.oauth.resource import are_equal, check_resource_uri, find_resource
 from gatepost.oauth.scope import STANDARD, check_ceiling, parse_scope
 from gatepost.records import App, Resource
 
+ANY_KEY = "*"
+"""A grant whose refreshes have to be proved with a key, whichever it is: its app proves by itself who it is."""
+
 
 class Issue(NamedTuple):
-    """What will be granted. `resource` are the registered spellings, separated by spaces; None is the issuer itself."""
+    """What will be granted. `resource` are the registered spellings, separated by spaces; None is the issuer itself.
+
+    `jkt` is the thumbprint of the key that its tokens are bound to; None for those that whoever bears them may use.
+    """
 
     scope: str
     resource: str | None
+    jkt: str | None = None
 
 
 def needs_resources(app: App, scope: str | None, resources: tuple[str, ...]) -> bool:
@@ -50,3 +61,32 @@ def within_grant(granted: Issue, scope: str | None, resources: tuple[str, ...]) 
     if len(found) != len(resources):
         raise OAuthError("invalid_target", "The grant is not for this resource.", detail=f"it is for {known}")
     return Issue(" ".join(asked) or granted.scope, " ".join(dict.fromkeys(found)) or granted.resource)
+
+
+def needs_key(app: App) -> bool:
+    """Whether all tokens of this app are bound to a key. RFC 9449 §5.2, FAPI 2.0 Security Profile §5.3.2.1."""
+    return app.profile == "fapi2" or parse_metadata(app.metadata).dpop_bound_access_tokens
+
+
+def bind(app: App, issue: Issue, proved: str | None, key: str | None = None) -> Issue:
+    """The issue, bound to the key that was proved, if one was; `key` is the one it has to be, or ANY_KEY.
+
+    Raises `invalid_dpop_proof` when there has to be a proof, `invalid_grant` when it is of another key. RFC 9449 §5, §10.
+    """
+    if proved is None and (key or needs_key(app)):
+        raise OAuthError(
+            "invalid_dpop_proof", "These tokens are bound to a key: send /token a proof that you have it. RFC 9449 §5."
+        )
+    if key not in (None, ANY_KEY, proved):
+        raise OAuthError("invalid_grant", "It is bound to another key than the proof's.", detail="another key proves")
+    return issue._replace(jkt=proved)
+
+
+def key_to_keep(app: App, proved: str | None) -> str | None:
+    """The key that refreshes of a new grant have to be proved with.
+
+    A public app has nothing else to prove itself with. Another may change its keys from one refresh to the next.
+    """
+    if app.is_public:
+        return proved
+    return ANY_KEY if needs_key(app) else None

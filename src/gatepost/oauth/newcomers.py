@@ -29,6 +29,7 @@ OPTIONAL: dict[str, type] = {
     "subject_type": str,
     "default_max_age": int,
     "require_pushed_authorization_requests": bool,
+    "dpop_bound_access_tokens": bool,
     "post_logout_redirect_uris": list,
     "backchannel_logout_uri": str,
     "backchannel_logout_session_required": bool,

@@ -7,7 +7,7 @@ so that the end of any of them is its end. It is never for more, nor for longer,
 from typing import Any, NamedTuple
 
 from gatepost.errors import OAuthError
-from gatepost.oauth.access_token import audience
+from gatepost.oauth.access_token import audience, confirmation
 from gatepost.oauth.narrow import Issue, ceiling_of
 from gatepost.oauth.resource import are_equal, check_resource_uri
 from gatepost.oauth.scope import OFFLINE_ACCESS, parse_scope
@@ -114,6 +114,7 @@ def render_exchanged_claims(
         "scope": issue.scope,
         "act": {"sub": app.client_id, **before},
         "via": [{"jti": subject["jti"], "client_id": subject["client_id"]}, *subject.get("via", ())],
+        **confirmation(issue.jkt),
     }
 
 

@@ -2,6 +2,7 @@
 
 from gatepost.settings.sources import load_settings
 from gatepost.settings.values import (
+    DpopSettings,
     InstanceSettings,
     Known,
     LimitSettings,
@@ -21,6 +22,7 @@ from gatepost.settings.values import (
 )
 
 __all__ = [
+    "DpopSettings",
     "InstanceSettings",
     "Known",
     "LimitSettings",

@@ -64,6 +64,13 @@ def parse_registration(text: str) -> str:
     return text
 
 
+def parse_nonce(text: str) -> str:
+    """Whether proofs need a nonce. Raises ValueError."""
+    if text not in ("off", "required"):
+        raise ValueError("it is off or required")
+    return text
+
+
 def parse_sign_up(text: str) -> str:
     """Who may join. Raises ValueError."""
     if text not in ("closed", "invited", "open"):
@@ -138,6 +145,19 @@ class TokenSettings:
     )
     jwks_max_age: int = _setting(
         "5m", parse_duration, "duration", "How long verifiers may keep the JWKS; at most 1h.", bounds=(0, 3600)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DpopSettings:
+    """What proofs of possession have to be (RFC 9449)."""
+
+    nonce: str = _setting(
+        "off",
+        parse_nonce,
+        "word",
+        "Whether a proof needs a nonce of this server (required), so that none can be made in advance; it costs clients"
+        " a second request when the nonce changes, and some know none (off).",
     )
 
 
@@ -267,6 +287,7 @@ class Settings:
     instance: InstanceSettings = field(default_factory=InstanceSettings)
     server: ServerSettings = field(default_factory=ServerSettings)
     tokens: TokenSettings = field(default_factory=TokenSettings)
+    dpop: DpopSettings = field(default_factory=DpopSettings)
     passwords: PasswordSettings = field(default_factory=PasswordSettings)
     sessions: SessionSettings = field(default_factory=SessionSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)

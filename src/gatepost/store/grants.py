@@ -56,7 +56,7 @@ _LIVE = f"""select g.org, g.id, g.client_id, g.user_id, g.key_id, g.scope, g.res
     g.rotated_at, g.last_used_at, g.uses, g.idle_ttl, g.expires_at, g.revoked_at, g.epoch = {_EPOCH},
     o.disabled_at, coalesce(a.disabled_at, p.disabled_at), a.scope, a.retry_window, a.auth_method, a.access_ttl, u.disabled_at,
     g.user_id is null or m.user_id is not null, g.resource is null or r.uri is not null or g.resource like '% %',
-    g.app_org, g.session_id, g.authentication
+    g.app_org, g.session_id, g.authentication, g.jkt
     from grants g join orgs o on o.org = g.org
     join apps a on a.org = coalesce(g.app_org, g.org) and a.client_id = g.client_id left join orgs p on p.org = a.org
     left join memberships m on m.org = g.org and m.user_id = g.user_id
@@ -75,8 +75,8 @@ _RETRY = f"""update grants set {_USED}
     where org = ? and id = ? and generation = ? + 1 and rotated_at >= ? and revoked_at is null returning 1"""
 
 _MAKE = f"""insert into grants (org, id, client_id, user_id, key_id, scope, resource, generation, salt, epoch,
-    created_at, rotated_at, last_used_at, uses, idle_ttl, expires_at, app_org, session_id, ends_with_session, authentication)
-    select o.org, ?, a.client_id, ?, ?, ?, ?, 1, ?, {_EPOCH}, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?
+    created_at, rotated_at, last_used_at, uses, idle_ttl, expires_at, app_org, session_id, ends_with_session, authentication,
+    jkt) select o.org, ?, a.client_id, ?, ?, ?, ?, 1, ?, {_EPOCH}, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?
     from orgs o join apps a on a.org = ? and a.client_id = ? left join orgs p on p.org = a.org
     left join memberships m on m.org = o.org and m.user_id = ?
     left join users u on u.org = ? and u.id = m.user_id
@@ -105,6 +105,7 @@ class NewGrant(NamedTuple):
     session_id: bytes | None = None
     ends_with_session: bool = False
     authentication: str = "{}"
+    jkt: str | None = None
 
 
 class Rotated(NamedTuple):
@@ -159,6 +160,7 @@ def make_grant(org: bytes, new: NewGrant, act: Act, approved_at: int = ALWAYS) -
                 new.session_id,
                 int(new.ends_with_session),
                 new.authentication,
+                new.jkt,
             ),
             *(new.app_org or org, new.client_id, new.user_id, INSTANCE, new.key_id, INSTANCE, new.session_id),
             *(INSTANCE, org, approved_at),

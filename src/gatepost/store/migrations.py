@@ -165,6 +165,15 @@ MIGRATIONS = (
                 primary key (org, kid)){table}""",
         ),
     ),
+    Migration(
+        7,
+        "proofs of possession",
+        (
+            # The key that a refresh has to be proved with: a thumbprint, * for any, null for none. RFC 9449 §5.
+            "alter table grants add column jkt text",
+            "create index spent_by_expiry on spent (org, kind, expires_at)",
+        ),
+    ),
 )
 
 NEWEST = MIGRATIONS[-1].number

@@ -1,10 +1,12 @@
 """Questions about people and their memberships. E-mails are kept in one canonical form."""
 
+from typing import NamedTuple
+
 from gatepost.records import Member, User
 from gatepost.secrets import render_id
 from gatepost.store.events import Act, record
 from gatepost.store.orgs import claim_name
-from gatepost.store.question import INSTANCE, SQL, Steps, question
+from gatepost.store.question import INSTANCE, SQL, Question, Steps, T, question
 from gatepost.store.restored import restored_at
 from gatepost.store.revocations import DISABLED, tell
 
@@ -111,17 +113,40 @@ def set_password(user_id: bytes, password_hash: str, act: Act) -> Steps[bool]:
     return bool(rows)
 
 
+SWEEP = 16
+"""How many expired ids one in eight new ones clears away."""
+
+
+class Spent(NamedTuple):
+    """The id was used before, so the question was not asked."""
+
+
 @question
 def spend(kind: str, id: bytes, made_at: int, expires_at: int, now: int) -> Steps[bool]:
     """Use up an id that may be used once. False when it was used before.
 
     False too when it was made before the database was restored from a backup: then nobody knows (see `restored`).
+
+    Passing by, it clears away a few that expired.
     """
     if made_at < (yield from restored_at()):
         return False
-    yield SQL("delete from spent where org = ? and kind = ? and expires_at < ?", (INSTANCE, kind, now))
+    if id[-1] % 8 == 0:
+        yield SQL(
+            """delete from spent where org = ? and kind = ? and id in
+                (select id from spent where org = ? and kind = ? and expires_at < ? limit ?)""",
+            (INSTANCE, kind, INSTANCE, kind, now, SWEEP),
+        )
     rows = yield SQL(
         "insert into spent (org, kind, id, expires_at) values (?, ?, ?, ?) on conflict do nothing returning id",
         (INSTANCE, kind, id, expires_at),
     )
     return bool(rows)
+
+
+@question
+def spend_for(question: Question[T], kind: str, id: bytes, made_at: int, expires_at: int, now: int) -> Steps[T | Spent]:
+    """A question that counts only if this id was not used before, in one transaction with it."""
+    if not (yield from spend(kind, id, made_at, expires_at, now)):
+        return Spent()
+    return (yield from question)

@@ -28,7 +28,7 @@ JSON: tuple[Header, ...] = (
 )
 ANY_ORIGIN: tuple[Header, ...] = (
     (b"access-control-allow-origin", b"*"),
-    (b"access-control-expose-headers", b"WWW-Authenticate, Retry-After, X-Event-Id"),
+    (b"access-control-expose-headers", b"WWW-Authenticate, DPoP-Nonce, Retry-After, X-Event-Id"),
 )
 CLOSE: Header = (b"connection", b"close")
 BODILESS = (204, 304)
