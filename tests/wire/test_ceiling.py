@@ -9,6 +9,7 @@ import pytest
 from gatepost.store import sqlite
 
 from .browser import Browser, answer_of, connected, give_password, redeem, token
+from .prover import own, prove, redeemed, refreshed
 from .world import Client, World
 
 Ask = Callable[[], Awaitable[httpx.Response]]
@@ -91,6 +92,23 @@ async def test_a_service_gets_its_token_without_a_write(world: World, monkeypatc
     ask = own_token(world, service)
     await ask()
     assert await Counter(world, monkeypatch).cost_of(ask) == Cost(writes=0, statements=1)  # the policy's version
+
+
+async def test_a_proof_is_spent_in_the_write_there_is(
+    world: World, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    native = await world.make_app(world.acme.org, kind="native", scope="read")
+    code = (await browser.allow(native, "bob@acme.test"))["code"]
+    counter, answers = Counter(world, monkeypatch), []
+
+    async def exchange() -> httpx.Response:
+        answers.append(await redeemed(world, native, code, prove()))
+        return answers[-1]
+
+    assert (await counter.cost_of(exchange)).writes == 1
+    refresh_token = answers[0].json()["refresh_token"]
+    assert (await counter.cost_of(lambda: refreshed(world, native, refresh_token, prove()))).writes == 1
+    assert (await counter.cost_of(lambda: own(world, world.acme.api, prove()))).writes == 1
 
 
 async def test_the_seeds_routes_write_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

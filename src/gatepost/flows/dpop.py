@@ -35,6 +35,9 @@ class SeenProofs:
         self._old: set[bytes] = set()
         self._turns_at = 0
 
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
+
     def take(self, proof: Proof, now: int) -> bool:
         """Whether this proof is new here."""
         if now >= self._turns_at or len(self._young) >= REMEMBERED:
