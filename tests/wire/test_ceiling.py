@@ -59,6 +59,10 @@ class Counting:
         self._counter.note_statement()
         return self._cursor.execute(*arguments)
 
+    @property
+    def connection(self) -> Any:
+        return self._cursor.connection
+
 
 @pytest.fixture
 async def browser(world: World) -> Browser:
