@@ -103,6 +103,7 @@ async def test_a_proof_is_spent_in_the_write_there_is(
 ) -> None:
     native = await world.make_app(world.acme.org, kind="native", scope="read")
     code = (await browser.allow(native, "bob@acme.test"))["code"]
+    await own(world, world.acme.api)  # now and then it is noted when a secret was last used
     counter, answers = Counter(world, monkeypatch), []
 
     async def exchange() -> httpx.Response:
