@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from gatepost.oauth.client_metadata import TOKEN_EXCHANGE
 from gatepost.oauth.dpop import NONCE_SECONDS
 from gatepost.oauth.foreign_jwt import KEY_OF, STRONG
+from gatepost.oauth.token_exchange import ACCESS_TOKEN
 
 from .browser import Browser, answer_of, give_password, request_of
 from .conftest import OpenWorld
@@ -14,6 +16,7 @@ from .prover import BOB, INVALID, TOKEN, ask, error_of, jkt, own, prove, public,
 from .registering import open_to_all, registered
 from .signer import CLIENT, EC, KEYS, OTHER, P384, make_signer, sign
 from .test_device import answer, poll, signed_in, started
+from .test_token_exchange import make_agent
 from .world import ISSUER, NOW, RESOURCE, Client, World, claims_of
 
 
@@ -361,3 +364,14 @@ async def test_a_part_of_a_grant_is_bound_like_the_whole(world: World, browser: 
     tokens = (await redeemed(world, native, code, prove())).json()
     part = (await refreshed(world, native, tokens["refresh_token"], prove(), scope="read")).json()
     assert (part["scope"], claims_of(part["access_token"])["cnf"]) == ("read", {"jkt": jkt()})
+
+
+async def test_what_is_gotten_by_exchange_is_bound_too(world: World) -> None:
+    app = await make_agent(world)
+    held = (await world.tokens(scope="read")).access_token
+    form = {"grant_type": TOKEN_EXCHANGE, "subject_token": held, "subject_token_type": ACCESS_TOKEN}
+    proof = prove()
+    content = (await ask(world, app, proof, **form)).json()
+    assert (content["token_type"], claims_of(content["access_token"])["cnf"]) == ("DPoP", {"jkt": jkt()})
+    assert error_of(await ask(world, app, proof, **form)) == INVALID
+    assert (await ask(world, app, **form)).json()["token_type"] == "Bearer"
