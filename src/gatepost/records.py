@@ -99,6 +99,14 @@ class Resource(NamedTuple):
     created_at: int
 
 
+class TrustedIssuer(NamedTuple):
+    """An identity provider whose word an organization takes, and where its keys are. RFC 7523."""
+
+    issuer: str
+    jwks_uri: str
+    created_at: int
+
+
 class User(NamedTuple):
     """A person. People belong to the instance and are members of organizations."""
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gatepost.errors import GatepostError
-from gatepost.records import Consent, Resource
+from gatepost.records import Consent, Resource, TrustedIssuer
 from gatepost.secrets import new_id
 from gatepost.store import (
     apps,
@@ -25,9 +25,11 @@ from gatepost.store import (
     revocations,
     scope_texts,
     seals,
+    trusted_issuers,
     usage,
 )
 from gatepost.store.question import INSTANCE, Question, Store
+from gatepost.store.trusted_issuers import Identity
 
 from .world import (
     DAY,
@@ -119,6 +121,25 @@ PROBES: dict[str, tuple[object, Probe]] = {
     "is_token_revoked": (OWN, lambda org, a: revocations.is_token_revoked(org, (("jti", a.client_id),), NOW)),
     "revoke_token": (OWN, lambda org, a: revocations.revoke_token(org, "jti", act())),
     "revoke_user_grants": (FOUND_NOTHING, lambda org, a: revocations.revoke_user_grants(org, a.user, act())),
+    "make_trusted_issuer": (
+        OWN,
+        lambda org, a: trusted_issuers.make_trusted_issuer(
+            org, TrustedIssuer("https://new.test", "https://k", NOW), act()
+        ),
+    ),
+    "list_trusted_issuers": (OWN, lambda org, a: trusted_issuers.list_trusted_issuers(org)),
+    "find_trusted_issuer": (FOUND_NOTHING, lambda org, a: trusted_issuers.find_trusted_issuer(org, a.issuer)),
+    "delete_trusted_issuer": (
+        FOUND_NOTHING,
+        lambda org, a: trusted_issuers.delete_trusted_issuer(org, a.issuer, act()),
+    ),
+    "find_identity": (FOUND_NOTHING, lambda org, a: trusted_issuers.find_identity(org, a.issuer, "ann")),
+    "redeem_assertion": (
+        FOUND_NOTHING,
+        lambda org, a: trusted_issuers.redeem_assertion(
+            org, Identity(a.issuer, "sub", a.user), (new_id(), NOW, NOW + 60), new_grant(a, new_id()), act()
+        ),
+    ),
     "rotate": (FOUND_NOTHING, lambda org, a: grants.rotate(org, a.grant, 1, 60, act())),
     "save_pair": (FOUND_NOTHING, lambda org, a: apps.save_pair(app(org, a.client_id), a.uri, EPOCH, act())),
     "set_app_disabled": (FOUND_NOTHING, lambda org, a: apps.set_app_disabled(org, a.client_id, True, act())),

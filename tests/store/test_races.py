@@ -31,6 +31,7 @@ from gatepost.store.question import Question, Store
 from gatepost.store.recovery import reset_password, sign_up
 from gatepost.store.revocations import list_revocations, newest_revocation, revoke_grant, tell
 from gatepost.store.signing_keys import list_signing_keys, make_first_keys, rotate_keys
+from gatepost.store.trusted_issuers import Identity, redeem_assertion
 
 from .conftest import Database
 from .world import EPOCH, NOW, a_letter, act, app, device_request, new_grant, populate
@@ -71,6 +72,16 @@ async def test_fifty_refreshes_with_one_token_step_once(database: Database, stor
     assert grant is not None
     assert (grant.generation, grant.uses, grant.revoked_at) == (2, 50, None)
     assert len(await store.read(list_events(a.org, 100, type="grant.first_used"))) == 1
+
+
+async def test_one_of_many_spends_an_assertion(database: Database, store: Store) -> None:
+    a = await populate(store, "acme")
+    identity, once = Identity(a.issuer, "ann", a.user), (new_id(), NOW, NOW + 60)
+    grants = [new_grant(a, new_id()) for _ in range(20)]
+    outcomes = await race(database, [redeem_assertion(a.org, identity, once, each, act()) for each in grants])
+    assert Counter(outcomes) == {True: 1, False: 19}
+    made = [grant for grant in grants if await store.read(find_grant(a.org, grant.id))]
+    assert len(made) == 1
 
 
 async def test_many_replays_revoke_once(database: Database, store: Store) -> None:

@@ -2,7 +2,18 @@
 
 from typing import NamedTuple
 
-from gatepost.records import ApiKey, App, AppSecret, Consent, DeviceRequest, Invitation, Letter, Resource, Seal
+from gatepost.records import (
+    ApiKey,
+    App,
+    AppSecret,
+    Consent,
+    DeviceRequest,
+    Invitation,
+    Letter,
+    Resource,
+    Seal,
+    TrustedIssuer,
+)
 from gatepost.secrets import new_id
 from gatepost.store.apps import add_secret, make_app
 from gatepost.store.consents import give_consent
@@ -18,6 +29,7 @@ from gatepost.store.revocations import revoke_grant
 from gatepost.store.scope_texts import set_scope_text
 from gatepost.store.seals import keep_seal
 from gatepost.store.tables import tables
+from gatepost.store.trusted_issuers import Identity, make_trusted_issuer, redeem_assertion
 from gatepost.store.usage import Count, add_usage
 
 NOW = 1_800_000_000
@@ -41,6 +53,7 @@ class World(NamedTuple):
     grant: bytes
     revoked_grant: bytes
     invitation: bytes
+    issuer: str
 
 
 def act(at: int = NOW) -> Act:
@@ -132,6 +145,7 @@ async def populate(store: Store, name: str) -> World:
         grant=new_id(),
         revoked_grant=new_id(),
         invitation=new_id(),
+        issuer=f"https://idp.{name}.example",
     )
     await store.ask(make_org(world.org, name, EPOCH, act()))
     await store.ask(give_auth_token(world.org, world.auth_token, act()))
@@ -140,8 +154,11 @@ async def populate(store: Store, name: str) -> World:
     await store.ask(make_resource(world.org, Resource(world.resource, "read write", world.client_id, NOW), act()))
     await store.ask(make_member(world.org, world.user, world.email, None, "member", 3 * EPOCH, act()))
     await store.ask(make_key(key(world.org, world.key), 4 * EPOCH, act()))
-    for grant in (world.grant, world.revoked_grant):
-        assert await store.ask(make_grant(world.org, new_grant(world, grant), act()))
+    await store.ask(make_trusted_issuer(world.org, TrustedIssuer(world.issuer, f"{world.issuer}/jwks", NOW), act()))
+    identity = Identity(world.issuer, "ann", world.user)
+    once = (new_id(), NOW, NOW + DAY)
+    assert await store.ask(redeem_assertion(world.org, identity, once, new_grant(world, world.grant), act()))
+    assert await store.ask(make_grant(world.org, new_grant(world, world.revoked_grant), act()))
     await store.ask(revoke_grant(world.org, world.revoked_grant, act()))
     await store.ask(make_invitation(world.org, an_invitation(world.invitation), act()))
     await store.ask(set_scope_text(world.org, "read", "en", f"Read what {name} has", act()))

@@ -5,7 +5,7 @@ import re
 import orjson
 import pytest
 
-from gatepost.oauth.client_metadata import DEVICE_CODE, TOKEN_EXCHANGE
+from gatepost.oauth.client_metadata import DEVICE_CODE, JWT_BEARER, TOKEN_EXCHANGE
 from gatepost.oauth.metadata import ENDPOINTS
 from gatepost.wiring import build_app
 
@@ -13,7 +13,7 @@ from .browser import Browser
 from .conftest import OpenWorld
 from .world import ISSUER, World
 
-LONG_GRANTS = (DEVICE_CODE, TOKEN_EXCHANGE)
+LONG_GRANTS = (DEVICE_CODE, TOKEN_EXCHANGE, JWT_BEARER)
 METADATA = ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")
 PUBLIC = (*METADATA, "/jwks.json")
 ASSETS = ("/assets/gatepost.css", "/assets/gatepost.svg")
@@ -37,6 +37,7 @@ async def test_both_documents_say_what_there_is(world: World) -> None:
         "response_types_supported": ["code"],
         "response_modes_supported": ["query", "form_post"],
         "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials", *LONG_GRANTS],
+        "authorization_grant_profiles_supported": ["urn:ietf:params:oauth:grant-profile:id-jag"],
         "scopes_supported": ["openid", "profile", "email", "address", "phone", "offline_access"],
         "claims_parameter_supported": True,
         "request_parameter_supported": False,

@@ -23,6 +23,7 @@ NOUNS = {
     "app": "apps (OAuth clients), their redirect URIs and secrets",
     "user": "people and their roles",
     "resource": "APIs that tokens are for",
+    "trusted-issuer": "identity providers whose word for who is who is taken",
     "scope": "plain words for scopes, for the people who are asked",
     "grant": "connections: who let which app do what",
     "signing-key": "the keys that sign access tokens",

@@ -48,6 +48,8 @@ SENTENCES = {
     "request.refused": "{actor} was refused at {path}: {why}",
     "resource.deleted": "{actor} deleted a resource",
     "resource.made": "{actor} registered a resource",
+    "trusted_issuer.deleted": "{actor} trusts an identity provider no more",
+    "trusted_issuer.made": "{actor} trusted an identity provider",
     "scope.text_set": "{actor} said in words what a scope means",
     "signing_key.rotated": "{actor} activated the signing key {kid}",
     "user.disabled": "{actor} disabled {user}",

@@ -27,6 +27,7 @@ class Deed(Enum):
     GRANTS_REVOKE = "end connections"
     RESOURCES_READ = "see resources and scopes"
     RESOURCES_WRITE = "change resources and scopes"
+    TRUST_WRITE = "choose which identity providers are trusted"
     PEOPLE_READ = "see people"
     PEOPLE_WRITE = "change people"
     OWNERS_WRITE = "make or change owners"
@@ -63,6 +64,8 @@ MATRIX = {
     Deed.GRANTS_REVOKE: Rule(_ADMINS, own=_DEVELOPERS, scope="grants:revoke"),
     Deed.RESOURCES_READ: Rule(_EVERYBODY, scope="resources:read"),
     Deed.RESOURCES_WRITE: Rule(_ADMINS, scope="resources:write"),
+    # Whoever chooses them can be anybody in the organization, its owners too.
+    Deed.TRUST_WRITE: Rule(_OWNERS),
     Deed.PEOPLE_READ: Rule(_READERS, scope="people:read"),
     Deed.PEOPLE_WRITE: Rule(_ADMINS, scope="people:write"),
     Deed.OWNERS_WRITE: Rule(_OWNERS),

@@ -13,14 +13,16 @@ from gatepost.flows.app_auth import AuthenticatedApp
 from gatepost.flows.counting import ISSUED
 from gatepost.flows.device import get_approved
 from gatepost.flows.dpop import ask_once, spend_proof
+from gatepost.flows.identity_assertion import connect_by_assertion
 from gatepost.flows.instance import Instance
 from gatepost.flows.minting import Issued, add_id_token, mint, mint_service, newborn
 from gatepost.flows.token_exchange import exchange
 from gatepost.oauth.approval import CODE_TTL, Approval, check_exchange, load_approval
-from gatepost.oauth.client_metadata import DEVICE_CODE, TOKEN_EXCHANGE, grant_types_of
+from gatepost.oauth.client_metadata import DEVICE_CODE, JWT_BEARER, TOKEN_EXCHANGE, grant_types_of
 from gatepost.oauth.dpop import Proof
 from gatepost.oauth.gate import may_mint, retry_window
 from gatepost.oauth.id_token import SignIn, dump_sign_in
+from gatepost.oauth.identity_assertion import AssertionAsk
 from gatepost.oauth.narrow import Issue, bind, key_to_keep, narrow, needs_resources, within_grant
 from gatepost.oauth.pkce import check_verifier
 from gatepost.oauth.refresh_token import is_authentic, parse_refresh_token
@@ -258,12 +260,19 @@ async def _token_exchange(instance: Instance, ask: TokenAsk) -> Issued:
     return await exchange(instance, ask.client.known.app, parse_exchange(ask.fields, ask.resources), ask.proof)
 
 
+async def _jwt_bearer(instance: Instance, ask: TokenAsk) -> Issued:
+    """One durable write: the grant, and the end of the assertion. RFC 7523 §2.1."""
+    presented = AssertionAsk(ask.get("assertion"), ask.fields.get("scope", ""), ask.resources)
+    return await connect_by_assertion(instance, ask.client.known.app, presented, ask.address, ask.proof)
+
+
 GRANTS: dict[str, Callable[[Instance, TokenAsk], Awaitable[Issued]]] = {
     "authorization_code": _authorization_code,
     "refresh_token": _refresh_token,
     "client_credentials": _client_credentials,
     DEVICE_CODE: _device_code,
     TOKEN_EXCHANGE: _token_exchange,
+    JWT_BEARER: _jwt_bearer,
 }
 
 

@@ -18,6 +18,13 @@ MAX_JTI = 255
 _TYPES = (None, "JWT", "jwt", "client-authentication+jwt")
 
 
+class Life(NamedTuple):
+    """From when and until when an assertion is good."""
+
+    made_at: int | None
+    expires_at: int
+
+
 class Once(NamedTuple):
     """What makes an assertion this one: its id, to be spent, when it was made, and until when it could be sent again."""
 
@@ -41,19 +48,29 @@ def check_assertion(jwt: UnverifiedJwt, client_id: str, issuer: str, profile: st
         raise ValueError("iss and sub are not the client_id")
     if not _is_for(claims.get("aud"), issuer, profile):
         raise ValueError("aud is not the issuer")
-    expires_at, made_at, not_before = (instant_of(claims, name) for name in ("exp", "iat", "nbf"))
     ahead = MAX_AHEAD_FAPI if profile == "fapi2" else MAX_AHEAD
+    return once_of(claims, client_id, check_life(claims, ahead, now))
+
+
+def check_life(claims: dict[str, Any], ahead: int, now: int) -> Life:
+    """Whether an assertion is good now, and expires at most `ahead` seconds from now. Raises ValueError."""
+    expires_at, made_at, not_before = (instant_of(claims, name) for name in ("exp", "iat", "nbf"))
     if expires_at is None or expires_at <= now - SKEW:
         raise ValueError("it has expired, or never does")
     if expires_at > now + ahead + SKEW:
         raise ValueError(f"exp is more than {ahead} s ahead")
     if max(made_at or 0, not_before or 0) > now + SKEW:
         raise ValueError("it is from the future")
+    return Life(made_at, expires_at)
+
+
+def once_of(claims: dict[str, Any], signer: str, life: Life) -> Once:
+    """What makes it this one of its signer's. Raises ValueError."""
     jti = claims.get("jti")
     if not isinstance(jti, str) or not 1 <= len(jti) <= MAX_JTI:
         raise ValueError(f"jti is no text of 1 to {MAX_JTI} characters")
-    id = hashlib.sha256(f"{client_id}\n{jti}".encode()).digest()
-    return Once(id, made_at or expires_at - ahead, expires_at + SKEW)
+    id = hashlib.sha256(f"{signer}\n{jti}".encode()).digest()
+    return Once(id, life.made_at or life.expires_at - MAX_AHEAD, life.expires_at + SKEW)
 
 
 def _is_for(audience: Any, issuer: str, profile: str) -> bool:

@@ -23,8 +23,16 @@ PUBLIC_KINDS = ("spa", "native", "device")
 
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
-SUPPORTED_GRANTS = ("authorization_code", "refresh_token", "client_credentials", DEVICE_CODE, TOKEN_EXCHANGE)
-CONFIDENTIAL_GRANTS = ("client_credentials", TOKEN_EXCHANGE)
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+SUPPORTED_GRANTS = (
+    "authorization_code",
+    "refresh_token",
+    "client_credentials",
+    DEVICE_CODE,
+    TOKEN_EXCHANGE,
+    JWT_BEARER,
+)
+CONFIDENTIAL_GRANTS = ("client_credentials", TOKEN_EXCHANGE, JWT_BEARER)
 """Those that make an app act by itself: it has to prove who it is."""
 
 GRANT_TYPES = {

@@ -7,6 +7,7 @@ from gatepost.oauth.assurance import ACR_VALUES
 from gatepost.oauth.authorize import PROMPTS, RESPONSE_MODES, RESPONSE_TYPE
 from gatepost.oauth.foreign_jwt import KEY_OF
 from gatepost.oauth.id_token import CLAIMS
+from gatepost.oauth.identity_assertion import PROFILE
 from gatepost.oauth.pkce import METHOD
 from gatepost.oauth.scope import STANDARD
 
@@ -48,6 +49,7 @@ def render_metadata(
         "response_types_supported": [RESPONSE_TYPE],
         "response_modes_supported": list(RESPONSE_MODES),
         "grant_types_supported": list(grant_types),
+        "authorization_grant_profiles_supported": [PROFILE],
         "scopes_supported": list(STANDARD),
         "claims_supported": [*_CLAIMS, *CLAIMS],
         "claims_parameter_supported": True,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from gatepost.errors import OAuthError
 from gatepost.oauth.client_metadata import parse_metadata
 from gatepost.oauth.resource import are_equal, check_resource_uri, find_resource
-from gatepost.oauth.scope import STANDARD, check_ceiling, parse_scope
+from gatepost.oauth.scope import OFFLINE_ACCESS, STANDARD, check_ceiling, parse_scope
 from gatepost.records import App, Resource
 
 ANY_KEY = "*"
@@ -45,6 +45,21 @@ def narrow(app: App, scope: str | None, asked: tuple[str, ...], registered: list
 def ceiling_of(app: App, registered: list[Resource]) -> tuple[str, ...]:
     """The scopes that an app may have at most."""
     return tuple(app.scope.split()) or (*STANDARD, *(token for each in registered for token in each.scopes.split()))
+
+
+def part_of(held: tuple[str, ...], ceiling: tuple[str, ...], scope: str) -> str:
+    """The part of what is held that an app may have and asks for; all that it may have, if it asks for none.
+
+    For tokens that no refresh token comes with, so there is nothing to stay connected with. Raises `invalid_scope`.
+    """
+    allowed = [token for token in held if token in ceiling and token != OFFLINE_ACCESS]
+    asked = parse_scope(scope)
+    over = [token for token in asked if token not in allowed]
+    if over:
+        raise OAuthError("invalid_scope", f"The app, or what it presents, does not have: {' '.join(over)}.")
+    if held and not allowed:
+        raise OAuthError("invalid_scope", "The app may have nothing of what it presents.")
+    return " ".join(asked or allowed)
 
 
 def within_grant(granted: Issue, scope: str | None, resources: tuple[str, ...]) -> Issue:

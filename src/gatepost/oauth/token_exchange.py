@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 from gatepost.errors import OAuthError
 from gatepost.oauth.access_token import audience, confirmation
-from gatepost.oauth.narrow import Issue, ceiling_of
+from gatepost.oauth.narrow import Issue, ceiling_of, part_of
 from gatepost.oauth.resource import are_equal, check_resource_uri
-from gatepost.oauth.scope import OFFLINE_ACCESS, parse_scope
+from gatepost.oauth.scope import parse_scope
 from gatepost.records import App, Resource
 
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
@@ -70,20 +70,7 @@ def check_exchange(
         raise refused("another is named who may act")
     if len(subject.get("via", ())) >= depth:
         raise OAuthError("invalid_request", f"The subject_token went through {depth} apps, and may go no further.")
-    return Issue(_scope(ask, app, scope, registered), _resource(ask, subject))
-
-
-def _scope(ask: ExchangeAsk, app: App, scope: str, registered: list[Resource]) -> str:
-    held, ceiling = parse_scope(scope), ceiling_of(app, registered)
-    # No refresh token comes of it, so there is nothing to stay connected with.
-    allowed = [token for token in held if token in ceiling and token != OFFLINE_ACCESS]
-    asked = parse_scope(ask.scope)
-    over = [token for token in asked if token not in allowed]
-    if over:
-        raise OAuthError("invalid_scope", f"The subject token or this app does not have: {' '.join(over)}.")
-    if held and not allowed:
-        raise OAuthError("invalid_scope", "This app may have nothing of what the subject token has.")
-    return " ".join(asked or allowed)
+    return Issue(part_of(parse_scope(scope), ceiling_of(app, registered), ask.scope), _resource(ask, subject))
 
 
 def _resource(ask: ExchangeAsk, subject: dict[str, Any]) -> str | None:

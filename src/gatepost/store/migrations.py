@@ -174,6 +174,17 @@ MIGRATIONS = (
             "create index spent_by_expiry on spent (org, kind, expires_at)",
         ),
     ),
+    Migration(
+        8,
+        "trusted issuers",
+        (
+            """create table trusted_issuers (org {bytes} not null, issuer {text} not null, jwks_uri {text} not null,
+                created_at bigint not null, primary key (org, issuer)){table}""",
+            # Who it is here that an issuer calls so.
+            """create table identities (org {bytes} not null, issuer {text} not null, subject {text} not null,
+                user_id {bytes} not null, created_at bigint not null, primary key (org, issuer, subject)){table}""",
+        ),
+    ),
 )
 
 NEWEST = MIGRATIONS[-1].number
