@@ -75,7 +75,7 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
 def server(tls: Tls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     data = tmp_path_factory.mktemp("peers") / "data"
     files = ("--tls-cert", str(tls.cert), "--tls-key", str(tls.key))
-    with running("dev", data, *files, settings=UNLIMITED) as server:
+    with running("dev", data, *files, settings=UNLIMITED | {"SSL_CERT_FILE": str(tls.authority)}) as server:
         bring(server, APPS)
         yield server
 
