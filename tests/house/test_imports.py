@@ -24,6 +24,7 @@ OUTSIDE = {
     "apsw": {"store", "bench"},
     "argon2": {"passwords"},
     "cryptography": {"secrets", "certificates", "jose"},
+    "gatepost_sdk": {"bench"},
     "fido2": {"webauthn"},
     "httptools": {"web", "outbound"},
     "jinja2": {"ui"},

@@ -195,7 +195,7 @@ def _always(work: Work) -> Callable[[int], Work]:
 
 
 def _refreshing(grants: list[Connected], connections: int) -> Refreshing:
-    requests = [_post("/refresh", b'{"refresh_token":"%s"}' % each.refresh_token.encode()) for each in grants]
+    requests = [post("/refresh", b'{"refresh_token":"%s"}' % each.refresh_token.encode()) for each in grants]
     return Refreshing(requests, len(grants[0].refresh_token), b'"}', connections)
 
 
@@ -208,12 +208,12 @@ def _rotating(grants: list[Connected], connections: int) -> Refreshing:
 
 def _verification(tenant: Tenant) -> bytes:
     pair = orjson.dumps({"client_id": tenant.client_id, "redirection_url": REDIRECT})
-    return _post("/verify", pair, bearer=tenant.api_key)
+    return post("/verify", pair, bearer=tenant.api_key)
 
 
 def _introspection(connected: Connected, port: int) -> bytes:
     form = b"token=" + quote(_access_token(connected, port)).encode()
-    return _post("/introspect", form, media_type=_FORM, bearer=connected.tenant.api_key)
+    return post("/introspect", form, media_type=_FORM, bearer=connected.tenant.api_key)
 
 
 def _check(connected: Connected, port: int) -> bytes:
@@ -223,7 +223,7 @@ def _check(connected: Connected, port: int) -> bytes:
 
 def _access_token(connected: Connected, port: int) -> str:
     """An access token of this grant. Its refresh token stays as good as before: it is not used up."""
-    answer = ask_once(port, _post("/refresh", orjson.dumps({"refresh_token": connected.refresh_token})))
+    answer = ask_once(port, post("/refresh", orjson.dumps({"refresh_token": connected.refresh_token})))
     if answer.status != b"200" or not answer.body.startswith(_GOOD):
         raise GatepostError(
             "server_error", f"A refresh was answered with {answer.status.decode()}: {answer.body.decode()}"
@@ -248,7 +248,7 @@ def _exchange(tenant: Tenant) -> Callable[[str], bytes]:
 
 def _token_request(tenant: Tenant, **fields: str) -> bytes:
     form = urlencode({"client_id": tenant.client_id, "client_secret": tenant.client_secret, **fields})
-    return _post("/token", form.encode(), media_type=_FORM)
+    return post("/token", form.encode(), media_type=_FORM)
 
 
 def _authorization(tenant: Tenant) -> bytes:
@@ -289,7 +289,8 @@ def _approval(tenant: Tenant) -> Approval:
     )
 
 
-def _post(path: str, body: bytes, *, media_type: str = "application/json", bearer: str = "") -> bytes:
+def post(path: str, body: bytes, *, media_type: str = "application/json", bearer: str = "") -> bytes:
+    """A request, as its bytes."""
     authorization = f"authorization: Bearer {bearer}\r\n" if bearer else ""
     head = _request("POST", path, authorization).removesuffix(b"\r\n")
     return b"%scontent-type: %s\r\ncontent-length: %d\r\n\r\n%s" % (head, media_type.encode(), len(body), body)

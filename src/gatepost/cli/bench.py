@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gatepost.bench.machine import place_for_data
 from gatepost.bench.report import render_document, render_report
+from gatepost.bench.revocations import measure_revocations, render_latency, render_latency_document
 from gatepost.bench.run import Database, Plan, run_bench
 from gatepost.bench.work import OPERATIONS
 from gatepost.cli.options import Parser, wants_json
@@ -21,6 +22,8 @@ from gatepost.errors import GatepostError
 GROWN_GRANTS = 1_000_000
 GROWN_ORGS = 10_000
 ASKING = 4096
+REVOCATIONS = 300
+"""How many are measured."""
 
 
 def add_arguments(parser: Parser) -> None:
@@ -36,6 +39,12 @@ def add_arguments(parser: Parser) -> None:
         help=f"also with {GROWN_GRANTS:,} grants, and with {GROWN_ORGS:,} organizations, of which one asks, and then "
         f"{ASKING:,} in turn; all beside the first database",
     )
+    parser.add_argument(
+        "--revocations",
+        type=int,
+        metavar="N",
+        help="instead: how soon a verifier in another process refuses what is revoked, with N entries in the feed before",
+    )
     parser.epilog = "example:\n  gatepost bench --only refresh,verify --seconds 10"
     parser.set_defaults(verb=_bench)
 
@@ -44,6 +53,8 @@ def _bench(options: argparse.Namespace) -> int:
     plan = _plan(options)
     place = Path(options.data) if hasattr(options, "data") else place_for_data()
     place.mkdir(parents=True, exist_ok=True)
+    if options.revocations is not None:
+        return _bench_revocations(options, place)
     report = run_bench(plan, place)
     for warning in report.warnings:
         say(f"warning: {warning}")
@@ -54,6 +65,12 @@ def _bench(options: argparse.Namespace) -> int:
     return 1 if report.errors else 0
 
 
+def _bench_revocations(options: argparse.Namespace, place: Path) -> int:
+    latency = measure_revocations(options.revocations, REVOCATIONS, place)
+    print(json.dumps(render_latency_document(latency)) if wants_json(options) else render_latency(latency))
+    return 0
+
+
 def _plan(options: argparse.Namespace) -> Plan:
     """What to measure. Raises `invalid_request` for an unknown operation or a count that is none."""
     operations = tuple(options.only.split(",")) if options.only else tuple(OPERATIONS)
@@ -62,6 +79,8 @@ def _plan(options: argparse.Namespace) -> Plan:
             raise GatepostError(
                 "invalid_request", f"There is no operation {name}.", fix=f"--only {','.join(OPERATIONS)}"
             )
+    if options.revocations is not None and options.revocations < 0:
+        raise GatepostError("invalid_request", "--revocations must not be negative.")
     for name in ("seconds", "rounds", "connections", "grants", "orgs"):
         if getattr(options, name) <= 0:
             raise GatepostError("invalid_request", f"--{name} must be more than 0.")
