@@ -75,7 +75,8 @@ class GatepostError(Exception):
     """A refusal from the catalogue. `extra` are further members of the answer, for the caller's eyes.
 
     `org` is the organization it happened in, when that is known; `event` the event that was recorded with it, if one was;
-    `scheme` the way to authenticate that a 401 names; `nonce` what the next proof of possession has to carry.
+    `scheme` the way to authenticate that a 401 names; `nonce` what the next proof of possession has to carry; `headers` are
+    further ones of the answer.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class GatepostError(Exception):
         org: bytes = b"",
         event: bytes = b"",
         nonce: str = "",
+        headers: tuple[tuple[bytes, bytes], ...] = (),
         **extra: str | int | list[str],
     ) -> None:
         super().__init__(description)
@@ -104,6 +106,7 @@ class GatepostError(Exception):
         self.org = org
         self.event = event
         self.nonce = nonce
+        self.headers = headers
         self.extra = extra
 
 

@@ -9,6 +9,19 @@ UNTIL_USED = -1
 """A retry window without a clock: the previous refresh token answers until the current one has been used."""
 
 
+class Rates(NamedTuple):
+    """How many requests a minute tokens are good for: those of a grant, of its app, of its organization. None is no limit."""
+
+    grant: int | None
+    app: int | None
+    org: int | None
+
+
+def rates_of(grant: int | None, app: int | None, org: int | None) -> Rates | None:
+    """These limits; None where there is none, so that whoever has none pays for no more than the question."""
+    return Rates(grant, app, org) if grant or app or org else None
+
+
 class Org(NamedTuple):
     """An organization: the boundary of every look-up."""
 
@@ -17,6 +30,8 @@ class Org(NamedTuple):
     auth_token: str | None
     disabled_at: int | None
     created_at: int
+    rate_limit: int | None = None
+    """As in `Rates`; so are those of apps and grants."""
 
 
 class ApiKey(NamedTuple):
@@ -62,6 +77,8 @@ class App(NamedTuple):
     """The person who made it, if one did: a developer may change it."""
     version: int = 0
     """Moves with every change, so that nobody overwrites what they have not seen."""
+    rate_limit: int | None = None
+    org_rate_limit: int | None = None
 
     @property
     def is_public(self) -> bool:
@@ -72,6 +89,11 @@ class App(NamedTuple):
     def is_free(self) -> bool:
         """Whether it belongs to no organization: it published or registered itself."""
         return not any(self.org)
+
+    @property
+    def rates(self) -> Rates | None:
+        """What its tokens for itself are held to."""
+        return rates_of(None, self.rate_limit, self.org_rate_limit)
 
     def home(self, org: bytes) -> bytes:
         """Whose APIs and words count where `org` connects it: its own organization's; a free app's are those of `org`."""
@@ -170,6 +192,14 @@ class Grant(NamedTuple):
     session_id: bytes | None = None
     authentication: str = "{}"
     jkt: str | None = None
+    rate_limit: int | None = None
+    app_rate_limit: int | None = None
+    org_rate_limit: int | None = None
+
+    @property
+    def rates(self) -> Rates | None:
+        """What its tokens are held to."""
+        return rates_of(self.rate_limit, self.app_rate_limit, self.org_rate_limit)
 
 
 class Session(NamedTuple):

@@ -55,7 +55,7 @@ from gatepost.settings import LimitSettings, Settings
 from gatepost.ui.refusals import in_pages
 from gatepost.ui.visit import OwnForm, OwnPage, Visits
 from gatepost.web.app import ANY_METHOD, App, Handler, Refuse, Route
-from gatepost.web.limits import Buckets, Unlimited
+from gatepost.web.limits import Buckets, MinuteBuckets, NoMinuteBuckets, Unlimited
 from gatepost.web.message import ANY_ORIGIN
 from gatepost.web.places import Places
 
@@ -117,7 +117,7 @@ def build_app(settings: Settings, instance: Instance) -> App:
         {
             **_seed_routes(Seed(instance, limits.by_key), home, refusals),
             **_app_routes(instance, apps, verified, documents, refusals),
-            **_verifier_routes(instance, Callers(instance, apps, limits.by_key), verified, documents, refusals),
+            **_verifier_routes(instance, Callers(instance, apps, limits.by_key), verified, limits, documents, refusals),
             **_device_routes(instance, apps, visits, limits, documents, refusals),
             **(_registration_routes(instance, limits, documents, refusals) if is_open else {}),
             **_public_routes(documents, refusals),
@@ -165,7 +165,12 @@ def _app_routes(
 
 
 def _verifier_routes(
-    instance: Instance, callers: Callers, verified: VerifiedTokens, documents: Documents, refusals: Refusals
+    instance: Instance,
+    callers: Callers,
+    verified: VerifiedTokens,
+    limits: "Limits",
+    documents: Documents,
+    refusals: Refusals,
 ) -> dict[str, Route]:
     """What APIs and gateways call, to know of a token what it does not say itself; and the end of a token."""
     refuse = refusals.style(in_json(render_oauth))
@@ -178,7 +183,7 @@ def _verifier_routes(
         ),
         "/revocations": Route({"GET": revocations, "POST": revocations}, refuse, ends_first=True),
         # A gateway asks for all of its clients, so there is no limit for its address.
-        "/check": Route({ANY_METHOD: Check(instance, verified).check}, refuse, limited=False),
+        "/check": Route({ANY_METHOD: Check(instance, verified, limits.by_token).check}, refuse, limited=False),
     }
 
 
@@ -354,6 +359,7 @@ class Limits:
         self.by_key = buckets(settings.key_rate, settings.key_rate * BURST_SECONDS)
         self.by_app = buckets(settings.app_rate, settings.app_rate * BURST_SECONDS)
         self.by_address = buckets(settings.address_rate, settings.address_rate * BURST_SECONDS)
+        self.by_token = MinuteBuckets() if settings.enabled else NoMinuteBuckets()
         self.wrong_secrets = buckets(settings.wrong_secrets / 60, settings.wrong_secrets)
         self.wrong_passwords = buckets(settings.wrong_passwords / 300, settings.wrong_passwords)
         self.mail_orders = buckets(settings.mail_orders / 300, settings.mail_orders)

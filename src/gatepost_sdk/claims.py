@@ -3,7 +3,10 @@
 from types import MappingProxyType
 from typing import Any
 
+from gatepost_sdk.rates import read_limits
 from gatepost_sdk.token import Token
+
+NO_LIMITS: MappingProxyType[str, int] = MappingProxyType({})
 
 
 def read_claims(claims: dict[str, Any]) -> Token:
@@ -28,4 +31,5 @@ def read_claims(claims: dict[str, Any]) -> Token:
         claims=MappingProxyType(claims),
         actor=actor.get("sub"),
         grant_id=claims.get("gid"),
+        limits=MappingProxyType(read_limits(claims["limits"])) if "limits" in claims else NO_LIMITS,
     )

@@ -27,6 +27,7 @@ REFUSALS = {
     "revoked": Refusal(401, "invalid_token", "The access was taken back. The person has to connect again."),
     "wrong_org": Refusal(403, "", "Use a connection of the organization that is asked for."),
     "insufficient_scope": Refusal(403, "insufficient_scope", "Ask for a token with the scopes that are missing."),
+    "rate_limited": Refusal(429, "", "Wait as long as it says, and try again."),
     "unavailable": Refusal(503, "", "Check that this machine reaches the issuer, and try again."),
 }
 """Every code of a TokenError. The first that applies is the one that is raised."""
@@ -53,16 +54,19 @@ class GatepostError(Exception):
 class TokenError(GatepostError):
     """An access token is refused. `code` is one of REFUSALS; `scopes` are those that were asked for, all of them.
 
+    `retry_after` is after how many seconds another try makes sense, where that is known.
+
     >>> TokenError("expired", "The token expired at 12:00.").status
     401
     """
 
-    def __init__(self, code: str, reason: str, *, scopes: Collection[str] = ()) -> None:
+    def __init__(self, code: str, reason: str, *, scopes: Collection[str] = (), retry_after: int = 0) -> None:
         self.refusal = REFUSALS[code]
         super().__init__(code, reason, self.refusal.hint)
         self.scopes = frozenset(scopes)
+        self.retry_after = retry_after
 
     @property
     def status(self) -> int:
-        """The HTTP status to answer with: 401, 403, or 503 when it is not the token that is to blame."""
+        """The HTTP status to answer with: 401, 403, 429, or 503 when it is not the token that is to blame."""
         return self.refusal.status

@@ -91,7 +91,7 @@ class _Caller(SecurityBase):
         if self._org_param:
             need = need._replace(org=request.path_params[self._org_param])
         with _refusing(self._guard, need):
-            yield await self._guard.acheck(request.headers.getlist("authorization"), need)
+            yield await _check(self._guard, request, need)
 
 
 class _Visitor(SecurityBase):
@@ -103,9 +103,16 @@ class _Visitor(SecurityBase):
         self._guard = guard
 
     async def __call__(self, request: HTTPConnection) -> AsyncIterator[Token | None]:
-        sent = request.headers.getlist("authorization")
         with _refusing(self._guard, Need()):
-            yield await self._guard.acheck(sent) if sent else None
+            yield await _check(self._guard, request, Need()) if "authorization" in request.headers else None
+
+
+async def _check(guard: Guard, request: HTTPConnection, need: Need) -> Token:
+    """The caller's token. Where a middleware or another dependency has looked at it before, it counts no second time."""
+    state = request.scope.setdefault("state", {})
+    token = await guard.acheck(request.headers.getlist("authorization"), need, again="token" in state)
+    state.setdefault("token", token)
+    return token
 
 
 @contextmanager

@@ -15,9 +15,11 @@ from urllib.parse import urlsplit
 
 from fastmcp.server.auth import AccessToken, RemoteAuthProvider, TokenVerificationError, TokenVerifier
 from pydantic import AnyHttpUrl
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gatepost_sdk.errors import TokenError
 from gatepost_sdk.guard import Guard
@@ -62,9 +64,34 @@ class GatepostProvider(RemoteAuthProvider):
             raise ValueError(f"the MCP endpoint is at {mcp_path}, which is not where {self.guard.resource} is")
         return [Route(self.guard.metadata_path, self._metadata)]
 
+    def get_middleware(self) -> list[Middleware]:
+        """What stands before the endpoint: the look at the token, and in front of that the answer to who may not be looked at.
+
+        >>> len(provider("https://auth.acme.dev", resource="https://mcp.acme.dev/mcp").get_middleware())
+        3
+        """
+        return [Middleware(_Refusing, self.guard), *super().get_middleware()]
+
     async def _metadata(self, _: Request) -> Response:
         status, headers, body = self.guard.describe()
         return JSONResponse(body, status, headers)
+
+
+class _Refusing:
+    """Answers for a token that is not to blame, with 429 or 503; FastMCP knows only good tokens and others."""
+
+    def __init__(self, app: ASGIApp, guard: Guard) -> None:
+        self._app = app
+        self._guard = guard
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except TokenVerificationError as fault:
+            if not isinstance(fault.__cause__, TokenError):
+                raise
+            status, headers, body = self._guard.refuse(fault.__cause__)
+            await JSONResponse(body, status, headers)(scope, receive, send)
 
 
 class _Tokens(TokenVerifier):
@@ -78,7 +105,7 @@ class _Tokens(TokenVerifier):
         try:
             good = await self._guard.verifier.averify(token)
         except TokenError as error:
-            if error.status == 503:
+            if error.status in (429, 503):
                 raise TokenVerificationError(error.reason) from error
             return None
         return AccessToken(

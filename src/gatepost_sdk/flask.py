@@ -52,7 +52,7 @@ class Auth:
             def guarded(*args: Any, **values: Any) -> Any:
                 asked = need._replace(org=values[org_param]) if org_param else need
                 try:
-                    g.token = self.guard.check(request.headers.getlist("Authorization"), asked)
+                    g.token = self.guard.check(request.headers.getlist("Authorization"), asked, again="token" in g)
                     return current_app.ensure_sync(view)(*args, **values)
                 except TokenError as error:
                     return _answer(self.guard.refuse(error, asked))

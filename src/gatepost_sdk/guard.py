@@ -69,21 +69,25 @@ class Guard:
         self._scopes.update(need.scopes, need.any_of)
         return need
 
-    def check(self, authorization: Sequence[str], need: Need = NOTHING) -> Token:
+    def check(self, authorization: Sequence[str], need: Need = NOTHING, *, again: bool = False) -> Token:
         """The token in a request's Authorization headers, of which there may be one. Raises TokenError.
+
+        With `again` the same request was checked before, and is not counted a second time.
 
         >>> guard.check([f"Bearer {raw}"]).sub
         'usr_ana'
         """
-        return self.verifier.verify(_bearer(authorization), *need.scopes, any_of=need.any_of, org=need.org)
+        raw = _bearer(authorization)
+        return self.verifier.verify(raw, *need.scopes, any_of=need.any_of, org=need.org, again=again)
 
-    async def acheck(self, authorization: Sequence[str], need: Need = NOTHING) -> Token:
+    async def acheck(self, authorization: Sequence[str], need: Need = NOTHING, *, again: bool = False) -> Token:
         """The same for asyncio.
 
         >>> asyncio.run(guard.acheck([f"Bearer {raw}"])).sub
         'usr_ana'
         """
-        return await self.verifier.averify(_bearer(authorization), *need.scopes, any_of=need.any_of, org=need.org)
+        raw = _bearer(authorization)
+        return await self.verifier.averify(raw, *need.scopes, any_of=need.any_of, org=need.org, again=again)
 
     def refuse(self, error: TokenError, need: Need = NOTHING) -> Reply:
         """The answer to a request whose token is refused, with the challenge that tells a client what to do about it.
@@ -92,8 +96,8 @@ class Guard:
         401
         """
         body = {"error": error.code, "error_description": str(error)}
-        if error.status == 503:
-            return Reply(503, {"Retry-After": str(RETRY_AFTER_SECONDS)}, body)
+        if error.status in (429, 503):
+            return Reply(error.status, {"Retry-After": str(error.retry_after or RETRY_AFTER_SECONDS)}, body)
         if error.status == 403 and not error.refusal.error:
             return Reply(403, {}, body)  # no other token of the same person would change it, so none is asked for
         scopes = error.scopes or {*need.scopes, *need.any_of}

@@ -31,6 +31,8 @@ class Token:
     """Who acts in the name of `sub` just now, when that is somebody else. RFC 8693 §4.1."""
     grant_id: str | None
     """The connection behind it; None for an app's own token."""
+    limits: Mapping[str, int]
+    """Requests a minute of its `grant`, its `app`, its `org`, as far as they are limited. The verifier holds to them."""
 
     def check_org(self, org: str) -> None:
         """Raise `wrong_org`, a 403, unless the token is of this organization.

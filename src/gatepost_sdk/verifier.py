@@ -1,7 +1,7 @@
 """Whether an access token is good here and now, decided without asking anybody. RFC 9068 §4, RFC 8725.
 
 The order of refusal: shape, key and signature come before anything that the token says of itself; then whom it is from and
-for; then time and revocation; what it permits comes last.
+for; then time and revocation; then what it permits; its limits come last, so that only what passes is counted.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from gatepost_sdk.errors import TokenError
 from gatepost_sdk.fetch import TIMEOUT_SECONDS, Ask, Fetch, fetch
 from gatepost_sdk.jws import ALGORITHMS, Jws, is_signed_by, parse_jws, parse_object
 from gatepost_sdk.keys import IssuerKeys
+from gatepost_sdk.rates import Rates
 from gatepost_sdk.revocations import Feed
 from gatepost_sdk.secret import parse_duration
 from gatepost_sdk.token import Token
@@ -95,12 +96,17 @@ class Verifier:
         self._fetch = fetch
         self._clock = clock
         self._remember = remember
+        self._rates = Rates(remember)
         self._lock = threading.Lock()
         # By digest: a memory dump shows no token.
         self._known: dict[bytes, _Known] = {}
 
-    def verify(self, raw: str, *scopes: str, any_of: Collection[str] = (), org: str | None = None) -> Token:
+    def verify(
+        self, raw: str, *scopes: str, any_of: Collection[str] = (), org: str | None = None, again: bool = False
+    ) -> Token:
         """The token, if it is good here and has all of `scopes`, one of `any_of` and this `org`. Raises TokenError.
+
+        Each call counts as a request against the limits that the token carries; `again` is for a further look at the same one.
 
         >>> verifier.verify(raw, "agents:read").sub
         'usr_ana'
@@ -113,9 +119,13 @@ class Verifier:
         self._admit(token, scopes, any_of, org)
         if self._is_stale():
             self._ask(raw)
+        if token.limits and not again:
+            self._count(token)
         return token
 
-    async def averify(self, raw: str, *scopes: str, any_of: Collection[str] = (), org: str | None = None) -> Token:
+    async def averify(
+        self, raw: str, *scopes: str, any_of: Collection[str] = (), org: str | None = None, again: bool = False
+    ) -> Token:
         """The same for asyncio: where `verify` waits for the issuer, other tasks run meanwhile.
 
         >>> asyncio.run(verifier.averify(raw, "agents:read")).sub
@@ -129,6 +139,8 @@ class Verifier:
         self._admit(token, scopes, any_of, org)
         if self._is_stale():
             await asyncio.to_thread(self._ask, raw)
+        if token.limits and not again:
+            self._count(token)
         return token
 
     def close(self) -> None:
@@ -192,6 +204,12 @@ class Verifier:
                 token.check_org(wanted)
         if scopes or any_of:
             token.check_scopes(*scopes, any_of=any_of)
+
+    def _count(self, token: Token) -> None:
+        """Count what passes against the limits that the token carries. Raises `rate_limited`."""
+        wait = self._rates.take(token)
+        if wait:
+            raise TokenError("rate_limited", f"Too many requests. There is room in {wait} seconds.", retry_after=wait)
 
     def _is_stale(self) -> bool:
         """Whether the feed is too old to say that a token is not revoked, and that matters."""

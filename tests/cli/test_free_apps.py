@@ -74,3 +74,12 @@ def test_it_is_disabled_enabled_and_deleted(gatepost: Gatepost, wanderer: str) -
     assert not gatepost.json("app", "enable", wanderer)["disabled"]
     gatepost.json("app", "delete", wanderer)
     gatepost.refused(4, "app", "show", wanderer)
+
+
+def test_its_limit_stays_when_it_says_something_new_of_itself(gatepost: Gatepost, wanderer: str) -> None:
+    assert gatepost.json("app", "limit", wanderer, "60/m")["rate_limit"] == 60
+    said = {"client_id": URL, "client_name": "Renamed", "redirect_uris": ["https://app.example/cb"]}
+    app, _, uris = read_document(INSTANCE, URL, said)
+    gatepost.serve(lambda instance: instance.store.ask(keep_free_app(app, uris, 1, Act(1, "user"))))
+    shown = gatepost.json("app", "show", wanderer)
+    assert (shown["name"], shown["rate_limit"]) == ("Renamed", 60)

@@ -10,7 +10,8 @@ from .source import Defined, Module, assert_none, assert_same, imports, place, s
 FLOORS = (
     ("errors", "flight", "fetch", "jws", "secret"),
     ("token", "keys"),
-    ("claims", "revocations"),
+    ("rates", "revocations"),
+    ("claims",),
     ("verifier", "stores"),
     ("guard", "endpoint", "session", "__init__"),
     ("asgi", "wsgi", "flask", "django", "fastmcp", "login", "testing"),

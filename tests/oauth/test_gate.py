@@ -129,6 +129,18 @@ def test_a_service_stands_for_its_organization() -> None:
     assert subject(service) == f"org_{ORG.hex()}"
 
 
+@pytest.mark.parametrize(
+    ("rates", "limits"),
+    [
+        ({"rate_limit": 60}, {"grant": 60}),
+        ({"app_rate_limit": 600, "org_rate_limit": 6000}, {"app": 600, "org": 6000}),
+        ({"rate_limit": 1, "app_rate_limit": 2, "org_rate_limit": 3}, {"grant": 1, "app": 2, "org": 3}),
+    ],
+)
+def test_the_limits_that_there_are_stand_in_the_token(rates: dict[str, Any], limits: dict[str, int]) -> None:
+    assert render_claims(ALIVE._replace(**rates), ISSUER, NOW, NOW, b"")["limits"] == limits
+
+
 def test_the_scope_is_held_under_the_apps_ceiling_of_today() -> None:
     narrowed = ALIVE._replace(app_scope="write other")
     assert render_claims(narrowed, ISSUER, NOW, NOW, b"")["scope"] == "write"

@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatepost.settings import parse_networks
-from gatepost.web.limits import MAX_BUCKETS, Buckets, Unlimited, bucket_of, client_address
+from gatepost.web.limits import (
+    MAX_BUCKETS,
+    Buckets,
+    MinuteBuckets,
+    NoMinuteBuckets,
+    Quota,
+    Unlimited,
+    bucket_of,
+    client_address,
+)
 
 
 class Clock:
@@ -174,3 +183,67 @@ def test_nobody_is_trusted_by_default() -> None:
 @given(st.text(max_size=40), st.text(max_size=60) | st.text("0123456789.:,/% af", max_size=60))
 def test_any_header_is_read(peer: str, forwarded: str) -> None:
     assert isinstance(bucket_of(client_address(peer, forwarded, PROXIES)), str)
+
+
+def test_a_minute_holds_what_it_says_and_flows_in_evenly() -> None:
+    clock = Clock()
+    buckets = MinuteBuckets(clock)
+    assert [buckets.take({"a": 3})["a"] for _ in range(4)] == [
+        Quota(3, 2, 20),
+        Quota(3, 1, 40),
+        Quota(3, 0, 60),
+        Quota(3, 0, 60, wait=20),
+    ]
+    clock.now += 19
+    assert buckets.take({"a": 3})["a"].wait == 1
+    clock.now += 1
+    assert [buckets.take({"a": 3})["a"].wait for _ in range(2)] == [0, 20]
+    clock.now += 3600
+    assert [buckets.take({"a": 3})["a"].wait for _ in range(4)] == [0, 0, 0, 20], "no more than a minute is saved up"
+
+
+def test_who_is_refused_by_one_limit_takes_nothing_from_another() -> None:
+    buckets = MinuteBuckets(Clock())
+    for _ in range(5):
+        buckets.take({"app": 10, "grant": 1})
+    assert buckets.take({"app": 10})["app"].left == 8, "only the first request was let in"
+
+
+def test_a_rate_may_change_between_two_requests() -> None:
+    buckets = MinuteBuckets(Clock())
+    assert [buckets.take({"a": 2})["a"].wait for _ in range(3)] == [0, 0, 30]
+    assert buckets.take({"a": 600})["a"].wait == 1
+    assert buckets.take({"b": 600})["b"].left == 599
+    assert buckets.take({"b": 1})["b"].wait == 1, "a tenth of a second's worth is missing to the whole minute's"
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 30)), max_size=60), st.integers(1, 20))
+def test_more_than_two_minutes_worth_never_passes_in_a_minute(asks: list[tuple[str, float]], rate: int) -> None:
+    clock = Clock()
+    buckets = MinuteBuckets(clock)
+    passed: list[tuple[str, float]] = []
+    for key, pause in asks:
+        clock.now += pause
+        quota = buckets.take({key: rate})[key]
+        if not quota.wait:
+            passed.append((key, clock.now))
+        assert 0 <= quota.left < rate
+        assert 0 <= quota.wait <= quota.full_in <= 60
+    for key, at in passed:
+        assert sum(each == key and at <= when < at + 60 for each, when in passed) <= 2 * rate
+
+
+def test_minutes_are_bounded_and_the_idle_ones_dropped() -> None:
+    clock = Clock()
+    buckets = MinuteBuckets(clock)
+    for number in range(MAX_BUCKETS + 100):
+        buckets.take({number: 1})
+    assert len(buckets._full_at) == MAX_BUCKETS
+    clock.now += 61
+    buckets.take({"a": 1})
+    assert len(buckets._full_at) == 1
+
+
+def test_minutes_that_are_switched_off_are_always_full() -> None:
+    buckets = NoMinuteBuckets()
+    assert [buckets.take({"a": 1}) for _ in range(3)] == 3 * [{"a": Quota(1, 1, 0)}]

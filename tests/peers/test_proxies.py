@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from programs import AUTH_OPENIDC, find
-from servers import STOP_SECONDS, UNLIMITED, Server, command, reserved_port, running, wait_for_port
+from servers import STOP_SECONDS, Server, command, reserved_port, running, wait_for_port
 
 from .tls import Tls
 
@@ -125,7 +125,7 @@ def gate(tls: Tls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
     with contextlib.ExitStack() as stack:
         port = stack.enter_context(reserved_port())
         issuer = f"https://localhost:{port}"
-        settings = UNLIMITED | {"GATEPOST_ISSUER": issuer}
+        settings = {"GATEPOST_ISSUER": issuer}
         server = stack.enter_context(running("dev", data, *files, port=port, settings=settings))
         http = stack.enter_context(
             httpx.Client(base_url=issuer, verify=ssl.create_default_context(cafile=tls.authority))
@@ -236,6 +236,19 @@ def test_a_made_up_identity_never_does(proxy: str, gate: Gate) -> None:
             assert "evil" not in [value for values in told.values() for value in values]
             assert told["x-auth-client"] in (["web"], ["job"])
         assert ask(proxy, None, headers=made_up).status_code == 401
+
+
+def test_a_limit_that_is_reached_is_told_to_the_client(proxy: str, gate: Gate, request: pytest.FixtureRequest) -> None:
+    if request.node.callspec.params["proxy"] in ("envoy", "apache"):
+        pytest.skip("it judges tokens by itself")
+    token = gate.token()
+    grant = identity(ask(proxy, token))["x-auth-grant"][0]
+    for rate, statuses in (("1/m", [200, 429]), ("none", [200, 200])):
+        done = command(gate.server.data, "grant", "limit", grant, rate)
+        assert done.returncode == 0, done.stderr
+        answers = [ask(proxy, token) for _ in range(2)]
+        assert [answer.status_code for answer in answers] == statuses
+        assert all(1 <= int(each.headers["retry-after"]) <= 60 for each in answers if each.status_code == 429)
 
 
 def test_whoever_may_not_pass_does_not(proxy: str, gate: Gate) -> None:

@@ -88,6 +88,13 @@ def fastapi_app(auth: gatepost_sdk.fastapi.Auth) -> FastAPI:
     return app
 
 
+def fastapi_middleware_face(issuer: Issuer) -> Face:
+    """Both of FastAPI's: a middleware in front, and routes that say what they need."""
+    auth = gatepost_sdk.fastapi.Auth(ISSUER, audience=AUDIENCE)
+    issuer.install(auth)
+    return _over_asgi(auth.middleware(fastapi_app(auth)))
+
+
 def flask_face(issuer: Issuer) -> Face:
     auth = gatepost_sdk.flask.Auth(ISSUER, audience=AUDIENCE)
     issuer.install(auth)
@@ -216,7 +223,8 @@ def _django_middleware(issuer: Issuer, audience: str, *, asynchronous: bool) -> 
         token = getattr(request, "token", None)
         return JsonResponse({"sub": token.sub if token is not None else None})
 
-    urls = [*(auth.urls() if audience == AUDIENCE else []), path("open", answer), path("agents", answer)]
+    own = [path("open", answer), path("agents", answer), path("twice", auth.require("agents:read")(answer))]
+    urls = [*(auth.urls() if audience == AUDIENCE else []), *own]
     return _django_site(urls, ["sdk_site.middleware"], asynchronous)
 
 

@@ -64,6 +64,13 @@ async def test_a_missing_scope_is_a_403(auth: GatepostProvider, issuer: Issuer) 
     assert 'error="insufficient_scope"' in answer.headers["www-authenticate"]
 
 
+async def test_too_many_requests_are_told_when_to_come_back(auth: GatepostProvider, issuer: Issuer) -> None:
+    headers = {**ACCEPT, **issuer.bearer(scope="tools", limits={"grant": 1})}
+    assert (await ask(auth, "POST", "/mcp", json=CALL, headers=headers)).status_code == 200
+    answer = await ask(auth, "POST", "/mcp", json=CALL, headers=headers)
+    assert (answer.status_code, answer.json()["error"], answer.headers["retry-after"]) == (429, "rate_limited", "60")
+
+
 def test_a_server_that_is_mounted_elsewhere_is_refused() -> None:
     auth = GatepostProvider(Guard("https://auth.test", audience="https://mcp.test/other"), [])
     with pytest.raises(ValueError, match="/mcp"):

@@ -9,7 +9,8 @@ from gatepost.flows.actors import person
 from gatepost.flows.api_keys import create_key, end_key
 from gatepost.flows.apps import NewApp, change_app, create_app, create_secret
 from gatepost.flows.joining import invite
-from gatepost.flows.organizations import set_disabled
+from gatepost.flows.limits import set_app_limit, set_grant_limit, set_org_limit
+from gatepost.flows.organizations import get_org, set_disabled
 from gatepost.flows.owned_apps import app_of, apps_of, end_app
 from gatepost.flows.people import create_user
 from gatepost.flows.roles import MATRIX, ROLES, Actor, Deed
@@ -18,7 +19,7 @@ from gatepost.secrets import parse_id
 from gatepost.store.orgs import find_org
 from gatepost.store.people import set_user_disabled
 
-from .world import ADDRESS, World
+from .world import ADDRESS, World, claims_of
 
 
 async def somebody(world: World, role: str, email: str = "") -> Actor:
@@ -127,3 +128,15 @@ async def test_two_who_change_an_app_at_once_do_not_overwrite_each_other(world: 
     assert await refusal(change_app(world.instance, app, {"scope": "read"}, (), (), world.operator)) == "conflict"
     kept = await app_of(world.instance, world.acme.org, app.client_id, world.operator)
     assert (kept.name, kept.scope) == ("First", "")
+
+
+async def test_nobody_lifts_a_limit_that_was_set_for_them(world: World) -> None:
+    developer, admin = await somebody(world, "developer"), await somebody(world, "admin")
+    app, org = await an_app(world, developer), await get_org(world.instance, world.acme.id)
+    grant = claims_of((await world.tokens()).access_token)["gid"]
+    assert await refusal(set_app_limit(world.instance, app, None, developer)) == "not_allowed"
+    assert await refusal(set_org_limit(world.instance, org, None, admin)) == "not_allowed"
+    assert await refusal(set_grant_limit(world.instance, grant, [world.beta.org], 60, admin)) == "not_found"
+    await set_app_limit(world.instance, app, 60, admin)
+    assert (await set_grant_limit(world.instance, grant, [world.acme.org], 60, admin)).rate_limit == 60
+    await set_org_limit(world.instance, org, 60, world.operator)

@@ -11,11 +11,13 @@ from gatepost.cli import app_registration, app_secret
 from gatepost.cli.app_options import add_metadata_options, metadata_of
 from gatepost.cli.options import Parser, add_verb, add_verbs, confirm, duration, named, wants_json
 from gatepost.cli.output import instant, printable, render_fields, render_table, say, show, show_list
+from gatepost.cli.rate_limit import add_limit, describe_rate, rate_of
 from gatepost.cli.running import run_verb
 from gatepost.errors import GatepostError
 from gatepost.flows.app_import import Imported, import_apps
 from gatepost.flows.apps import FreshSecret, NewApp, change_app, create_app, get_app
 from gatepost.flows.instance import Instance
+from gatepost.flows.limits import set_app_limit
 from gatepost.flows.organizations import every_org, get_org
 from gatepost.flows.owned_apps import apps_of, end_app, set_disabled
 from gatepost.flows.resources import find_spelling
@@ -65,6 +67,7 @@ def add_arguments(parser: Parser) -> None:
     brought.add_argument("--update", action="store_true", help="change own apps that exist already")
     for verb in (create, brought):
         verb.add_argument("--org", metavar="ORG", type=named, required=True, help="the organization's id or name")
+    add_limit(verbs, "app", "CLIENT_ID", _limit)
     app_secret.add_arguments(verbs)
     app_registration.add_arguments(verbs)
 
@@ -196,6 +199,17 @@ def _set_disabled(disabled: bool, options: argparse.Namespace) -> int:
     return 0
 
 
+def _limit(options: argparse.Namespace) -> int:
+    async def verb(instance: Instance, actor: Actor) -> dict[str, Any]:
+        app = await get_app(instance, options.limited)
+        await set_app_limit(instance, app, rate_of(options), actor)
+        return await _document(instance, await get_app(instance, options.limited))
+
+    document = run_verb(options, verb)
+    show(wants_json(options), document, f"{document['name']} {describe_rate(document['rate_limit'])}.")
+    return 0
+
+
 def _delete(options: argparse.Namespace) -> int:
     confirm(options, f"Delete {options.client_id} and end its grants, for good?")
 
@@ -272,6 +286,7 @@ async def _document(instance: Instance, app: App, secret: Secret | None = None) 
         "grant_idle_ttl": app.grant_idle_ttl,
         "grant_ttl": app.grant_ttl,
         "retry_window": "until_used" if app.retry_window == -1 else app.retry_window,
+        "rate_limit": app.rate_limit,
         **parse_metadata(app.metadata)._asdict(),
         "disabled": app.disabled_at is not None,
         "created_at": instant(app.created_at),

@@ -5,11 +5,13 @@ from typing import Any
 
 from gatepost.cli.options import Parser, add_verb, add_verbs, confirm, named, wants_json
 from gatepost.cli.output import instant, show, show_list
+from gatepost.cli.rate_limit import add_limit, describe_rate, rate_of
 from gatepost.cli.running import run_verb
 from gatepost.errors import GatepostError
 from gatepost.flows.apps import get_app
 from gatepost.flows.grants import Place, each_grant, end_grant, end_grants
 from gatepost.flows.instance import Instance
+from gatepost.flows.limits import set_grant_limit
 from gatepost.flows.organizations import every_org, get_org
 from gatepost.flows.people import get_user
 from gatepost.flows.roles import Actor
@@ -29,6 +31,7 @@ def add_arguments(parser: Parser) -> None:
         verb.add_argument("--org", metavar="ORG", type=named, help="the organization's id or name")
         verb.add_argument("--app", metavar="CLIENT_ID", type=named)
         verb.add_argument("--user", metavar="USER", type=named, help="id or e-mail")
+    add_limit(verbs, "grant", "GRANT_ID", _limit)
 
 
 async def _places(instance: Instance, options: argparse.Namespace) -> list[Place]:
@@ -86,6 +89,16 @@ def _revoke_one(options: argparse.Namespace) -> int:
     return 0
 
 
+def _limit(options: argparse.Namespace) -> int:
+    async def verb(instance: Instance, actor: Actor) -> Grant:
+        orgs = [org.id for org in await every_org(instance)]
+        return await set_grant_limit(instance, options.limited, orgs, rate_of(options), actor)
+
+    grant = run_verb(options, verb)
+    show(wants_json(options), _render(grant), f"{options.limited} {describe_rate(grant.rate_limit)}.")
+    return 0
+
+
 def _render(grant: Grant) -> dict[str, Any]:
     return {
         "id": render_id("gnt", grant.id),
@@ -98,6 +111,7 @@ def _render(grant: Grant) -> dict[str, Any]:
         "made": instant(grant.created_at),
         "last_used": instant(grant.last_used_at),
         "uses": grant.uses,
+        "rate_limit": grant.rate_limit,
         "expires_at": instant(grant.expires_at),
         "revoked": grant.revoked_at is not None or not grant.unbroken,
     }

@@ -6,8 +6,10 @@ from typing import Any
 
 from gatepost.cli.options import Parser, add_verb, add_verbs, wants_json
 from gatepost.cli.output import instant, render_fields, show, show_list
+from gatepost.cli.rate_limit import add_limit, describe_rate, rate_of
 from gatepost.cli.running import run_verb
 from gatepost.flows.instance import Instance
+from gatepost.flows.limits import set_org_limit
 from gatepost.flows.organizations import create_org, get_org, set_disabled
 from gatepost.flows.roles import Actor
 from gatepost.records import Org
@@ -27,6 +29,7 @@ def add_arguments(parser: Parser) -> None:
     ):
         verb = add_verb(verbs, name, run, summary, f"gatepost org {name} Acme")
         verb.add_argument("org", metavar="ORG", help="its id or name")
+    add_limit(verbs, "org", "ORG", _limit)
 
 
 def _create(options: argparse.Namespace) -> int:
@@ -60,11 +63,23 @@ def _set_disabled(disabled: bool, options: argparse.Namespace) -> int:
     return 0
 
 
+def _limit(options: argparse.Namespace) -> int:
+    async def verb(instance: Instance, actor: Actor) -> Org:
+        org = await get_org(instance, options.limited)
+        await set_org_limit(instance, org, rate_of(options), actor)
+        return await get_org(instance, options.limited)
+
+    org = run_verb(options, verb)
+    show(wants_json(options), _render(org), f"{org.name} {describe_rate(org.rate_limit)}.")
+    return 0
+
+
 def _render(org: Org) -> dict[str, Any]:
     return {
         "id": render_id("org", org.id),
         "name": org.name,
         "auth_token": org.auth_token,
+        "rate_limit": org.rate_limit,
         "disabled": org.disabled_at is not None,
         "created_at": instant(org.created_at),
     }

@@ -4,8 +4,11 @@ The proxy hands the head of its client's request on; of that, Authorization coun
 proof in DPoP. Which request the proof has to be for the proxy says in X-Forwarded-Method and X-Forwarded-Uri, which it must
 set itself; where it was sent is configured: it is the origin of the audience, or of `origin`. The answer always has every
 identity header, so a proxy that copies them to the request overwrites whatever its client put there.
+
+What passes is counted against the limits of its grant, app and organization, in this process; what does not is not.
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 from gatepost.endpoints.proofs import PROOF, nonce_headers
@@ -18,8 +21,10 @@ from gatepost.flows.introspect import VerifiedTokens
 from gatepost.oauth.dpop import origin_of
 from gatepost.oauth.form import parse_form
 from gatepost.oauth.scope import parse_scope
-from gatepost.secrets import Secret
-from gatepost.web.message import EMPTY, Reply, Request
+from gatepost.records import Rates
+from gatepost.secrets import Secret, parse_id
+from gatepost.web.limits import MINUTE, MinuteBuckets, Quota
+from gatepost.web.message import EMPTY, Header, Reply, Request
 
 IDENTITY = (b"x-auth-subject", b"x-auth-org", b"x-auth-client", b"x-auth-scope", b"x-auth-grant")
 """The headers that say who passes, in the order of `Passed`."""
@@ -28,16 +33,35 @@ IDENTITY = (b"x-auth-subject", b"x-auth-org", b"x-auth-client", b"x-auth-scope",
 class Check:
     """The handler of checks."""
 
-    def __init__(self, instance: Instance, verified: VerifiedTokens) -> None:
+    def __init__(self, instance: Instance, verified: VerifiedTokens, buckets: MinuteBuckets) -> None:
         self._instance = instance
         self._verified = verified
+        self._buckets = buckets
         self._seen = SeenProofs()
         self._wanted = lru_cache(maxsize=1024)(self._read)
 
     async def check(self, request: Request) -> Reply:
         wanted = self._wanted(request.query)
-        passed = await check(self._instance, self._verified, self._seen, wanted, _presented(request, wanted.origin))
-        return Reply(204, EMPTY, b"", _identity(passed) + nonce_headers(self._instance, request))
+        presented = _presented(request, wanted.origin)
+        passed, rates = await check(self._instance, self._verified, self._seen, wanted, presented)
+        headers = _identity(passed) + nonce_headers(self._instance, request)
+        return Reply(204, EMPTY, b"", headers + self._take(passed, rates) if rates else headers)
+
+    def _take(self, passed: Passed, rates: Rates) -> tuple[Header, ...]:
+        """Count a request, and say what is left. Raises `too_many_requests`."""
+        whose = zip(Rates._fields, (passed.grant, passed.client_id, passed.org), rates, strict=True)
+        quotas = self._buckets.take({(name, who): rate for name, who, rate in whose if rate})
+        for (name, _), quota in quotas.items():
+            if quota.wait:
+                raise OAuthError(
+                    "too_many_requests",
+                    f"The limit of this {name} is {quota.rate} requests a minute. Try again in {quota.wait} seconds.",
+                    org=parse_id("org", passed.org) or b"",
+                    headers=_rate_headers(quotas),
+                    retry_after=quota.wait,
+                    limit=name,
+                )
+        return _rate_headers(quotas)
 
     def _read(self, query: bytes) -> Wanted:
         """What the proxy asks for. Its configuration says it, so the same few come again and again."""
@@ -45,6 +69,16 @@ class Check:
         audience = asked.get("audience", "")
         origin = origin_of(asked.get("origin") or audience or self._instance.issuer)
         return Wanted(audience, frozenset(parse_scope(asked.get("scope", ""))), origin)
+
+
+def _rate_headers(quotas: Mapping[tuple[str, str], Quota]) -> tuple[Header, ...]:
+    """What the limits are, and what is left of them. draft-ietf-httpapi-ratelimit-headers-10 §3 and §4."""
+    policies = (f'"{name}";q={quota.rate};w={MINUTE}' for (name, _), quota in quotas.items())
+    left = (f'"{name}";r={quota.left};t={quota.full_in}' for (name, _), quota in quotas.items())
+    return (
+        (b"ratelimit-policy", ", ".join(policies).encode()),
+        (b"ratelimit", ", ".join(left).encode()),
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -168,7 +168,7 @@ def _shown(detail: Mapping[str, str | int | list[str]]) -> dict[str, object]:
 
 
 def _headers(error: GatepostError) -> list[Header]:
-    headers: list[Header] = []
+    headers: list[Header] = [*error.headers]
     if error.scheme:
         headers.append((b"www-authenticate", _challenge(error.scheme)))
     if error.nonce:

@@ -218,5 +218,5 @@ def draft_change(
     unchanged = {field: getattr(app, field) for field in NewApp._fields if field in App._fields and field != "metadata"}
     new = NewApp(**{**unchanged, **changes, "redirect_uris": add_uris})
     changed = checked_app(app.org, new, app.created_at, parse_metadata(app.metadata))
-    changed = changed._replace(created_by=app.created_by, version=app.version)
+    changed = changed._replace(created_by=app.created_by, version=app.version, rate_limit=app.rate_limit)
     return Draft(changed, False, 0, add_uris, drop_uris, secret)

@@ -12,7 +12,7 @@ from gatepost.flows.instance import Instance
 from gatepost.flows.introspect import VerifiedTokens, judge
 from gatepost.oauth.dpop import Proof
 from gatepost.oauth.resource import are_equal
-from gatepost.records import Grant
+from gatepost.records import Grant, Rates
 from gatepost.secrets import Secret
 
 BEARER = "bearer"
@@ -33,7 +33,8 @@ class Presented(NamedTuple):
 class Accepted(NamedTuple):
     """A live token: what it says, what is left of its scope today, and the grant behind it, if there is one.
 
-    `proof` is of the key that it is bound to, if it is; whether it was used before is for the caller to see.
+    `proof` is of the key that it is bound to, if it is; whether it was used before is for the caller to see. `rates` is what
+    it is held to today.
     """
 
     org: bytes
@@ -41,6 +42,7 @@ class Accepted(NamedTuple):
     scope: str
     grant: Grant | None
     proof: Proof | None = None
+    rates: Rates | None = None
 
 
 def parse_authorization(header: str) -> tuple[str, str]:
@@ -68,7 +70,7 @@ async def accept(instance: Instance, verified: VerifiedTokens, presented: Presen
     standing = await judge(instance, opened, now)
     if standing.why_dead:
         raise refused(standing.why_dead, presented.scheme)
-    return Accepted(opened.org, claims, standing.scope, standing.grant, proof)
+    return Accepted(opened.org, claims, standing.scope, standing.grant, proof, standing.rates)
 
 
 def _check_key(instance: Instance, bound_to: dict[str, str] | None, presented: Presented) -> Proof | None:

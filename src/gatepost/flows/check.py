@@ -7,6 +7,7 @@ from gatepost.flows.counting import PASSED
 from gatepost.flows.dpop import SeenProofs, refused
 from gatepost.flows.instance import Instance
 from gatepost.flows.introspect import VerifiedTokens
+from gatepost.records import Rates
 
 
 class Wanted(NamedTuple):
@@ -32,8 +33,8 @@ class Passed(NamedTuple):
 
 async def check(
     instance: Instance, verified: VerifiedTokens, seen: SeenProofs, wanted: Wanted, presented: Presented
-) -> Passed:
-    """Whose token it is, if it passes now.
+) -> tuple[Passed, Rates | None]:
+    """Whose token it is, if it passes now, and what it is held to.
 
     Raises `invalid_token`, `insufficient_scope`, `invalid_dpop_proof`, `use_dpop_nonce`.
     """
@@ -43,4 +44,5 @@ async def check(
         raise refused("it was used before", at_api=True)
     instance.counts.count(accepted.org, accepted.claims["client_id"], PASSED, "check")
     claims = accepted.claims
-    return Passed(claims["sub"], claims["org"], claims["client_id"], accepted.scope, claims.get("gid", ""))
+    passed = Passed(claims["sub"], claims["org"], claims["client_id"], accepted.scope, claims.get("gid", ""))
+    return passed, accepted.rates

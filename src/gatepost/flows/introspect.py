@@ -11,7 +11,7 @@ from gatepost.oauth.access_token import describe_access_token, describe_refresh_
 from gatepost.oauth.gate import why_dead, would_answer
 from gatepost.oauth.refresh_token import is_authentic, parse_refresh_token
 from gatepost.oauth.scope import lowered
-from gatepost.records import Grant
+from gatepost.records import Grant, Rates, rates_of
 from gatepost.secrets import REFRESH_TOKEN, parse_id
 from gatepost.store.grants import find_grant
 from gatepost.store.question import INSTANCE
@@ -36,11 +36,15 @@ class Verified(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """What a token stands on: why it is dead, empty when it is alive; what is left of its scope today; its grant."""
+    """What a token stands on: why it is dead, empty when it is alive; what is left of its scope today; its grant.
+
+    `rates` are the limits of today, whatever the token says.
+    """
 
     why_dead: str
     scope: str = ""
     grant: Grant | None = None
+    rates: Rates | None = None
 
 
 def verified_of(claims: dict[str, Any]) -> Verified:
@@ -90,23 +94,25 @@ async def introspect(instance: Instance, verified: VerifiedTokens, caller: Calle
 
 async def judge(instance: Instance, opened: Verified, now: int) -> Standing:
     """What a token stands on, as it is now: its grant, then every app that got it for itself or in exchange."""
-    scope, grant = opened.claims["scope"], None
+    scope, grant, rates = opened.claims["scope"], None, None
     if opened.grant:
         grant = await instance.store.read(find_grant(opened.org, opened.grant))
         reason = why_dead(grant, now)
         if reason or grant is None:
             return Standing(reason)
-        scope = lowered(scope, grant.app_scope)
-    for _, client_id in opened.links:
+        scope, rates = lowered(scope, grant.app_scope), grant.rates
+    # The token's own app comes last: it is held to that one's limit, and to those of the grant and the organization.
+    for _, client_id in reversed(opened.links):
         known = await find_known_app(instance, client_id)
         if known is None or known.is_disabled:
             return Standing("an app that got it is disabled or deleted")
         scope = lowered(scope, known.app.scope)
+        rates = rates_of(grant and grant.rate_limit, known.app.rate_limit, known.app.org_rate_limit)
     if not opened.links:
-        return Standing("", scope, grant)
+        return Standing("", scope, grant, rates)
     # No row stands behind those, so revocations are looked up.
     is_revoked = await instance.store.read(is_token_revoked(opened.org, opened.links, opened.claims["iat"]))
-    return Standing("it was revoked, or one that it came from" if is_revoked else "", scope, grant)
+    return Standing("it was revoked, or one that it came from" if is_revoked else "", scope, grant, rates)
 
 
 async def _introspect_refresh_token(instance: Instance, caller: Caller, token: str) -> dict[str, Any]:

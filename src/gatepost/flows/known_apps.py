@@ -61,7 +61,9 @@ async def _published(instance: Instance, url: str, kept: KnownApp | None) -> Kno
         if kept is None or not error.is_outage:
             raise
         return kept
-    return KnownApp(app._replace(disabled_at=kept.app.disabled_at) if kept else app, metadata, uris, ())
+    if kept:
+        app = app._replace(disabled_at=kept.app.disabled_at, rate_limit=kept.app.rate_limit)
+    return KnownApp(app, metadata, uris, ())
 
 
 async def _registered(instance: Instance, client_id: str, kept: KnownApp | None) -> KnownApp | None:

@@ -14,7 +14,7 @@ from gatepost.oauth.scope import OPENID
 from gatepost.records import App, Grant
 from gatepost.secrets import render_id
 from gatepost.store.grants import NewGrant
-from gatepost.store.orgs import claim_name, find_owner
+from gatepost.store.orgs import claim_name, find_org, find_owner
 from gatepost.store.people import find_user
 
 
@@ -47,8 +47,12 @@ async def mint(instance: Instance, grant: Grant, generation: int, now: int, narr
     return Issued(key.mint(claims), ttl, claims["scope"], refresh_token, org=grant.org, token_type=kind)
 
 
-def newborn(org: bytes, new: NewGrant, app: App, now: int) -> Grant:
+async def newborn(instance: Instance, org: bytes, new: NewGrant, app: App, now: int) -> Grant:
     """The grant as a look-up would find it right after it was made: everything it stands on was live then."""
+    org_rate_limit = app.org_rate_limit
+    if app.org != org:
+        home = await instance.store.read(find_org(org))
+        org_rate_limit = home.rate_limit if home else None
     return Grant(
         org=org,
         id=new.id,
@@ -80,6 +84,8 @@ def newborn(org: bytes, new: NewGrant, app: App, now: int) -> Grant:
         session_id=new.session_id,
         authentication=new.authentication,
         jkt=new.jkt,
+        app_rate_limit=app.rate_limit,
+        org_rate_limit=org_rate_limit,
     )
 
 

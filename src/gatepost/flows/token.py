@@ -168,7 +168,7 @@ async def _first_tokens(
     instance: Instance, ask: TokenAsk, approval: Approval, narrowed: Issue, org: bytes, new: NewGrant, now: int
 ) -> Issued:
     # As it was made: whoever else presented the code may have ended the grant since, and this one still came first.
-    grant = newborn(org, new, ask.client.known.app, now)
+    grant = await newborn(instance, org, new, ask.client.known.app, now)
     issued = await mint(instance, grant, 1, now, narrowed)
     if "refresh_token" not in grant_types_of(ask.client.known.app):
         issued = issued._replace(refresh_token="")

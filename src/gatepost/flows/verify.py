@@ -58,7 +58,7 @@ async def verify(instance: Instance, caller: Caller, ask: VerifyAsk, address: st
     if not await instance.store.ask(make_grant(org, new, act)):
         raise _unknown_client()
     instance.counts.count(org, app.client_id, ISSUED, "verify")
-    return await mint(instance, newborn(org, new, app, now), 1, now)
+    return await mint(instance, await newborn(instance, org, new, app, now), 1, now)
 
 
 async def _get_app(instance: Instance, org: bytes, ask: VerifyAsk) -> App:

@@ -6,7 +6,7 @@ import orjson
 
 from gatepost.oauth.narrow import ANY_KEY, Issue
 from gatepost.oauth.scope import OPENID, lowered
-from gatepost.records import App, Grant
+from gatepost.records import App, Grant, Rates
 from gatepost.secrets import render_id
 
 
@@ -37,7 +37,7 @@ def render_claims(
     if grant.authentication != "{}":
         sign_in = orjson.loads(grant.authentication)
         claims |= {"auth_time": sign_in["auth_time"], "acr": sign_in["acr"]}
-    return claims | confirmation(jkt)
+    return limited(claims | confirmation(jkt), grant.rates)
 
 
 def render_service_claims(app: App, issue: Issue, issuer: str, expires_at: int, now: int, jti: bytes) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def render_service_claims(app: App, issue: Issue, issuer: str, expires_at: int, 
 
     RFC 6749 §4.4, RFC 9068 §2.2.
     """
-    return {
+    claims = {
         "iss": issuer,
         "sub": app.client_id,
         "aud": audience(issue.scope, issue.resource, issuer),
@@ -57,6 +57,14 @@ def render_service_claims(app: App, issue: Issue, issuer: str, expires_at: int, 
         "org": render_id("org", app.org),
         **confirmation(issue.jkt),
     }
+    return limited(claims, app.rates)
+
+
+def limited(claims: dict[str, Any], rates: Rates | None) -> dict[str, Any]:
+    """The claims, with the limits that there are: verifiers who ask nobody read them there."""
+    if rates:
+        claims["limits"] = {name: rate for name, rate in rates._asdict().items() if rate}
+    return claims
 
 
 def audience(scope: str, resource: str | None, issuer: str) -> str | list[str]:

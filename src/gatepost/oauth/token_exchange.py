@@ -7,11 +7,11 @@ so that the end of any of them is its end. It is never for more, nor for longer,
 from typing import Any, NamedTuple
 
 from gatepost.errors import OAuthError
-from gatepost.oauth.access_token import audience, confirmation
+from gatepost.oauth.access_token import audience, confirmation, limited
 from gatepost.oauth.narrow import Issue, ceiling_of, part_of
 from gatepost.oauth.resource import are_equal, check_resource_uri
 from gatepost.oauth.scope import parse_scope
-from gatepost.records import App, Resource
+from gatepost.records import App, Resource, rates_of
 
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
 JWT = "urn:ietf:params:oauth:token-type:jwt"
@@ -90,7 +90,7 @@ def render_exchanged_claims(
     `via` are the tokens it came from, the latest first, and whose they were.
     """
     before = {"act": subject["act"]} if "act" in subject else {}
-    return {
+    claims = {
         **{name: subject[name] for name in _INHERITED if name in subject},
         "iss": subject["iss"],
         "aud": audience(issue.scope, issue.resource, subject["iss"]),
@@ -103,6 +103,8 @@ def render_exchanged_claims(
         "via": [{"jti": subject["jti"], "client_id": subject["client_id"]}, *subject.get("via", ())],
         **confirmation(issue.jkt),
     }
+    of_grant = subject.get("limits", {}).get("grant")
+    return limited(claims, rates_of(of_grant, app.rate_limit, app.org_rate_limit))
 
 
 def refused(why: str) -> OAuthError:

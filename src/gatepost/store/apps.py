@@ -15,7 +15,7 @@ _COLUMNS = """org, client_id, name, kind, profile, auth_method, grant_types, sco
 
 _OWN_COLUMNS = ", ".join("a." + column.strip() for column in _COLUMNS.split(","))
 
-_APP_COLUMNS = f"{_OWN_COLUMNS}, o.disabled_at, a.metadata, a.created_by, a.version"
+_APP_COLUMNS = f"{_OWN_COLUMNS}, o.disabled_at, a.metadata, a.created_by, a.version, a.rate_limit, o.rate_limit"
 
 _APP = f"select {_APP_COLUMNS} from apps a left join orgs o on o.org = a.org where a.org = ?"
 
@@ -42,7 +42,7 @@ def make_app(app: App, redirect_uris: tuple[str, ...], epoch: int, act: Act) -> 
         f"""insert into apps ({_COLUMNS}, metadata, created_by, epoch)
             values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             on conflict do nothing returning client_id""",
-        (*app[:-4], app.metadata, app.created_by, epoch),
+        (*app[: App._fields.index("org_disabled_at")], app.metadata, app.created_by, epoch),
     )
     if not rows:
         return Saved(False, False)
@@ -127,7 +127,9 @@ def keep_free_app(app: App, redirect_uris: tuple[str, ...], epoch: int, act: Act
     kept = yield from find_app(app.org, app.client_id)
     assert kept is not None, "no organization can claim such a client_id"
     uris = yield from list_redirect_uris(app.org, app.client_id)
-    same = app._replace(disabled_at=kept.disabled_at, created_at=kept.created_at, version=kept.version)
+    same = app._replace(
+        disabled_at=kept.disabled_at, created_at=kept.created_at, version=kept.version, rate_limit=kept.rate_limit
+    )
     if kept == same and set(uris) == set(redirect_uris):
         return
     yield from replace_app(app, act)

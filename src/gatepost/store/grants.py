@@ -56,7 +56,7 @@ _LIVE = f"""select g.org, g.id, g.client_id, g.user_id, g.key_id, g.scope, g.res
     g.rotated_at, g.last_used_at, g.uses, g.idle_ttl, g.expires_at, g.revoked_at, g.epoch = {_EPOCH},
     o.disabled_at, coalesce(a.disabled_at, p.disabled_at), a.scope, a.retry_window, a.auth_method, a.access_ttl, u.disabled_at,
     g.user_id is null or m.user_id is not null, g.resource is null or r.uri is not null or g.resource like '% %',
-    g.app_org, g.session_id, g.authentication, g.jkt
+    g.app_org, g.session_id, g.authentication, g.jkt, g.rate_limit, a.rate_limit, o.rate_limit
     from grants g join orgs o on o.org = g.org
     join apps a on a.org = coalesce(g.app_org, g.org) and a.client_id = g.client_id left join orgs p on p.org = a.org
     left join memberships m on m.org = g.org and m.user_id = g.user_id

@@ -185,6 +185,11 @@ MIGRATIONS = (
                 user_id {bytes} not null, created_at bigint not null, primary key (org, issuer, subject)){table}""",
         ),
     ),
+    Migration(
+        9,
+        "limits of tokens",
+        tuple(f"alter table {table} add column rate_limit bigint" for table in ("orgs", "apps", "grants")),
+    ),
 )
 
 NEWEST = MIGRATIONS[-1].number

@@ -6,7 +6,7 @@ from gatepost.store.events import Act, record
 from gatepost.store.question import INSTANCE, SQL, Steps, question
 from gatepost.store.revocations import DISABLED, tell
 
-_COLUMNS = "org, name, auth_token, disabled_at, created_at"
+_COLUMNS = "org, name, auth_token, disabled_at, created_at, rate_limit"
 
 
 @question

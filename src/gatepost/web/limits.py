@@ -4,12 +4,17 @@ import ipaddress
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import TypeAlias
+from collections.abc import Callable, Hashable, Mapping
+from typing import NamedTuple, TypeAlias, TypeVar
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+_Key = TypeVar("_Key", bound=Hashable)
+
 MAX_BUCKETS = 50_000
+
+MINUTE = 60
+"""Seconds."""
 
 _ROUNDING = 1e-6
 """Seconds that sums of instants may be off by; without it a full bucket could refuse its last token."""
@@ -61,6 +66,57 @@ class Unlimited(Buckets):
 
     def is_empty(self, key: object) -> int:
         return 0
+
+
+class Quota(NamedTuple):
+    """What is left of a limit: of `rate` requests a minute `left` may come now, and after `full_in` seconds all of them.
+
+    `wait` are the seconds until there is one; 0 when this request was let in.
+    """
+
+    rate: int
+    left: int
+    full_in: int
+    wait: int = 0
+
+
+class MinuteBuckets:
+    """Buckets whose rate comes with the question: each holds a minute's worth, and as much flows in, evenly.
+
+    They are kept as in `Buckets` and bounded as there: when there are too many, the one that was asked longest ago is dropped.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._full_at: OrderedDict[object, float] = OrderedDict()
+
+    def take(self, rates: Mapping[_Key, int]) -> dict[_Key, Quota]:
+        """Take one request from each of these buckets, or from none if one of them is empty; what is left of each."""
+        now = self._clock()
+        debts = {key: max(self._full_at.get(key, now) - now, 0.0) for key in rates}
+        waits = {key: debts[key] - MINUTE + MINUTE / rate - _ROUNDING for key, rate in rates.items()}
+        if max(waits.values()) > 0:
+            return {key: _quota(rate, debts[key], waits[key]) for key, rate in rates.items()}
+        for key, rate in rates.items():
+            debts[key] += MINUTE / rate
+            self._full_at[key] = now + debts[key]
+            self._full_at.move_to_end(key)
+        while len(self._full_at) > MAX_BUCKETS or next(iter(self._full_at.values())) <= now:
+            self._full_at.popitem(last=False)
+        return {key: _quota(rate, debts[key], 0) for key, rate in rates.items()}
+
+
+def _quota(rate: int, debt: float, wait: float) -> Quota:
+    """What is left of a bucket that is `debt` seconds away from being full."""
+    left = max(math.floor((MINUTE - debt + _ROUNDING) * rate / MINUTE), 0)
+    return Quota(rate, left, math.ceil(debt - _ROUNDING), max(math.ceil(wait), 0))
+
+
+class NoMinuteBuckets(MinuteBuckets):
+    """Limits that are switched off."""
+
+    def take(self, rates: Mapping[_Key, int]) -> dict[_Key, Quota]:
+        return {key: Quota(rate, rate, 0) for key, rate in rates.items()}
 
 
 def bucket_of(address: str) -> str:

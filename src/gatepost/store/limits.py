@@ -1,0 +1,41 @@
+"""Questions that set how many requests a minute tokens are good for: an organization's, an app's, a grant's."""
+
+from gatepost.store.events import Act, record
+from gatepost.store.question import SQL, Steps, question
+
+
+@question
+def limit_org(org: bytes, rate: int | None, act: Act) -> Steps[bool]:
+    """Limit all tokens of an organization together; None takes the limit away. False when there is no such organization."""
+    rows = yield SQL("update orgs set rate_limit = ? where org = ? returning org", (rate, org))
+    if rows:
+        yield from record(org, "org.limited", act, detail=_detail(rate))
+    return bool(rows)
+
+
+@question
+def limit_app(org: bytes, client_id: str, rate: int | None, act: Act) -> Steps[bool]:
+    """Limit all tokens of an app together; None takes the limit away. False when there is no such app."""
+    rows = yield SQL(
+        "update apps set rate_limit = ?, version = version + 1 where org = ? and client_id = ? returning client_id",
+        (rate, org, client_id),
+    )
+    if rows:
+        yield from record(org, "app.limited", act._replace(client_id=client_id), detail=_detail(rate))
+    return bool(rows)
+
+
+@question
+def limit_grant(org: bytes, grant: bytes, rate: int | None, act: Act) -> Steps[bool]:
+    """Limit the tokens of one grant; None takes the limit away. False when there is no such grant."""
+    rows = yield SQL(
+        "update grants set rate_limit = ? where org = ? and id = ? returning client_id, user_id", (rate, org, grant)
+    )
+    for client_id, user_id in rows:
+        about = act._replace(client_id=client_id, user_id=user_id, grant_id=grant)
+        yield from record(org, "grant.limited", about, detail=_detail(rate))
+    return bool(rows)
+
+
+def _detail(rate: int | None) -> str:
+    return f'{{"rate_limit":"{f"{rate}/m" if rate else "none"}"}}'
