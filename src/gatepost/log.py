@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-FIELDS = ("event_id", "code", "detail", "path", "address", "count")
+FIELDS = ("event_id", "request_id", "code", "detail", "path", "address", "count")
 
 FLUSH_SECONDS = 2
 """How long the end waits for a log that nobody reads."""

@@ -20,7 +20,6 @@ from gatepost.flows import mail_links
 from gatepost.flows.app_auth import METHODS
 from gatepost.flows.client_documents import ClientDocuments
 from gatepost.flows.counting import Counts
-from gatepost.flows.feed import Feed
 from gatepost.flows.instance import Instance, wall_clock
 from gatepost.flows.introspect import VerifiedTokens
 from gatepost.flows.mail_links import PATHS
@@ -54,6 +53,7 @@ from gatepost.pages.verify import Verify
 from gatepost.settings import LimitSettings, Settings
 from gatepost.ui.refusals import in_pages
 from gatepost.ui.visit import OwnForm, OwnPage, Visits
+from gatepost.watching import Watch
 from gatepost.web.app import ANY_METHOD, App, Handler, Refuse, Route
 from gatepost.web.limits import Buckets, MinuteBuckets, NoMinuteBuckets, Unlimited
 from gatepost.web.message import ANY_ORIGIN
@@ -101,8 +101,9 @@ def open_instance(
     )
 
 
-def build_app(settings: Settings, instance: Instance) -> App:
+def build_app(settings: Settings, instance: Instance, watch: Watch | None = None) -> App:
     """The application of one process: every route, the handler that answers it, and the words in which it refuses."""
+    watch = watch or Watch(settings, instance)
     limits = Limits(settings.limits)
     refusals = Refusals(instance.store, instance.counts, instance.clock)
     is_open = instance.registration != "off"
@@ -110,14 +111,15 @@ def build_app(settings: Settings, instance: Instance) -> App:
     metadata = render_metadata(instance.issuer, paths, GRANTS, METHODS, ALGORITHMS)
     documents, home = Documents(instance, metadata), Home(instance.issuer)
     apps = Apps(instance, limits.by_app, limits.wrong_secrets)
-    verified = VerifiedTokens()
+    verified = watch.verified
     visits = Visits(instance)
     people, refuse = People(instance, visits, limits), refusals.style(in_pages(instance.issuer, instance.clock))
     routes = _everywhere(
         {
             **_seed_routes(Seed(instance, limits.by_key), home, refusals),
             **_app_routes(instance, apps, verified, documents, refusals),
-            **_verifier_routes(instance, Callers(instance, apps, limits.by_key), verified, limits, documents, refusals),
+            **_verifier_routes(instance, Callers(instance, apps, limits.by_key), watch, limits, documents, refusals),
+            **watch.routes(refusals),
             **_device_routes(instance, apps, visits, limits, documents, refusals),
             **(_registration_routes(instance, limits, documents, refusals) if is_open else {}),
             **_public_routes(documents, refusals),
@@ -127,14 +129,18 @@ def build_app(settings: Settings, instance: Instance) -> App:
         },
         urlsplit(instance.issuer).path,
     )
-    return App(
+    routes = {path: route._replace(path=path) for path, route in routes.items()}
+    app = App(
         {path.encode(): route for path, route in routes.items() if not path.endswith(BELOW) and "{" not in path},
         {path.removesuffix(BELOW).encode(): route for path, route in routes.items() if path.endswith(BELOW)},
         Places({path: route for path, route in routes.items() if "{" in path}),
         Route({ANY_METHOD: home.missing}, refusals.style(in_json(render_oauth))),
         limits.by_address,
         settings.server.trusted_proxies,
+        watch.observe,
     )
+    watch.connections = app.connections
+    return app
 
 
 def _seed_routes(seed: Seed, home: Home, refusals: Refusals) -> dict[str, Route]:
@@ -165,17 +171,12 @@ def _app_routes(
 
 
 def _verifier_routes(
-    instance: Instance,
-    callers: Callers,
-    verified: VerifiedTokens,
-    limits: "Limits",
-    documents: Documents,
-    refusals: Refusals,
+    instance: Instance, callers: Callers, watch: Watch, limits: "Limits", documents: Documents, refusals: Refusals
 ) -> dict[str, Route]:
     """What APIs and gateways call, to know of a token what it does not say itself; and the end of a token."""
     refuse = refusals.style(in_json(render_oauth))
-    tokens = Tokens(instance, callers, verified)
-    revocations = Revocations(Feed(instance), callers).revocations
+    tokens = Tokens(instance, callers, watch.verified)
+    revocations = Revocations(watch.feed, callers).revocations
     return {
         "/introspect": Route({"POST": tokens.introspect}, refuse),
         "/revoke": Route(
@@ -183,7 +184,7 @@ def _verifier_routes(
         ),
         "/revocations": Route({"GET": revocations, "POST": revocations}, refuse, ends_first=True),
         # A gateway asks for all of its clients, so there is no limit for its address.
-        "/check": Route({ANY_METHOD: Check(instance, verified, limits.by_token).check}, refuse, limited=False),
+        "/check": Route({ANY_METHOD: Check(instance, watch.verified, limits.by_token).check}, refuse, limited=False),
     }
 
 

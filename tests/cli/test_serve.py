@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import Gatepost, spelled
-from servers import command, reserved_port, running
+from servers import Client, command, reserved_port, running
 
 ISSUER = ("--issuer", "https://auth.example.com")
 
@@ -63,6 +63,28 @@ def test_an_option_that_is_no_value_is_a_usage_error(gatepost: Gatepost, option:
     assert option[0] in document["message"]
 
 
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"METRICS__LISTEN": "0.0.0.0:9464"}, "metrics.token is not set"),
+        ({"METRICS__LISTEN": "192.0.2.1:9464", "METRICS__TOKEN": "t"}, "no address to listen on"),
+        ({"METRICS__LISTEN": "9464"}, "an address and a port"),
+        ({"METRICS__LISTEN": "localhost:99999"}, "an address and a port"),
+        (
+            {"METRICS__TOKEN": "t", "SERVER__WORKERS": "2", "DATABASE": "postgresql://127.0.0.1:1/nowhere"},
+            "would be any one's",
+        ),
+    ],
+    ids=str,
+)
+def test_figures_are_not_shown_to_everybody(
+    gatepost: Gatepost, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], said: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(f"GATEPOST_{name}", value)
+    assert said in gatepost.refused(3, "serve", *ISSUER, "--port", "0")["message"]
+
+
 @pytest.fixture
 def taken() -> Iterator[int]:
     """A port that somebody listens on."""
@@ -78,6 +100,22 @@ def test_a_taken_port_is_a_conflict(gatepost: Gatepost, taken: int, verb: list[s
     assert f"Port {taken} is taken" in document["message"]
     assert "--port" in document["fix"]
     assert not gatepost.data.exists()
+
+
+def test_figures_have_a_listener_of_their_own(tmp_path: Path) -> None:
+    with reserved_port() as port:
+        settings = {"GATEPOST_METRICS__LISTEN": f"127.0.0.1:{port}"}
+        with running("serve", tmp_path / "data", settings=settings) as server, server.client() as client:
+            assert client.get("/healthz").status == 200
+            assert client.get("/metrics").status == 404, "it is not at the port that faces the world"
+            with Client(port) as scraper:
+                seen = scraper.get("/metrics")
+                assert seen.status == 200
+                assert b'gatepost_http_request_seconds_count{route="/healthz",status="200"} 1.0' in seen.body
+                assert b"gatepost_http_connections 1.0" in seen.body
+                assert b"process_resident_memory_bytes" in seen.body
+                assert scraper.get("/healthz").status == 404
+            assert server.stop() == 0
 
 
 @pytest.fixture(scope="module")

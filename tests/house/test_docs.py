@@ -62,7 +62,7 @@ def test_every_dependency_is_accounted_for() -> None:
 
 
 async def test_every_route_is_documented_and_the_metadata_leads_to_routes(tmp_path: Path) -> None:
-    settings = load_settings({"data": str(tmp_path), "registration.mode": "open"}, {}, None, {})
+    settings = load_settings({"data": str(tmp_path), "registration.mode": "open", "metrics.token": "t"}, {}, None, {})
     instance = open_instance(settings, "https://auth.example")
     app = build_app(settings, instance)
     routes = {path.decode(): " ".join(sorted(route.methods)) for path, route in app._routes.items()}

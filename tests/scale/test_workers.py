@@ -1,6 +1,7 @@
 """`serve --workers`: several processes on one socket, kept at their number, stopped together."""
 
 import contextlib
+import http.client
 import os
 import signal
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from servers import Server, running
+from servers import Client, Server, reserved_port, running
 
 from .nodes import ISSUER, Instance, World
 
@@ -60,6 +61,24 @@ def test_one_that_dies_is_replaced_and_costs_the_others_nothing(world: World, se
     assert "another takes its place" in server.log.read_text()
 
 
+def test_each_answers_for_itself_at_a_port_of_its_own(instance: Instance, tmp_path: Path) -> None:
+    with reserved_port() as port:
+        # The second process takes the port behind the first one's.
+        settings = {**instance.settings, "GATEPOST_METRICS__LISTEN": f"127.0.0.1:{port}"}
+        with running("serve", tmp_path / "data", "--issuer", ISSUER, "--workers", "2", settings=settings) as server:
+            assert all(map(answers, (port, port + 1)))
+            dead = min(children(server))
+            os.kill(dead, signal.SIGKILL)
+            wait_until(lambda: len(children(server)) == 2 and dead not in children(server))
+            wait_until(lambda: all(map(answers, (port, port + 1))))
+
+
+def answers(port: int) -> bool:
+    with Client(port, timeout=1) as scraper, contextlib.suppress(OSError, http.client.HTTPException):
+        return scraper.get("/metrics").status == 200
+    return False
+
+
 def test_all_stop_together(world: World, server: Server) -> None:
     workers = children(server)
     assert {answer(world, server) for _ in range(8)} == {200}
@@ -77,7 +96,7 @@ def stopped_and_forked():
     os.kill(os.getpid(), signal.SIGTERM)
     return fork()
 
-def serve(listens):
+def serve(number, listens):
     listens()
     signal.pause()
     return 0

@@ -9,7 +9,16 @@ from typing import Any
 from gatepost.cli.demo import open_directory, prepare
 from gatepost.cli.options import Parser, settings_of, wants_json
 from gatepost.cli.running import DEV_DEFAULTS
-from gatepost.cli.serving import LOOPBACK, add_server_options, bind, check_tls, run_server, server_flags, sole_server
+from gatepost.cli.serving import (
+    LOOPBACK,
+    add_server_options,
+    bind,
+    bind_metrics,
+    check_tls,
+    run_server,
+    server_flags,
+    sole_server,
+)
 from gatepost.settings import Settings
 from gatepost.wiring import open_instance
 
@@ -26,7 +35,11 @@ def add_arguments(parser: Parser) -> None:
 def _dev(options: argparse.Namespace) -> int:
     settings = settings_of(options, server_flags(options), DEV_DEFAULTS)
     check_tls(settings)
-    with bind(settings.server.host, settings.server.port) as listener, sole_server(settings):
+    with (
+        bind(settings.server.host, settings.server.port) as listener,
+        bind_metrics(settings) as metrics,
+        sole_server(settings),
+    ):
         kept = open_directory(settings, fresh=options.fresh)
         instance = open_instance(settings, settings.issuer or _issuer(settings, listener), migrate=True)
         demo = asyncio.run(prepare(settings, instance, kept))
@@ -34,7 +47,7 @@ def _dev(options: argparse.Namespace) -> int:
         def tell() -> None:
             print(json.dumps({"ready": True, **demo}) if wants_json(options) else _banner(demo, settings), flush=True)
 
-        return run_server(settings, instance, listener, tell)
+        return run_server(settings, instance, listener, tell, metrics[0])
 
 
 def _issuer(settings: Settings, listener: socket.socket) -> str:

@@ -8,7 +8,16 @@ import re
 from gatepost.cli.options import Parser, settings_of, wants_json
 from gatepost.cli.output import say
 from gatepost.cli.running import ACTOR
-from gatepost.cli.serving import LOOPBACK, add_server_options, bind, check_tls, run_server, server_flags, sole_server
+from gatepost.cli.serving import (
+    LOOPBACK,
+    add_server_options,
+    bind,
+    bind_metrics,
+    check_tls,
+    run_server,
+    server_flags,
+    sole_server,
+)
 from gatepost.cli.workers import Workers
 from gatepost.errors import GatepostError
 from gatepost.flows.signing import make_keys_once
@@ -33,7 +42,11 @@ def add_arguments(parser: Parser) -> None:
 def _serve(options: argparse.Namespace) -> int:
     settings = settings_of(options, {"issuer": options.issuer, **server_flags(options)})
     check_safe(settings)
-    with bind(settings.server.host, settings.server.port) as listener, sole_server(settings):
+    with (
+        bind(settings.server.host, settings.server.port) as listener,
+        bind_metrics(settings) as metrics,
+        sole_server(settings),
+    ):
         instance = open_instance(settings, settings.issuer)
         asyncio.run(make_keys_once(instance.store, instance.keyring, Act(instance.clock(), ACTOR)))
 
@@ -45,13 +58,15 @@ def _serve(options: argparse.Namespace) -> int:
                 say(f"Gatepost answers as {settings.issuer} on {host}:{port}. Ctrl-C stops it.")
 
         if settings.server.workers == 1:
-            return run_server(settings, instance, listener, tell)
+            return run_server(settings, instance, listener, tell, metrics[0])
         # Each process opens the database anew: a connection cannot be shared.
         instance.store.close()
         return Workers(
             settings.server.workers,
             listener,
-            lambda listens: run_server(settings, open_instance(settings, settings.issuer), listener, listens),
+            lambda number, listens: run_server(
+                settings, open_instance(settings, settings.issuer), listener, listens, metrics[number]
+            ),
         ).run(tell)
 
 

@@ -20,6 +20,7 @@ from gatepost.flows.sealing import Sealer
 from gatepost.log import start_logging
 from gatepost.opening import database_of, make_directory, unusable
 from gatepost.settings import Settings
+from gatepost.watching import Watch
 from gatepost.web.server import serve
 from gatepost.wiring import build_app
 
@@ -71,6 +72,30 @@ def bind(host: str, port: int) -> socket.socket:
             fix="--host 127.0.0.1, or 0.0.0.0 for every address of this machine",
         ) from None
     return listener
+
+
+@contextlib.contextmanager
+def bind_metrics(settings: Settings) -> Iterator[list[socket.socket | None]]:
+    """A socket for `/metrics` for each process of the server, on ports that follow each other; none where none is set.
+
+    Raises as `bind` does, and `invalid_configuration` for an address that others reach without a token.
+    """
+    listen, count = settings.metrics.listen, settings.server.workers
+    if listen and listen.host not in LOOPBACK and not settings.metrics.token:
+        raise GatepostError(
+            "invalid_configuration",
+            f"metrics.listen is {listen.host}, which others reach, and metrics.token is not set.",
+            fix="listen on 127.0.0.1, or set GATEPOST_METRICS__TOKEN_FILE",
+        )
+    if settings.metrics.token and not listen and count > 1:
+        raise GatepostError(
+            "invalid_configuration",
+            "With several processes, /metrics at the server's own port would be any one's.",
+            fix='metrics.listen = "127.0.0.1:9464"',
+        )
+    with contextlib.ExitStack() as stack:
+        ports = [listen.port + number if listen.port else 0 for number in range(count)] if listen else []
+        yield [stack.enter_context(bind(listen.host, port)) for port in ports] if listen else [None] * count
 
 
 @contextlib.contextmanager
@@ -129,16 +154,23 @@ def check_tls(settings: Settings) -> None:
 
 
 def run_server(
-    settings: Settings, instance: Instance, listener: socket.socket, on_listening: Callable[[], None]
+    settings: Settings,
+    instance: Instance,
+    listener: socket.socket,
+    on_listening: Callable[[], None],
+    metrics: socket.socket | None,
 ) -> int:
     """Serve until told to stop; then answer what is in flight, close the store and answer the exit code."""
     stop_logging = start_logging(settings.log.level)
     try:
+        watch = Watch(settings, instance)
         serve(
-            build_app(settings, instance),
+            build_app(settings, instance, watch),
             listener,
             on_listening,
-            Duties(Outbox(instance, DELIVERIES).run, instance.counts.run, Sealer(instance).run).run,
+            Duties(
+                Outbox(instance, DELIVERIES).run, instance.counts.run, Sealer(instance).run, *watch.beside(metrics)
+            ).run,
             tls_cert=settings.server.tls_cert,
             tls_key=settings.server.tls_key,
             stop_delay=settings.server.stop_delay,

@@ -21,12 +21,16 @@ SETTLED_SECONDS = 1.0
 
 STOPPING = (signal.SIGTERM, signal.SIGINT)
 
-ServeOne = Callable[[Callable[[], None]], int]
-"""Serves in this process until it is told to stop, and answers the exit code; calls what it is given once it listens."""
+ServeOne = Callable[[int, Callable[[], None]], int]
+"""Serves in this process until it is told to stop, and answers the exit code; calls what it is given once it listens.
+
+The number tells it from those that serve at the same time; one that takes another's place takes its number.
+"""
 
 
 class _Worker(NamedTuple):
     pid: int
+    number: int
     started_at: float
     listens: int
     """A pipe out of which a byte comes when it listens."""
@@ -67,15 +71,16 @@ class Workers:
             if self._is_stopping:
                 return
             listens, tell = os.pipe()
+            number = min(set(range(self._count)) - {each.number for each in self._workers.values()})
             pid = os.fork()
             if pid == 0:
-                self._be_worker(tell)
+                self._be_worker(number, tell)
             os.close(tell)
-            self._workers[pid] = _Worker(pid, time.monotonic(), listens)
+            self._workers[pid] = _Worker(pid, number, time.monotonic(), listens)
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
 
-    def _be_worker(self, tell: int) -> None:
+    def _be_worker(self, number: int, tell: int) -> None:
         for each in STOPPING:
             signal.signal(each, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
@@ -84,7 +89,7 @@ class Workers:
         threading.Thread(target=_end_with_parent, args=(self._lifeline,), daemon=True).start()
         code = 1
         try:
-            code = self._serve_one(lambda: _tell(tell))
+            code = self._serve_one(number, lambda: _tell(tell))
         finally:
             # Nothing of the parent's may be cleaned up here.
             os._exit(code)

@@ -17,7 +17,7 @@ from gatepost.flows.counting import REFUSED, Counts
 from gatepost.secrets import new_id, render_id
 from gatepost.store.events import Act, record
 from gatepost.store.question import INSTANCE, Store
-from gatepost.web.app import Refuse
+from gatepost.web.app import Refuse, request_id_of
 from gatepost.web.limits import Buckets
 from gatepost.web.message import CLOSE, Header, Reply, Request, json_reply
 
@@ -195,6 +195,7 @@ def _log(level: int, request: Request, error: GatepostError, event: bytes, count
         "Refused",
         extra={
             "event_id": render_id("evt", event),
+            "request_id": request_id_of(request),
             "code": error.code,
             "detail": error.detail,
             "path": request.path,

@@ -38,6 +38,7 @@ class Counts:
         self._store = store
         self._clock = clock
         self._counts: Counter[tuple[bytes, str, str, str]] = Counter()
+        self._taken: Counter[tuple[str, str]] = Counter()
 
     def count(self, org: bytes, client_id: str, kind: str, name: str) -> None:
         """Count one; `name` is one of the few that there are of its kind."""
@@ -47,6 +48,10 @@ class Counts:
         """Count one request of a route that took so long."""
         step = math.ceil(_PER_OCTAVE * math.log2(max(seconds * 1e6, 1)))
         self._counts[INSTANCE, "", TOOK, f"{route} {step}"] += 1
+
+    def totals(self) -> Counter[tuple[str, str]]:
+        """How often everything was counted since the process began, by kind and name: whoever's it was."""
+        return self._taken + _by_name(self._counts)
 
     async def run(self) -> None:
         """Write every few seconds, on the clock's own tens, until cancelled; then write the rest."""
@@ -60,6 +65,7 @@ class Counts:
     async def flush(self) -> None:
         """Add what was counted to the store's rows. What cannot be written now is kept for the next time."""
         counted, self._counts = self._counts, Counter()
+        self._taken += _by_name(counted)
         counts = [Count(*key, times) for key, times in counted.items()]
         # What was counted lies behind us: on the full minute it belongs to the one before.
         at = self._clock() - 1
@@ -68,8 +74,17 @@ class Counts:
             try:
                 await self._store.ask(add_usage(tuple(some), at))
             except StoreUnavailableError as fault:
-                self._counts.update({each[:-1]: each.times for each in some})
+                kept = Counter({each[:-1]: each.times for each in some})
+                self._counts.update(kept)
+                self._taken -= _by_name(kept)
                 _log.warning("usage cannot be written", extra={"detail": fault.detail})
+
+
+def _by_name(counts: Counter[tuple[bytes, str, str, str]]) -> Counter[tuple[str, str]]:
+    totals: Counter[tuple[str, str]] = Counter()
+    for (_, _, kind, name), times in counts.items():
+        totals[kind, name] += times
+    return totals
 
 
 def time_of(name: str) -> tuple[str, float]:

@@ -6,6 +6,7 @@ as a reader may notice; it runs only while somebody waits.
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -47,6 +48,12 @@ class Feed:
         self._pages: dict[int, Page] = {}
         self._readers: list[_Reader] = []
         self._looking: asyncio.Task[None] | None = None
+        self.looked_at = time.monotonic()
+
+    @property
+    def waiting(self) -> int:
+        """How many readers wait."""
+        return len(self._readers)
 
     async def page(self, after: int) -> Page:
         """What was revoked behind a number and may still matter."""
@@ -91,6 +98,7 @@ class Feed:
         reader = _Reader(after, loop.time() + seconds, is_ending, loop.create_future())
         self._readers.append(reader)
         if self._looking is None:
+            self.looked_at = time.monotonic()
             self._looking = loop.create_task(self._look())
         await reader.future
 
@@ -104,6 +112,7 @@ class Feed:
                 # A reader whose page cannot be made is told so when it asks; here it just goes on waiting.
                 with contextlib.suppress(StoreUnavailableError):
                     newest = await self._instance.store.read(newest_revocation())
+                    self.looked_at = time.monotonic()
                 waiting, self._readers = self._readers, []
                 for reader in waiting:
                     if newest > reader.after or loop.time() >= reader.due_at or reader.is_ending():

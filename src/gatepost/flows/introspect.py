@@ -58,11 +58,15 @@ class VerifiedTokens:
 
     def __init__(self) -> None:
         self._verified: dict[str, Verified] = {}
+        self.known = self.unknown = 0
 
     async def open(self, instance: Instance, token: str) -> Verified | None:
         """An access token of ours; None for any other text. Says nothing about whether it is live."""
         verified = self._verified.get(token)
-        if verified is None and len(token) <= MAX_TOKEN:
+        if verified:
+            self.known += 1
+        elif len(token) <= MAX_TOKEN:
+            self.unknown += 1
             claims = await instance.signing.open(token)
             if claims is not None:
                 verified = verified_of(claims)

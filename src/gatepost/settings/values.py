@@ -78,6 +78,23 @@ def parse_sign_up(text: str) -> str:
     return text
 
 
+class Listen(NamedTuple):
+    """An address of this machine, and a port."""
+
+    host: str
+    port: int
+
+
+def parse_listen(text: str) -> Listen | None:
+    """An address and a port, as in 127.0.0.1:9464 or [::1]:9464; None for an empty text. Raises ValueError."""
+    if not text:
+        return None
+    match = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):([0-9]{1,5})", text)
+    if not match or int(match[2]) > 65_535:
+        raise ValueError("it is an address and a port, as in 127.0.0.1:9464")
+    return Listen(match[1].strip("[]"), int(match[2]))
+
+
 def _setting(
     default: str, parse: Callable[[str], Any], unit: str, meaning: str, *, bounds: tuple[int, int] | None = None
 ) -> Any:
@@ -267,6 +284,31 @@ class LogSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MetricsSettings:
+    """Where Prometheus finds the figures of this process; without both, nowhere."""
+
+    listen: Listen | None = _setting(
+        "",
+        parse_listen,
+        "address:port",
+        "A listener of its own for /metrics, as in 127.0.0.1:9464; with --workers, each process takes the next port.",
+    )
+    token: Secret | None = _setting(
+        "",
+        parse_secret,
+        "text",
+        "The bearer token for /metrics, which is then at the server's own port too. Required where others reach it.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TelemetrySettings:
+    """Where OpenTelemetry's spans and figures are sent. Needs `gatepost[otel]`."""
+
+    otlp: str = _setting("", str, "URL", "A collector that takes OTLP over HTTP, as in http://127.0.0.1:4318.")
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of one run."""
 
@@ -295,6 +337,8 @@ class Settings:
     outbound: OutboundSettings = field(default_factory=OutboundSettings)
     registration: RegistrationSettings = field(default_factory=RegistrationSettings)
     log: LogSettings = field(default_factory=LogSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
 
     @property
     def data_dir(self) -> Path:

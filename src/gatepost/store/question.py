@@ -11,6 +11,8 @@ from collections.abc import Callable, Generator
 from functools import wraps
 from typing import Any, Generic, NamedTuple, ParamSpec, Protocol, TypeAlias, TypeVar
 
+from gatepost.store.figures import Figures
+
 Row: TypeAlias = tuple[Any, ...]
 Value: TypeAlias = bytes | str | int | None
 P = ParamSpec("P")
@@ -76,6 +78,10 @@ class Store(Protocol):
 
         Raises `StoreUnavailableError` when it could not be committed, or when nobody can know whether it was.
         """
+        ...
+
+    def figures(self) -> Figures:
+        """What it counted of its own work so far."""
         ...
 
     def close(self) -> None:

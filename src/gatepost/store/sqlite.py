@@ -35,6 +35,7 @@ import apsw
 
 from gatepost.errors import GatepostError, StoreUnavailableError
 from gatepost.store import migrations
+from gatepost.store.figures import Figures
 from gatepost.store.question import SQL, Question, Row
 
 T = TypeVar("T")
@@ -97,6 +98,7 @@ class SqliteStore:
         self._damage: apsw.Error | None = None
         self._recent: dict[tuple[Any, ...], Any] = {}
         self._recent_until = 0.0
+        self._figures = Figures()
 
     async def read(self, question: Question[T]) -> T:
         self._check_sound()
@@ -113,7 +115,10 @@ class SqliteStore:
             self._recent_until = now + RECENT_SECONDS
         outcome: T = self._recent.get(question.identity, _UNREAD)
         if outcome is _UNREAD:
+            self._figures.looked_up += 1
             outcome = self._recent[question.identity] = await self.read(question)
+        else:
+            self._figures.kept += 1
         return outcome
 
     async def ask(self, question: Question[T]) -> T:
@@ -125,6 +130,11 @@ class SqliteStore:
             # It starts after the handlers that are ready now, so what they ask is in its first batch.
             self._pumping = loop.create_task(self._pump())
         return await future
+
+    def figures(self) -> Figures:
+        self._figures.waiting = len(self._queue)
+        self._figures.connections = 2
+        return self._figures
 
     def close(self) -> None:
         """Let the commit under way finish, then let go of the file. Whoever is still queued is refused."""
@@ -138,7 +148,10 @@ class SqliteStore:
             while self._queue:
                 await self._gather()
                 batch, self._queue = self._queue[:BATCH], self._queue[BATCH:]
-                for asked, answer in zip(batch, await self._commit(batch), strict=True):
+                began = time.perf_counter()
+                answers = await self._commit(batch)
+                self._figures.note_batch(len(batch), time.perf_counter() - began)
+                for asked, answer in zip(batch, answers, strict=True):
                     _answer(asked.future, answer)
         finally:
             self._pumping = None

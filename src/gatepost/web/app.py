@@ -4,13 +4,16 @@ The path is looked up as it was sent, byte for byte: `/%72efresh` is not `/refre
 """
 
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from time import perf_counter
 from typing import Any, NamedTuple, TypeAlias
 
 from gatepost.errors import GatepostError, OAuthError
 from gatepost.web.limits import Buckets, Network, bucket_of, client_address
 from gatepost.web.message import BODILESS, MAX_BODY, Reply, Request
 from gatepost.web.places import Places
+from gatepost.web.traffic import Observe
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Reply]]
 Refuse: TypeAlias = Callable[[Request, GatepostError], Awaitable[Reply]]
@@ -20,6 +23,7 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 ANY_METHOD = "*"
 
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 _ELSEWHERE = b"(elsewhere)"
 _ONCE = frozenset((b"authorization", b"content-type", b"content-length", b"host"))
 
@@ -34,6 +38,8 @@ class Route(NamedTuple):
     limited: bool = True
     ends_first: bool = False
     """Whether it is refused once the server stops, while the others still answer."""
+    path: str = "(elsewhere)"
+    """Its pattern: what it is called where requests are counted."""
 
 
 class App:
@@ -47,7 +53,9 @@ class App:
         nowhere: Route,
         by_address: Buckets,
         trusted: tuple[Network, ...],
+        observe: Observe | None = None,
     ) -> None:
+        self._observe = observe
         self._routes = routes
         self._below = below
         self._places = places
@@ -55,9 +63,21 @@ class App:
         self._by_address = by_address
         self._trusted = trusted
         self.is_stopping = False
+        self.connections: set[Any] = set()
+        """Those that are open; the server that serves it fills them in."""
 
     async def answer(self, request: Request) -> Reply:
         """The reply to a request; always one, whatever happens."""
+        start = perf_counter()
+        route, reply = await self._answer(request)
+        request_id = request_id_of(request)
+        if request_id:
+            reply = reply._replace(extra=(*reply.extra, (b"x-request-id", request_id.encode())))
+        if self._observe:
+            self._observe(request, route.path, reply.status, perf_counter() - start)
+        return reply
+
+    async def _answer(self, request: Request) -> tuple[Route, Reply]:
         route = self._routes.get(request.raw_path) or self._find_below(request.raw_path) or self._find_place(request)
         if route is None:
             # From here on only the log reads the path, and one that is not ours may hold a secret.
@@ -67,12 +87,13 @@ class App:
             request.address = client_address(request.peer, forwarded, self._trusted)
         try:
             handler = self._admit(route, request)
-            return await handler(request)
+            return route, await handler(request)
         except GatepostError as error:
-            return await route.refuse(request, error)
+            return route, await route.refuse(request, error)
         except Exception:
             log.exception("A fault of ours", extra={"path": request.path})
-            return await route.refuse(request, OAuthError("server_error", "Something went wrong here. Try again."))
+            fault = OAuthError("server_error", "Something went wrong here. Try again.")
+            return route, await route.refuse(request, fault)
 
     def _find_below(self, path: bytes) -> Route | None:
         """The route of everything below a place, as in `/consent/…`."""
@@ -132,6 +153,12 @@ class App:
         while reply.more and (piece := await reply.more()):
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": reply.body})
+
+
+def request_id_of(request: Request) -> str:
+    """What a proxy or client calls this request, if it says so in a form that may be repeated; else empty."""
+    given = request.headers.get(b"x-request-id")
+    return given.decode() if given and _REQUEST_ID.fullmatch(given) else ""
 
 
 def remember_header(headers: dict[bytes, bytes], name: bytes, value: bytes) -> bytes:

@@ -44,6 +44,7 @@ class Server(uvicorn.Server):
         self._beside = beside
         self._running: asyncio.Task[None] | None = None
         self._app = app
+        self.server_state.connections = app.connections
         self._on_listening = on_listening
         self._stop_delay = stop_delay
         self._stop_at = 0.0

@@ -4,6 +4,7 @@ import asyncio
 from typing import TypeVar
 
 from gatepost.errors import StoreUnavailableError
+from gatepost.store.figures import Figures
 from gatepost.store.postgres.engine import Engine
 from gatepost.store.postgres.opening import conninfo_of
 from gatepost.store.question import Question
@@ -22,6 +23,7 @@ class PostgresStore:
         self._deadline = deadline
         self._engine: Engine | None = None
         self._is_closed = False
+        self._figures = Figures()
 
     async def read(self, question: Question[T]) -> T:
         return await self._here().read(question)
@@ -31,6 +33,12 @@ class PostgresStore:
 
     async def ask(self, question: Question[T]) -> T:
         return await self._here().ask(question)
+
+    def figures(self) -> Figures:
+        if self._engine:
+            self._figures.waiting = self._engine.waiting
+            self._figures.connections = self._engine.connections
+        return self._figures
 
     def close(self) -> None:
         """Let the commits under way finish, then let go of the database. Whoever still waits is refused."""
@@ -46,5 +54,5 @@ class PostgresStore:
         if self._engine is None or self._engine.loop is not loop:
             if self._engine:
                 self._engine.close()
-            self._engine = Engine(self._conninfo, self._deadline)
+            self._engine = Engine(self._conninfo, self._deadline, self._figures)
         return self._engine

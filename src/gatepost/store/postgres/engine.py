@@ -25,6 +25,7 @@ from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from gatepost.errors import StoreUnavailableError
+from gatepost.store.figures import Figures
 from gatepost.store.postgres.faults import LostError, StatementError
 from gatepost.store.postgres.link import Link
 from gatepost.store.postgres.mark import did_commit
@@ -78,13 +79,14 @@ class _Asked:
 class Engine:
     """The connections and queues of one event loop."""
 
-    def __init__(self, conninfo: str, deadline: float) -> None:
+    def __init__(self, conninfo: str, deadline: float, figures: Figures) -> None:
+        self._figures = figures
         self.loop = asyncio.get_running_loop()
         self._deadline = deadline
         self._connect = partial(connect, conninfo, deadline)
         self._readers = Pool(self._connect, READERS, lambda _: self._pump_soon())
         self._writers = Pool(self._connect, WRITERS, self._rest, self._forget)
-        self._recent = Recent(self.read, self._connect)
+        self._recent = Recent(self.read, self._connect, figures)
         self._reads: deque[_Wanted] = deque()
         self._writes: deque[_Asked] = deque()
         self._idle: list[Link] = []
@@ -92,6 +94,16 @@ class Engine:
         self._is_pumping = False
         self._is_ticking = False
         self._is_closed = False
+
+    @property
+    def waiting(self) -> int:
+        """How many questions wait for a connection."""
+        return len(self._reads) + len(self._writes)
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return len(self._readers.links) + len(self._writers.links)
 
     async def read(self, question: Question[T]) -> T:
         """The outcome of a question that writes nothing, each statement from what is committed when it runs."""
@@ -191,6 +203,7 @@ class Engine:
         return batch
 
     async def _work(self, link: Link, transaction: Transaction, batch: list[_Asked]) -> None:
+        began = self.loop.time()
         try:
             await transaction.run([asked.question for asked in batch])
         except asyncio.CancelledError:
@@ -201,6 +214,7 @@ class Engine:
         except Exception as fault:
             await self._after_fault(link, transaction, batch, fault)
         else:
+            self._figures.note_batch(len(batch), self.loop.time() - began)
             _answer_all(batch, transaction.outcomes)
         finally:
             del self._working[asyncio.current_task()]  # type: ignore[arg-type]  # it runs as a task, always

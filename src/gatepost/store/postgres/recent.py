@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, TypeVar
 
 from gatepost.errors import StoreUnavailableError
+from gatepost.store.figures import Figures
 from gatepost.store.postgres.link import Link
 from gatepost.store.postgres.opening import Opened
 from gatepost.store.postgres.pool import Pool
@@ -35,9 +36,12 @@ class _Kept(NamedTuple):
 class Recent:
     """The outcomes that one event loop keeps."""
 
-    def __init__(self, read: Callable[[Question[Any]], Awaitable[Any]], connect: Callable[[], Opened]) -> None:
+    def __init__(
+        self, read: Callable[[Question[Any]], Awaitable[Any]], connect: Callable[[], Opened], figures: Figures
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._read = read
+        self._figures = figures
         self._kept: dict[tuple[Any, ...], _Kept] = {}
         self._renewing: dict[tuple[Any, ...], asyncio.Task[None]] = {}
         self._changes = 0
@@ -50,7 +54,9 @@ class Recent:
         self._keep_listening(now)
         kept = self._kept.get(question.identity)
         if kept is None or now >= kept.read_at + KEPT_SECONDS:
+            self._figures.looked_up += 1
             return await self._read_now(question)
+        self._figures.kept += 1
         if now >= kept.read_at + RENEWED_SECONDS and question.identity not in self._renewing:
             self._renewing[question.identity] = self._loop.create_task(self._renew(question))
         outcome: T = kept.outcome
