@@ -87,8 +87,9 @@ class ClientMetadata(NamedTuple):
 
 
 @lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def parse_metadata(text: str) -> ClientMetadata:
-    """The metadata as it is kept with an app."""
+    """The metadata as it is kept with an app. Read only: what was parsed is kept, as every token asks for it."""
     content = orjson.loads(text)
     uris = tuple(content.pop("post_logout_redirect_uris", ()))
     return ClientMetadata(**content, post_logout_redirect_uris=uris)
