@@ -31,6 +31,7 @@ DEFAULTS: dict[str, Any] = {
     "skip_consent": False,
     "open_to_others": False,
     "optional_scope": "",
+    "agent": False,
 }
 CHOICES = {
     "id_token_signed_response_alg": "ES256",
@@ -51,6 +52,7 @@ CHOICES = {
     "skip_consent": True,
     "open_to_others": True,
     "optional_scope": "write",
+    "agent": True,
 }
 OPTIONS = (
     *("--id-token-alg", "ES256", "--userinfo-alg", "RS256", "--pairwise", "--sector", "shop.example"),
@@ -58,7 +60,7 @@ OPTIONS = (
     *("--post-logout-redirect", "https://shop.example/bye", "--post-logout-redirect", "https://shop.example/bye2"),
     *("--logout-uri", "https://shop.example/logout", "--logout-session", "--client-uri", "https://shop.example/"),
     *("--policy-uri", "https://shop.example/privacy", "--tos-uri", "https://shop.example/terms", "--first-party"),
-    *("--skip-consent", "--open-to-others", "--optional-scope", "write"),
+    *("--skip-consent", "--open-to-others", "--optional-scope", "write", "--agent"),
 )
 
 
@@ -100,6 +102,7 @@ def _back(option: str) -> list[str]:
         "--first-party",
         "--skip-consent",
         "--open-to-others",
+        "--agent",
     )
     if option in switches:
         return [option.replace("--", "--no-", 1)]

@@ -22,6 +22,7 @@ def test_a_grant_shows_what_the_contract_names(gatepost: Gatepost, shop: Shop) -
     expected = {
         "org": shop.org,
         "app": shop.client_id,
+        "agent": False,
         "subject": shop.org,
         "scope": "",
         "generation": 2,
@@ -30,6 +31,13 @@ def test_a_grant_shows_what_the_contract_names(gatepost: Gatepost, shop: Shop) -
     }
     assert {name: grant[name] for name in expected} == expected
     assert grant["made"] <= grant["last_used"] < grant["expires_at"]
+
+
+def test_a_grant_of_an_agent_says_so(gatepost: Gatepost, shop: Shop) -> None:
+    gatepost.json("app", "edit", shop.client_id, "--agent")
+    (grant,) = gatepost.json("grant", "list")
+    assert grant["agent"] is True
+    assert gatepost.json("app", "list")[0]["agent"] is True
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from .world import Client, World
 
 ANN = "ann@example.test"
 BOB = "bob@acme.test"
+AGENT = "An agent acting for you"
 
 
 @pytest.fixture
@@ -129,6 +130,23 @@ async def test_an_app_of_another_organization_is_not_checked(world: World, brows
         page = await asked(Browser(world), app)
         assert ("None of your organizations has checked" in (warning_of(page) or "")) is is_warned
         assert ("vouches for it as its own" in page.text) is not is_warned
+
+
+async def test_an_agent_is_told_from_other_apps(world: World, browser: Browser) -> None:
+    agent = await world.make_app(world.acme.org, scope="read", metadata={"agent": True})
+    marked = {app: AGENT in (await asked(Browser(world), app)).text for app in (agent, world.acme.web)}
+    assert marked == {agent: True, world.acme.web: False}
+    await browser.allow(agent, BOB)
+    for path in ("/account/apps", f"/account/apps/details?org={world.acme.id}&app={agent.client_id}"):
+        assert AGENT in (await browser.get(path)).text
+
+
+async def test_an_app_that_becomes_an_agent_asks_again(world: World, browser: Browser) -> None:
+    app = await world.make_app(world.acme.org, scope="read")
+    await browser.allow(app, BOB)
+    assert (await browser.authorize(app)).headers["location"].startswith(app.redirect)
+    await change(world, app, world.acme.org, metadata='{"agent":true}')
+    assert (await browser.authorize(app)).headers["location"].startswith("/consent/")
 
 
 @pytest.mark.parametrize("what", ["name", "scope", "redirect_uri"])

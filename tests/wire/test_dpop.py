@@ -12,11 +12,11 @@ from gatepost.oauth.token_exchange import ACCESS_TOKEN
 
 from .browser import Browser, answer_of, give_password, request_of
 from .conftest import OpenWorld
+from .exchanging import make_agent
 from .prover import BOB, INVALID, TOKEN, ask, error_of, jkt, own, prove, public, redeemed, refreshed
 from .registering import open_to_all, registered
 from .signer import CLIENT, EC, KEYS, OTHER, P384, make_signer, sign
 from .test_device import answer, poll, signed_in, started
-from .test_token_exchange import make_agent
 from .world import ISSUER, NOW, RESOURCE, Client, World, claims_of
 
 

@@ -1,8 +1,5 @@
 """Token exchange: agents that act for people, in chains, and how each link is cut. RFC 8693; TX-* of what must not happen."""
 
-from typing import Any, NamedTuple
-
-import httpx
 import pytest
 
 from gatepost.flows.resources import create_resource
@@ -11,57 +8,20 @@ from gatepost.oauth.client_metadata import TOKEN_EXCHANGE
 from gatepost.oauth.token_exchange import ACCESS_TOKEN, JWT
 from gatepost.secrets import parse_id
 from gatepost.store.apps import find_app, replace_app, set_app_disabled
-from gatepost.store.orgs import set_org_disabled
 from gatepost.store.people import set_user_disabled
-from gatepost.store.revocations import revoke_app_grants
 
-from .browser import Browser, connected, give_password, token, userinfo
+from .browser import Browser, connected, give_password, userinfo
 from .conftest import OpenWorld
+from .exchanging import anns, exchange, exchanged, make_agent, own, said
 from .world import ISSUER, RESOURCE, Client, World, claims_of
 
 OTHER = "https://other.test/"
 BAD = (400, "invalid_request")
 
 
-async def make_agent(world: World, client_id: str = "agent", org: bytes = b"", **policy: Any) -> Client:
-    """An app of Acme that may exchange tokens, and get some for itself."""
-    grants = f"{TOKEN_EXCHANGE} client_credentials"
-    return await world.make_app(
-        org or world.acme.org, client_id=client_id, kind="service", grant_types=grants, **policy
-    )
-
-
 @pytest.fixture
 async def agent(world: World) -> Client:
     return await make_agent(world)
-
-
-async def exchange(world: World, by: Client, subject_token: str, **fields: str) -> httpx.Response:
-    form = {"grant_type": TOKEN_EXCHANGE, "subject_token": subject_token, "subject_token_type": ACCESS_TOKEN, **fields}
-    return await token(world, by, **{name: value for name, value in form.items() if value})
-
-
-async def exchanged(world: World, by: Client, subject_token: str, **fields: str) -> str:
-    response = await exchange(world, by, subject_token, **fields)
-    assert response.status_code == 200, response.text
-    text: str = response.json()["access_token"]
-    return text
-
-
-def said(response: httpx.Response) -> tuple[int, str]:
-    return response.status_code, response.json().get("error", "")
-
-
-async def anns(world: World, **members: Any) -> str:
-    """An access token that stands for Ann, of the app that she uses."""
-    return (await world.tokens(user_id=world.acme.ann, **members)).access_token
-
-
-async def own(world: World, app: Client, **fields: str) -> str:
-    """An access token that an app got for itself."""
-    response = await token(world, app, grant_type="client_credentials", **fields)
-    text: str = response.json()["access_token"]
-    return text
 
 
 async def test_an_agent_acts_for_a_person_and_says_so(world: World, agent: Client) -> None:
@@ -112,6 +72,22 @@ async def test_agents_hand_on_to_agents(world: World, agent: Client) -> None:
     assert claims["act"] == {"sub": "second", "act": {"sub": "agent"}}
     assert [each["client_id"] for each in claims["via"]] == ["agent", world.acme.web.client_id]
     assert claims["via"][0]["jti"] == claims_of(one)["jti"]
+
+
+async def test_an_actor_that_is_an_agent_is_marked_as_one(world: World, agent: Client) -> None:
+    marked = await make_agent(world, "marked", metadata={"agent": True})
+    one = await exchanged(world, marked, await anns(world))
+    assert (await world.introspect(one)).json()["act"] == {"sub": "marked", "sub_profile": "ai_agent"}
+    two = await exchanged(world, agent, one)
+    assert claims_of(two)["act"] == {"sub": "agent", "act": {"sub": "marked", "sub_profile": "ai_agent"}}
+
+
+async def test_no_app_is_named_as_somebody_else(world: World) -> None:
+    """An app's own token has its client_id as its subject."""
+    for name in (world.acme.ann, world.acme.id):
+        with pytest.raises(Exception, match="not the id of a person or an organization"):
+            await make_agent(world, name)
+    await make_agent(world, "usr_and_more")
 
 
 async def test_a_chain_has_an_end(open_world: OpenWorld) -> None:
@@ -295,95 +271,6 @@ async def test_the_actor_is_the_app_itself(world: World, agent: Client) -> None:
         assert said(await exchange(world, agent, subject, actor_token=actor, **form)) == BAD
     await world.revoke(itself, agent)
     assert said(await exchange(world, agent, subject, actor_token=itself, **form)) == BAD
-
-
-class Chain(NamedTuple):
-    """The tokens of Ann's app, and of two agents one behind the other."""
-
-    world: World
-    agent: Client
-    tokens: tuple[str, ...]
-
-    async def live(self) -> list[bool]:
-        """Which tokens are live, the first one first; introspection, `/check` and a new exchange are of one mind."""
-        found = []
-        for text in self.tokens:
-            is_active = await self.world.is_active(text)
-            checked = await self.world.call("GET", "/check", f"Bearer {text}")
-            again = await exchange(self.world, self.agent, text)
-            assert (checked.status_code == 204) == is_active
-            assert is_active or again.status_code >= 400
-            found.append(is_active)
-        return found
-
-
-@pytest.fixture
-async def chain(world: World, agent: Client) -> Chain:
-    second = await make_agent(world, "second")
-    first = await anns(world)
-    one = await exchanged(world, agent, first)
-    made = Chain(world, agent, (first, one, await exchanged(world, second, one)))
-    assert await made.live() == [True, True, True]
-    return made
-
-
-async def test_the_end_of_the_grant_ends_all(chain: Chain) -> None:
-    await chain.world.revoke(chain.tokens[0], chain.world.acme.web)
-    assert await chain.live() == [False, False, False]
-
-
-async def test_an_agent_ends_its_own_token_and_what_came_from_it(chain: Chain, agent: Client) -> None:
-    response = await chain.world.revoke(chain.tokens[0], agent)
-    assert said(response) == (400, "invalid_grant"), "the grant is not the agent's to end"
-    await chain.world.revoke(chain.tokens[1], agent)
-    assert await chain.live() == [True, False, False]
-
-
-async def test_what_stands_above_is_not_cut(chain: Chain) -> None:
-    await chain.world.revoke(chain.tokens[2])
-    assert await chain.live() == [True, True, False]
-
-
-@pytest.mark.parametrize(
-    ("client_id", "left"), [("web-acme", []), ("agent", [0]), ("second", [0, 1])], ids=["app", "agent", "second"]
-)
-async def test_a_disabled_app_cuts_what_is_below_it(chain: Chain, client_id: str, left: list[int]) -> None:
-    world = chain.world
-    await world.instance.store.ask(set_app_disabled(world.acme.org, client_id, True, world.act))
-    assert await chain.live() == [each in left for each in range(3)]
-    await world.instance.store.ask(set_app_disabled(world.acme.org, client_id, False, world.act))
-    assert await chain.live() == [True, True, True]
-
-
-@pytest.mark.parametrize(
-    ("client_id", "left"), [("web-acme", []), ("agent", [0]), ("second", [0, 1])], ids=["app", "agent", "second"]
-)
-async def test_the_end_of_an_apps_grants_cuts_what_is_below_it(chain: Chain, client_id: str, left: list[int]) -> None:
-    world = chain.world
-    await world.instance.store.ask(revoke_app_grants(world.acme.org, client_id, world.act))
-    assert await chain.live() == [each in left for each in range(3)]
-
-
-async def test_a_disabled_person_or_organization_cuts_all(chain: Chain) -> None:
-    world = chain.world
-    await world.instance.store.ask(set_user_disabled(parse_id("usr", world.acme.ann) or b"", True, world.act))
-    assert await chain.live() == [False, False, False]
-    await world.instance.store.ask(set_user_disabled(parse_id("usr", world.acme.ann) or b"", False, world.act))
-    assert await chain.live() == [True, True, True]
-    await world.instance.store.ask(set_org_disabled(world.acme.org, True, world.act))
-    for text in chain.tokens:
-        assert not await world.is_active(text, world.gateway)
-
-
-async def test_a_token_of_an_app_for_itself_is_handed_on_and_cut_too(world: World, agent: Client) -> None:
-    first = await own(world, world.acme.api)
-    text = await exchanged(world, agent, first)
-    claims = claims_of(text)
-    assert (claims["sub"], claims["act"], "gid" in claims) == ("api-acme", {"sub": "agent"}, False)
-    assert await world.is_active(text)
-    await world.revoke(first, world.acme.api)
-    assert not await world.is_active(text)
-    assert said(await exchange(world, agent, text)) == BAD
 
 
 async def test_metadata_lists_it(world: World) -> None:

@@ -10,8 +10,8 @@ from gatepost.secrets import parse_id
 from gatepost.store.limits import limit_app, limit_grant, limit_org
 
 from .conftest import OpenWorld
+from .exchanging import exchanged, make_agent
 from .test_check import IDENTITY, check, why_not
-from .test_token_exchange import exchanged, make_agent
 from .world import World, claims_of
 
 ON = {"limits.enabled": "true"}

@@ -151,7 +151,7 @@ def _list(options: argparse.Namespace) -> int:
         return documents
 
     documents = run_verb(options, verb)
-    columns = ("client_id", "name", "kind", "scope", "redirect_uris", "disabled")
+    columns = ("client_id", "name", "kind", "agent", "scope", "redirect_uris", "disabled")
     show_list(wants_json(options), documents, "No apps yet: gatepost app create NAME --org ORG --kind web", columns)
     return 0
 

@@ -42,6 +42,7 @@ _OPTIONS = (
 
 _SWITCHES = (
     ("--first-party", "first_party", "the organization vouches for it as its own"),
+    ("--agent", "agent", "it decides for itself what to do in people's names, and they are told so"),
     ("--skip-consent", "skip_consent", "ask nobody; for first-party apps"),
     ("--pairwise", "pairwise", "it sees people by names that no other app sees"),
     ("--open-to-others", "open_to_others", "members of other organizations may connect it"),

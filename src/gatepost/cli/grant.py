@@ -16,8 +16,10 @@ from gatepost.flows.organizations import every_org, get_org
 from gatepost.flows.people import get_user
 from gatepost.flows.roles import Actor
 from gatepost.oauth.access_token import subject
+from gatepost.oauth.client_metadata import parse_metadata
 from gatepost.records import Grant
 from gatepost.secrets import render_id
+from gatepost.store.apps import find_app
 from gatepost.store.people import list_organizations_of
 
 
@@ -51,12 +53,12 @@ async def _places(instance: Instance, options: argparse.Namespace) -> list[Place
 def _list(options: argparse.Namespace) -> int:
     async def verb(instance: Instance, _: Actor) -> list[dict[str, Any]]:
         return [
-            _render(grant)
+            _render(grant, await _is_agent(instance, grant))
             for org, user_id in await _places(instance, options)
             async for grant in each_grant(instance, org, options.app, user_id)
         ]
 
-    columns = ("id", "app", "subject", "scope", "last_used", "uses", "revoked")
+    columns = ("id", "app", "agent", "subject", "scope", "last_used", "uses", "revoked")
     show_list(wants_json(options), run_verb(options, verb), "No grants: nothing is connected.", columns)
     return 0
 
@@ -90,20 +92,27 @@ def _revoke_one(options: argparse.Namespace) -> int:
 
 
 def _limit(options: argparse.Namespace) -> int:
-    async def verb(instance: Instance, actor: Actor) -> Grant:
+    async def verb(instance: Instance, actor: Actor) -> tuple[Grant, bool]:
         orgs = [org.id for org in await every_org(instance)]
-        return await set_grant_limit(instance, options.limited, orgs, rate_of(options), actor)
+        grant = await set_grant_limit(instance, options.limited, orgs, rate_of(options), actor)
+        return grant, await _is_agent(instance, grant)
 
-    grant = run_verb(options, verb)
-    show(wants_json(options), _render(grant), f"{options.limited} {describe_rate(grant.rate_limit)}.")
+    grant, is_agent = run_verb(options, verb)
+    show(wants_json(options), _render(grant, is_agent), f"{options.limited} {describe_rate(grant.rate_limit)}.")
     return 0
 
 
-def _render(grant: Grant) -> dict[str, Any]:
+async def _is_agent(instance: Instance, grant: Grant) -> bool:
+    app = await instance.store.read(find_app(grant.app_org or grant.org, grant.client_id))
+    return app is not None and parse_metadata(app.metadata).agent
+
+
+def _render(grant: Grant, is_agent: bool) -> dict[str, Any]:
     return {
         "id": render_id("gnt", grant.id),
         "org": render_id("org", grant.org),
         "app": grant.client_id,
+        "agent": is_agent,
         "subject": subject(grant),
         "scope": grant.scope,
         "resource": grant.resource,

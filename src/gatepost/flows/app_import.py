@@ -52,8 +52,9 @@ _METADATA: dict[str, type] = {
     "skip_consent": bool,
     "open_to_others": bool,
     "optional_scope": str,
+    "agent": bool,
 }
-"""The members that are kept as they are, by the type of JSON they have. The last four are ours."""
+"""The members that are kept as they are, by the type of JSON they have. The last five are ours."""
 
 _OURS = {
     "id_token_signed_response_alg": ALGORITHMS,

@@ -22,6 +22,7 @@ class Connection(NamedTuple):
     place: str
     client_id: str
     app: str
+    is_agent: bool
     hosts: list[str]
     since: int
     used_at: int | None
@@ -75,6 +76,7 @@ async def _connection(
         place=place[1],
         client_id=known.app.client_id,
         app=known.app.name,
+        is_agent=known.metadata.agent,
         hosts=sorted({host_of(uri) for uri in known.redirect_uris}),
         since=min(since),
         used_at=max((grant.last_used_at for grant in grants), default=None),

@@ -30,6 +30,7 @@ class ConsentView(NamedTuple):
     """
 
     app: str
+    is_agent: bool
     vouches: str
     published_at: str
     is_first_party: bool
@@ -58,6 +59,7 @@ async def view_consent(instance: Instance, step: NeedsConsent, session: Session)
     is_own = any(place.id == render_id("org", known.app.org) for place in places)
     return ConsentView(
         app=known.app.name,
+        is_agent=known.metadata.agent,
         vouches=owner.name if owner else "",
         published_at=host_of(flow.client_id) if is_url(flow.client_id) else "",
         is_first_party=known.metadata.first_party,

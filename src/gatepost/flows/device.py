@@ -48,6 +48,7 @@ class DeviceView(NamedTuple):
 
     user_code: str
     app: str
+    is_agent: bool
     vouches: str
     is_first_party: bool
     asked_at: int
@@ -102,6 +103,7 @@ async def view_device(instance: Instance, waiting: Waiting, session: Session) ->
     return DeviceView(
         user_code=device.render_user_code(request.user_code),
         app=known.app.name,
+        is_agent=known.metadata.agent,
         vouches=owner.name if owner else "",
         is_first_party=known.metadata.first_party,
         asked_at=request.created_at,

@@ -51,7 +51,7 @@ SECRETLESS = ("private_key_jwt", "none")
 
 MAX_CLIENT_ID = 200
 
-_CLIENT_ID = re.compile(rf"(?!{REGISTRATION})[A-Za-z0-9._~-]{{1,{MAX_CLIENT_ID}}}")
+_CLIENT_ID = re.compile(rf"(?!{REGISTRATION}|(?:usr|org)_[0-9a-f]{{32}}$)[A-Za-z0-9._~-]{{1,{MAX_CLIENT_ID}}}")
 
 HIDDEN = frozenset(("Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"))
 """Categories of characters that show as nothing, or change how others show."""
@@ -84,10 +84,11 @@ class ClientMetadata(NamedTuple):
     """Members of other organizations may connect it to theirs."""
     optional_scope: str = ""
     """Scopes that a person may leave out."""
+    agent: bool = False
+    """It decides for itself what to do in a person's name."""
 
 
 @lru_cache(maxsize=4096)
-@lru_cache(maxsize=1024)
 def parse_metadata(text: str) -> ClientMetadata:
     """The metadata as it is kept with an app. Read only: what was parsed is kept, as every token asks for it."""
     content = orjson.loads(text)
@@ -111,7 +112,8 @@ def check_client_id(client_id: str) -> str:
     if not _CLIENT_ID.fullmatch(client_id):
         raise OAuthError(
             "invalid_request",
-            f"A client_id is 1 to {MAX_CLIENT_ID} characters of A-Z a-z 0-9 . _ ~ and -, not beginning with {REGISTRATION}.",
+            f"A client_id is 1 to {MAX_CLIENT_ID} characters of A-Z a-z 0-9 . _ ~ and -, not beginning with {REGISTRATION},"
+            " and not the id of a person or an organization, for whom tokens stand by it.",
             field="client_id",
         )
     return client_id

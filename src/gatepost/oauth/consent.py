@@ -17,6 +17,7 @@ LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
 def digest_of(app: App, metadata: ClientMetadata, redirect_uris: tuple[str, ...]) -> bytes:
     """What a person was shown of an app, and what makes it that app: a change asks again."""
     shown = [app.name, sorted(redirect_uris), metadata.jwks, metadata.jwks_uri, app.auth_method, app.scope]
+    shown += ["agent"] if metadata.agent else []
     return hashlib.sha256(orjson.dumps(shown, option=orjson.OPT_SORT_KEYS)).digest()
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from gatepost.errors import OAuthError
 from gatepost.oauth.access_token import audience, confirmation, limited
+from gatepost.oauth.client_metadata import parse_metadata
 from gatepost.oauth.narrow import Issue, ceiling_of, part_of
 from gatepost.oauth.resource import are_equal, check_resource_uri
 from gatepost.oauth.scope import parse_scope
@@ -87,9 +88,11 @@ def render_exchanged_claims(
 ) -> dict[str, Any]:
     """The claims of the new token. `act` is this app, and in it whoever acted before, the latest first. RFC 8693 §4.1.
 
+    One that says it is an agent is told from others there (`sub_profile`, draft-mora-oauth-entity-profiles).
     `via` are the tokens it came from, the latest first, and whose they were.
     """
     before = {"act": subject["act"]} if "act" in subject else {}
+    kind = {"sub_profile": "ai_agent"} if parse_metadata(app.metadata).agent else {}
     claims = {
         **{name: subject[name] for name in _INHERITED if name in subject},
         "iss": subject["iss"],
@@ -99,7 +102,7 @@ def render_exchanged_claims(
         "jti": jti.hex(),
         "client_id": app.client_id,
         "scope": issue.scope,
-        "act": {"sub": app.client_id, **before},
+        "act": {"sub": app.client_id, **kind, **before},
         "via": [{"jti": subject["jti"], "client_id": subject["client_id"]}, *subject.get("via", ())],
         **confirmation(issue.jkt),
     }
