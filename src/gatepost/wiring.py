@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from gatepost.api.api import Api
+from gatepost.api.problems import in_problems
 from gatepost.endpoints.apps import Apps
 from gatepost.endpoints.callers import Callers
 from gatepost.endpoints.check import Check
@@ -123,6 +125,7 @@ def build_app(settings: Settings, instance: Instance, watch: Watch | None = None
             **_device_routes(instance, apps, visits, limits, documents, refusals),
             **(_registration_routes(instance, limits, documents, refusals) if is_open else {}),
             **_public_routes(documents, refusals),
+            **Api(instance, verified, limits.by_key).routes(refusals.style(in_problems)),
             **_page_routes(people, refuse),
             **_account_routes(visits, people, refuse),
             **_mail_routes(instance, visits, people, refuse),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gatepost.api.endpoints import ENDPOINTS
 from gatepost.cli.main import whole_parser
 
 from .source import assert_none
@@ -25,6 +26,12 @@ def parser() -> argparse.ArgumentParser:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_document_names_commands_that_exist(page: Path, parser: argparse.ArgumentParser) -> None:
     assert_none(fault for command in _commands(page.read_text()) for fault in _faults(command, parser))
+
+
+def test_every_endpoint_of_the_api_has_its_command(parser: argparse.ArgumentParser) -> None:
+    endpoints = [(path, each) for path, methods in ENDPOINTS.items() for each in methods.values()]
+    assert_none(fault for _, each in endpoints for fault in _faults(each.command, parser))
+    assert [path for path, each in endpoints if not each.command] == ["/me"]
 
 
 def test_commands_are_found_where_there_are_some() -> None:

@@ -254,7 +254,7 @@ async def test_nobody_changes_an_app_over_a_change_that_they_have_not_seen(store
     before = await store.read(dump(a.org))
     with pytest.raises(GatepostError) as refused:
         await store.ask(keep_apps(a.org, (Draft(seen._replace(name="New"), False, 0),), act()))
-    assert refused.value.code == "conflict"
+    assert refused.value.code == "overtaken"
     assert await store.read(dump(a.org)) == before
 
 

@@ -17,8 +17,9 @@ from gatepost.records import (
 from gatepost.secrets import new_id
 from gatepost.store.apps import add_secret, make_app
 from gatepost.store.consents import give_consent
-from gatepost.store.events import Act
+from gatepost.store.events import Act, record
 from gatepost.store.grants import NewGrant, make_grant
+from gatepost.store.idempotency import claim_request
 from gatepost.store.invitations import make_invitation
 from gatepost.store.keys import make_key
 from gatepost.store.orgs import give_auth_token, make_org
@@ -54,6 +55,7 @@ class World(NamedTuple):
     revoked_grant: bytes
     invitation: bytes
     issuer: str
+    event: bytes
 
 
 def act(at: int = NOW) -> Act:
@@ -146,6 +148,7 @@ async def populate(store: Store, name: str) -> World:
         revoked_grant=new_id(),
         invitation=new_id(),
         issuer=f"https://idp.{name}.example",
+        event=new_id(),
     )
     await store.ask(make_org(world.org, name, EPOCH, act()))
     await store.ask(give_auth_token(world.org, world.auth_token, act()))
@@ -161,6 +164,8 @@ async def populate(store: Store, name: str) -> World:
     assert await store.ask(make_grant(world.org, new_grant(world, world.revoked_grant), act()))
     await store.ask(revoke_grant(world.org, world.revoked_grant, act()))
     await store.ask(make_invitation(world.org, an_invitation(world.invitation), act()))
+    await store.ask(record(world.org, "test.made", act(), id=world.event))
+    await store.ask(claim_request(world.org, world.org, b"digest", NOW, NOW + DAY))
     await store.ask(set_scope_text(world.org, "read", "en", f"Read what {name} has", act()))
     consent = Consent(world.org, world.user, world.client_id, "read", b"d" * 32, NOW)
     await store.ask(give_consent(world.org, consent, new_id(), NOW, NOW + DAY, act()))

@@ -125,7 +125,7 @@ async def test_who_is_disabled_or_gone_is_nobody(world: World) -> None:
 async def test_two_who_change_an_app_at_once_do_not_overwrite_each_other(world: World) -> None:
     app = await an_app(world, world.operator)
     await change_app(world.instance, app, {"name": "First"}, (), (), world.operator)
-    assert await refusal(change_app(world.instance, app, {"scope": "read"}, (), (), world.operator)) == "conflict"
+    assert await refusal(change_app(world.instance, app, {"scope": "read"}, (), (), world.operator)) == "overtaken"
     kept = await app_of(world.instance, world.acme.org, app.client_id, world.operator)
     assert (kept.name, kept.scope) == ("First", "")
 

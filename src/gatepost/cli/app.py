@@ -19,14 +19,13 @@ from gatepost.flows.apps import FreshSecret, NewApp, change_app, create_app, get
 from gatepost.flows.instance import Instance
 from gatepost.flows.limits import set_app_limit
 from gatepost.flows.organizations import every_org, get_org
-from gatepost.flows.owned_apps import apps_of, end_app, set_disabled
-from gatepost.flows.resources import find_spelling
+from gatepost.flows.owned_apps import apps_of, end_app, redirect_uris_of, set_disabled
+from gatepost.flows.resources import get_spelling
 from gatepost.flows.roles import Actor
 from gatepost.oauth.client_metadata import AUTH_METHODS, KINDS, PROFILES, parse_metadata
 from gatepost.records import App
 from gatepost.secrets import Secret, render_id
 from gatepost.settings import parse_retry_window
-from gatepost.store.apps import list_redirect_uris
 from gatepost.store.question import INSTANCE
 
 
@@ -108,12 +107,7 @@ async def _registered(instance: Instance, org: bytes, policy: dict[str, Any]) ->
     asked = policy.get("default_resource")
     if asked is None:
         return policy
-    resource = await find_spelling(instance, org, asked)
-    if resource is None:
-        raise GatepostError(
-            "invalid_target", f"{asked} is not registered.", fix=f"gatepost resource create {asked} --org ORG"
-        )
-    return policy | {"default_resource": resource.uri}
+    return policy | {"default_resource": (await get_spelling(instance, org, asked)).uri}
 
 
 def _create(options: argparse.Namespace) -> int:
@@ -278,7 +272,7 @@ async def _document(instance: Instance, app: App, secret: Secret | None = None) 
         "kind": app.kind,
         "profile": app.profile,
         "auth_method": app.auth_method,
-        "redirect_uris": await instance.store.read(list_redirect_uris(app.org, app.client_id)),
+        "redirect_uris": await redirect_uris_of(instance, app),
         "grant_types": app.grant_types.split(),
         "scope": app.scope,
         "resource": app.default_resource,

@@ -18,7 +18,7 @@ from gatepost.cli.running import run_verb
 from gatepost.errors import GatepostError
 from gatepost.files import whole_file
 from gatepost.flows.event_words import FIELDS, render_event, render_sentence
-from gatepost.flows.events import Filter, Told, check_type, each_event, newest_events, tail_events
+from gatepost.flows.events import Filter, Told, check_type, each_event, event_of, newest_events, tail_events
 from gatepost.flows.instance import Instance
 from gatepost.flows.organizations import get_org
 from gatepost.flows.people import get_user
@@ -37,6 +37,9 @@ def add_arguments(parser: Parser) -> None:
     shown = add_verb(
         verbs, "list", _list, "list the newest events, newest last", "gatepost events list --type grant --since 24h"
     )
+    one = add_verb(verbs, "show", _show, "show one event", "gatepost events show evt_0193… --org Acme")
+    one.add_argument("event", metavar="EVENT_ID")
+    one.add_argument("--org", metavar="ORG", type=named, required=True, help="the organization's id or name")
     export = add_verb(
         verbs,
         "export",
@@ -52,6 +55,16 @@ def add_arguments(parser: Parser) -> None:
     export.add_argument("--format", choices=FORMATS, help="(csv for a FILE that ends so, else jsonl)")
     export.add_argument("--force", action="store_true", help="replace the file if there is one")
     events_verify.add_arguments(verbs)
+
+
+def _show(options: argparse.Namespace) -> int:
+    async def verb(instance: Instance, actor: Actor) -> Told:
+        org = (await get_org(instance, options.org)).id
+        return Told(org, await event_of(instance, org, options.event, actor))
+
+    told = run_verb(options, verb)
+    show(wants_json(options), render_event(told.org, told.event), printable(render_sentence(told.event)))
+    return 0
 
 
 def _add_filters(verb: Parser) -> None:

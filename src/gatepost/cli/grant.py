@@ -4,12 +4,12 @@ import argparse
 from typing import Any
 
 from gatepost.cli.options import Parser, add_verb, add_verbs, confirm, named, wants_json
-from gatepost.cli.output import instant, show, show_list
+from gatepost.cli.output import instant, render_fields, show, show_list
 from gatepost.cli.rate_limit import add_limit, describe_rate, rate_of
 from gatepost.cli.running import run_verb
 from gatepost.errors import GatepostError
 from gatepost.flows.apps import get_app
-from gatepost.flows.grants import Place, each_grant, end_grant, end_grants
+from gatepost.flows.grants import Place, each_grant, end_grant, end_grants, get_grant
 from gatepost.flows.instance import Instance
 from gatepost.flows.limits import set_grant_limit
 from gatepost.flows.organizations import every_org, get_org
@@ -26,6 +26,9 @@ from gatepost.store.people import list_organizations_of
 def add_arguments(parser: Parser) -> None:
     verbs = add_verbs(parser)
     grants = add_verb(verbs, "list", _list, "list grants", "gatepost grant list --org Acme")
+    one = add_verb(verbs, "show", _show, "show one grant", "gatepost grant show GRANT_ID --org Acme")
+    one.add_argument("grant", metavar="GRANT_ID")
+    one.add_argument("--org", metavar="ORG", type=named, required=True, help="the organization's id or name")
     summary = "end one grant, or all of an app, a person, an organization"
     revoke = add_verb(verbs, "revoke", _revoke, summary, "gatepost grant revoke --app CLIENT_ID --user ana@acme.dev")
     revoke.add_argument("grant", metavar="GRANT_ID", nargs="?")
@@ -60,6 +63,15 @@ def _list(options: argparse.Namespace) -> int:
 
     columns = ("id", "app", "agent", "subject", "scope", "last_used", "uses", "revoked")
     show_list(wants_json(options), run_verb(options, verb), "No grants: nothing is connected.", columns)
+    return 0
+
+
+def _show(options: argparse.Namespace) -> int:
+    async def verb(instance: Instance, actor: Actor) -> Grant:
+        return await get_grant(instance, (await get_org(instance, options.org)).id, options.grant, actor)
+
+    document = _render(run_verb(options, verb))
+    show(wants_json(options), document, render_fields(document))
     return 0
 
 

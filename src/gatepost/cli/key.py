@@ -4,9 +4,9 @@ import argparse
 from typing import Any
 
 from gatepost.cli.options import Parser, add_verb, add_verbs, expiry, named, wants_json
-from gatepost.cli.output import instant, show, show_list
+from gatepost.cli.output import instant, render_fields, show, show_list
 from gatepost.cli.running import run_verb
-from gatepost.flows.api_keys import FreshKey, create_key, end_key, every_key, find_key_anywhere
+from gatepost.flows.api_keys import FreshKey, create_key, end_key, every_key, find_key_anywhere, key_of
 from gatepost.flows.callers import POWERS
 from gatepost.flows.instance import Instance
 from gatepost.flows.missing import missing
@@ -31,6 +31,8 @@ def add_arguments(parser: Parser) -> None:
     create.add_argument("--expires", metavar="WHEN", help="as in 90d, or an instant as in 2030-12-31T00:00Z (never)")
     keys = add_verb(verbs, "list", _list, "list API keys", "gatepost key list --org Acme")
     keys.add_argument("--org", metavar="ORG", type=named, help="the organization's id or name (all organizations)")
+    one = add_verb(verbs, "show", _show, "show one API key", "gatepost key show key_0193…")
+    one.add_argument("key", metavar="KEY_ID")
     revoke = add_verb(
         verbs, "revoke", _revoke, "end an API key, and the grants it made", "gatepost key revoke key_0193…"
     )
@@ -70,6 +72,15 @@ def _list(options: argparse.Namespace) -> int:
         ("id", "name", "scopes", "expires_at", "revoked") if options.org else ("id", "org", "name", "scopes", "revoked")
     )
     show_list(wants_json(options), rows, "No API keys yet: gatepost key create --org ORG", columns)
+    return 0
+
+
+def _show(options: argparse.Namespace) -> int:
+    async def verb(instance: Instance, actor: Actor) -> ApiKey:
+        return await key_of(instance, await find_key_anywhere(instance, options.key), options.key, actor)
+
+    document = _render(run_verb(options, verb))
+    show(wants_json(options), document, render_fields(document))
     return 0
 
 

@@ -22,6 +22,7 @@ NOUNS = {
     "key": "an organization's API keys",
     "app": "apps (OAuth clients), their redirect URIs and secrets",
     "user": "people and their roles",
+    "role": "what each role lets people do",
     "resource": "APIs that tokens are for",
     "trusted-issuer": "identity providers whose word for who is who is taken",
     "scope": "plain words for scopes, for the people who are asked",

@@ -10,7 +10,7 @@ from gatepost.cli.rate_limit import add_limit, describe_rate, rate_of
 from gatepost.cli.running import run_verb
 from gatepost.flows.instance import Instance
 from gatepost.flows.limits import set_org_limit
-from gatepost.flows.organizations import create_org, get_org, set_disabled
+from gatepost.flows.organizations import create_org, get_org, rename, set_disabled
 from gatepost.flows.roles import Actor
 from gatepost.records import Org
 from gatepost.secrets import render_id
@@ -22,6 +22,9 @@ def add_arguments(parser: Parser) -> None:
     create = add_verb(verbs, "create", _create, "make an organization", "gatepost org create Acme")
     create.add_argument("name", metavar="NAME")
     add_verb(verbs, "list", _list, "list organizations", "gatepost org list")
+    edit = add_verb(verbs, "edit", _edit, "change an organization", 'gatepost org edit Acme --name "Acme Ltd"')
+    edit.add_argument("org", metavar="ORG", help="its id or name")
+    edit.add_argument("--name", metavar="NAME", required=True, help="its new name")
     for name, run, summary in (
         ("show", _show, "show one organization"),
         ("disable", partial(_set_disabled, True), "refuse everything of an organization, at once, until it is enabled"),
@@ -49,6 +52,15 @@ def _list(options: argparse.Namespace) -> int:
 def _show(options: argparse.Namespace) -> int:
     document = _render(run_verb(options, lambda instance, _: get_org(instance, options.org)))
     show(wants_json(options), document, render_fields(document))
+    return 0
+
+
+def _edit(options: argparse.Namespace) -> int:
+    async def verb(instance: Instance, actor: Actor) -> Org:
+        return await rename(instance, await get_org(instance, options.org), options.name, actor)
+
+    document = _render(run_verb(options, verb))
+    show(wants_json(options), document, f"{document['id']} is called {document['name']}.")
     return 0
 
 

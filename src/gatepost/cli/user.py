@@ -4,12 +4,13 @@ import argparse
 from functools import partial
 from typing import Any
 
-from gatepost.cli.options import Parser, add_verb, add_verbs, named, read_secret, wants_json
-from gatepost.cli.output import instant, show, show_list
+from gatepost.cli.options import Parser, add_verb, add_verbs, confirm, named, read_secret, wants_json
+from gatepost.cli.output import instant, render_fields, show, show_list
 from gatepost.cli.running import run_verb
 from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance
 from gatepost.flows.joining import invite, open_invitations, withdraw
+from gatepost.flows.members import end_membership, member_of, set_role
 from gatepost.flows.organizations import get_org
 from gatepost.flows.people import JoinedUser, create_user, every_member, get_user, reset_password, set_disabled
 from gatepost.flows.roles import ROLES, Actor
@@ -29,6 +30,7 @@ def add_arguments(parser: Parser) -> None:
     people = add_verb(verbs, "list", _list, "list an organization's people", "gatepost user list --org Acme")
     people.add_argument("--org", metavar="ORG", type=named, required=True, help="the organization's id or name")
     _add_invitations(verbs)
+    _add_membership(verbs)
     for name, run, summary in (
         ("disable", partial(_set_disabled, True), "refuse everything of a person, at once, until they are enabled"),
         ("enable", partial(_set_disabled, False), "let a disabled person back in"),
@@ -63,6 +65,58 @@ def _add_invitations(verbs: "argparse._SubParsersAction[Parser]") -> None:
     withdraw_verb.add_argument("invitation", metavar="INVITATION", help="its id")
     for verb in (invite_verb, listing, withdraw_verb):
         verb.add_argument("--org", metavar="ORG", type=named, required=True, help="the organization's id or name")
+
+
+def _add_membership(verbs: "argparse._SubParsersAction[Parser]") -> None:
+    one = add_verb(verbs, "show", _show, "show a member", "gatepost user show ana@acme.dev --org Acme")
+    role = add_verb(
+        verbs, "role", _set_role, "give a member another role", "gatepost user role ana@acme.dev admin --org Acme"
+    )
+    summary = "remove a person from an organization; every grant that they have in it ends"
+    remove = add_verb(verbs, "remove", _remove, summary, "gatepost user remove ana@acme.dev --org Acme")
+    for verb in (one, role, remove):
+        verb.add_argument("user", metavar="USER", help="id or e-mail")
+        verb.add_argument("--org", metavar="ORG", type=named, required=True, help="the organization's id or name")
+    role.add_argument("role", metavar="ROLE", choices=ROLES, help=", ".join(ROLES))
+
+
+async def _member(instance: Instance, options: argparse.Namespace, actor: Actor) -> tuple[bytes, Member]:
+    org = (await get_org(instance, options.org)).id
+    user = await get_user(instance, options.user, options.org)
+    return org, await member_of(instance, org, render_id("usr", user.id), actor)
+
+
+def _show(options: argparse.Namespace) -> int:
+    async def verb(instance: Instance, actor: Actor) -> Member:
+        return (await _member(instance, options, actor))[1]
+
+    member = run_verb(options, verb)
+    document = _render(member) | {"role": member.role}
+    show(wants_json(options), document, render_fields(document))
+    return 0
+
+
+def _set_role(options: argparse.Namespace) -> int:
+    async def verb(instance: Instance, actor: Actor) -> Member:
+        org, member = await _member(instance, options, actor)
+        return await set_role(instance, org, member, options.role, actor)
+
+    member = run_verb(options, verb)
+    show(wants_json(options), _render(member) | {"role": member.role}, f"{member.email} is {member.role} now.")
+    return 0
+
+
+def _remove(options: argparse.Namespace) -> int:
+    confirm(options, f"Remove {options.user} from {options.org}, and end what they connected there?")
+
+    async def verb(instance: Instance, actor: Actor) -> Member:
+        org, member = await _member(instance, options, actor)
+        await end_membership(instance, org, member, actor)
+        return member
+
+    member = run_verb(options, verb)
+    show(wants_json(options), _render(member) | {"removed": True}, f"{member.email} is no member any more.")
+    return 0
 
 
 def _invite(options: argparse.Namespace) -> int:

@@ -63,6 +63,22 @@ async def create_key(
     return FreshKey(record, text)
 
 
+async def keys_of(instance: Instance, org: bytes, actor: Actor) -> list[ApiKey]:
+    """An organization's API keys, oldest first, revoked ones too. Raises as `Actor.check` does."""
+    actor.check(Deed.KEYS_READ, org)
+    return await instance.store.read(list_keys(org))
+
+
+async def key_of(instance: Instance, org: bytes, key: str, actor: Actor) -> ApiKey:
+    """One API key of an organization, revoked or not. Raises `not_found`, and as `Actor.check` does."""
+    actor.check(Deed.KEYS_READ, org)
+    raw = parse_id("key", key)
+    found = await instance.store.read(find_key(org, raw)) if raw else None
+    if found is None:
+        raise missing("API key", key, prefix="key", fix="gatepost key list")
+    return found
+
+
 async def find_key_anywhere(instance: Instance, key: str) -> bytes:
     """The organization of the key with this id. Raises `not_found`. For the operator's commands alone."""
     raw = parse_id("key", key)

@@ -23,7 +23,7 @@ from gatepost.oauth.redirects import check_redirect_uri
 from gatepost.oauth.scope import parse_scope
 from gatepost.records import MAX_ACCESS_TTL, App, AppSecret
 from gatepost.secrets import CLIENT_SECRET, Secret, new_id, parse_id, render_id, render_text
-from gatepost.store.apps import Draft, add_secret, delete_secret, find_app, keep_apps
+from gatepost.store.apps import Draft, add_secret, delete_secret, find_app, keep_apps, list_secrets
 from gatepost.store.events import Act
 from gatepost.store.orgs import find_owner
 
@@ -163,6 +163,12 @@ def fresh_secret(instance: Instance, expires_at: int | None, act: Act, text: Sec
     return FreshSecret(record, text)
 
 
+async def secrets_of(instance: Instance, app: App, actor: Actor) -> list[AppSecret]:
+    """An app's secrets, oldest first. Raises as `Actor.check` does."""
+    actor.check(Deed.APPS_READ, app.org, app)
+    return await instance.store.read(list_secrets(app.org, app.client_id))
+
+
 async def drop_secret(instance: Instance, app: App, secret: str, actor: Actor) -> None:
     """Delete one of an app's secrets. Raises `not_found`, and as `Actor.check` does."""
     act = actor.check(Deed.APPS_WRITE, app.org, app)
@@ -191,7 +197,7 @@ async def change_app(
 ) -> App:
     """Change an app's policy (fields of NewApp by name) and redirect URIs, all of it or nothing.
 
-    Raises `invalid_request`, `invalid_scope`; `not_found` for a redirect URI to drop that it does not have; `conflict` when
+    Raises `invalid_request`, `invalid_scope`; `not_found` for a redirect URI to drop that it does not have; `overtaken` when
     somebody else changed it since `app` was read; `not_allowed` for an app that says itself what it is; and as
     `Actor.check` does.
     """

@@ -9,10 +9,13 @@ from typing import NamedTuple
 from gatepost.errors import GatepostError
 from gatepost.flows.event_words import SENTENCES
 from gatepost.flows.instance import Instance
+from gatepost.flows.missing import missing
 from gatepost.flows.organizations import every_org
+from gatepost.flows.owned_apps import check_apps
+from gatepost.flows.roles import Actor, Deed
 from gatepost.records import Event
-from gatepost.secrets import first_id_at
-from gatepost.store.events import list_events
+from gatepost.secrets import first_id_at, parse_id
+from gatepost.store.events import find_event, list_events
 from gatepost.store.question import INSTANCE
 
 PAGE = 1000
@@ -58,6 +61,29 @@ async def newest_events(instance: Instance, org: bytes | None, filter: Filter, l
         page = await instance.store.read(list_events(place, limit, newest_first=True, **filter._asdict()))
         newest = heapq.nlargest(limit, [*newest, *(Told(place, event) for event in page)], key=_order)
     return newest[::-1]
+
+
+async def events_of(
+    instance: Instance, org: bytes, actor: Actor, filter: Filter, before: bytes | None, limit: int
+) -> list[Event]:
+    """Up to `limit` events of an organization that match, the newest first, before the id `before`.
+
+    A developer names one of their own apps. Raises as `Actor.check` does.
+    """
+    await check_apps(instance, actor, Deed.EVENTS_READ, org, filter.client_id)
+    question = list_events(org, limit, before=before, newest_first=True, **filter._asdict())
+    return await instance.store.read(question)
+
+
+async def event_of(instance: Instance, org: bytes, text: str, actor: Actor) -> Event:
+    """One event of an organization. Raises `not_found`, and as `Actor.check` does."""
+    actor.check_own(Deed.EVENTS_READ, org)
+    raw = parse_id("evt", text)
+    event = await instance.store.read(find_event(org, raw)) if raw else None
+    if event is None:
+        raise missing("event", text, prefix="evt", fix="gatepost events list --org ORG")
+    await check_apps(instance, actor, Deed.EVENTS_READ, org, event.client_id)
+    return event
 
 
 async def each_event(instance: Instance, org: bytes | None, filter: Filter) -> AsyncIterator[Told]:

@@ -31,6 +31,26 @@ async def each_grant(
         after = page[-1].id
 
 
+async def grants_of(
+    instance: Instance, org: bytes, actor: Actor, app: str | None, user_id: bytes | None, after: bytes, limit: int
+) -> list[Grant]:
+    """Up to `limit` grants behind the id `after`: of one app, of one person, or all. Raises as `Actor.check` does."""
+    await check_apps(instance, actor, Deed.GRANTS_READ, org, app)
+    question = list_grants(org, client_id=app, user_id=user_id, after=after, limit=limit)
+    return await instance.store.read(question)
+
+
+async def get_grant(instance: Instance, org: bytes, text: str, actor: Actor) -> Grant:
+    """One grant of an organization. Raises `not_found`, and as `Actor.check` does."""
+    actor.check_own(Deed.GRANTS_READ, org)
+    raw = parse_id("gnt", text)
+    grant = await instance.store.read(find_grant(org, raw)) if raw else None
+    if grant is None:
+        raise missing("grant", text, prefix="gnt", fix="gatepost grant list")
+    await check_apps(instance, actor, Deed.GRANTS_READ, org, grant.client_id)
+    return grant
+
+
 async def end_grant(instance: Instance, text: str, places: list[Place], client_id: str | None, actor: Actor) -> None:
     """End one grant in one of these places, and of this app if it is named.
 

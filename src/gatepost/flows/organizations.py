@@ -6,8 +6,8 @@ from gatepost.flows.missing import missing
 from gatepost.flows.roles import Actor, Deed
 from gatepost.oauth.client_metadata import check_name
 from gatepost.records import Org
-from gatepost.secrets import new_id, parse_id
-from gatepost.store.orgs import find_org, list_orgs, make_org, set_org_disabled
+from gatepost.secrets import new_id, parse_id, render_id
+from gatepost.store.orgs import find_org, list_orgs, make_org, rename_org, set_org_disabled
 from gatepost.store.question import INSTANCE
 
 
@@ -40,6 +40,27 @@ async def get_org(instance: Instance, text: str) -> Org:
             "conflict", f"{len(named)} organizations are named {text}.", fix="use the id, as in gatepost org list"
         )
     return named[0]
+
+
+async def org_of(instance: Instance, org: bytes, actor: Actor) -> Org:
+    """The organization that an actor belongs to. Raises as `Actor.check` does."""
+    actor.check(Deed.ORG_READ, org)
+    found = await instance.store.read(find_org(org))
+    if found is None:
+        raise missing("organization", render_id("org", org), prefix="org", fix="gatepost org list")
+    return found
+
+
+async def rename(instance: Instance, org: Org, name: str, actor: Actor) -> Org:
+    """Give an organization another name.
+
+    Raises `invalid_request`, `overtaken` when somebody else did since `org` was read, and as `Actor.check` does.
+    """
+    act = actor.check(Deed.ORG_WRITE, org.id)
+    new = check_name(name)
+    if not await instance.store.ask(rename_org(org.id, org.name, new, act)):
+        raise GatepostError("overtaken", "Somebody else renamed the organization just now.", fix="look again")
+    return org._replace(name=new)
 
 
 async def set_disabled(instance: Instance, org: Org, disabled: bool, actor: Actor) -> None:

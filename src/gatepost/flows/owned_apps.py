@@ -4,7 +4,7 @@ from gatepost.flows.instance import Instance
 from gatepost.flows.missing import missing
 from gatepost.flows.roles import Actor, Deed
 from gatepost.records import App
-from gatepost.store.apps import delete_app, find_app, list_apps, set_app_disabled
+from gatepost.store.apps import delete_app, find_app, list_apps, list_redirect_uris, set_app_disabled
 from gatepost.store.events import Act
 
 
@@ -23,6 +23,11 @@ async def app_of(instance: Instance, org: bytes, client_id: str, actor: Actor) -
         raise missing("app", client_id, prefix="app", fix="gatepost app list")
     actor.check(Deed.APPS_READ, org, app)
     return app
+
+
+async def redirect_uris_of(instance: Instance, app: App) -> list[str]:
+    """The redirect URIs of an app that the actor has been shown, in the order they were registered."""
+    return await instance.store.read(list_redirect_uris(app.org, app.client_id))
 
 
 async def check_apps(instance: Instance, actor: Actor, deed: Deed, org: bytes, client_id: str | None) -> Act:

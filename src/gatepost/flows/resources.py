@@ -55,3 +55,13 @@ async def find_spelling(instance: Instance, org: bytes, uri: str) -> Resource | 
         return find_resource(uri, await instance.store.read(list_resources(org)))
     except OAuthError:
         return None
+
+
+async def get_spelling(instance: Instance, org: bytes, uri: str) -> Resource:
+    """The same. Raises `invalid_target`."""
+    found = await find_spelling(instance, org, uri)
+    if found is None:
+        raise GatepostError(
+            "invalid_target", f"{uri} is not registered.", fix=f"gatepost resource create {uri} --org ORG"
+        )
+    return found

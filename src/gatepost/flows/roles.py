@@ -41,11 +41,14 @@ class Deed(Enum):
 
 
 class Rule(NamedTuple):
-    """Who may do a deed: people with one of `roles`, with one of `own` for apps that they made, API keys with `scope`."""
+    """Who may do a deed: people with one of `roles`, with one of `own` for apps that they made, API keys with one of `scopes`.
+
+    The first scope is the least one.
+    """
 
     roles: frozenset[str] = frozenset()
     own: frozenset[str] = frozenset()
-    scope: str | None = None
+    scopes: tuple[str, ...] = ()
 
 
 _OWNERS = frozenset(("owner",))
@@ -55,26 +58,26 @@ _DEVELOPERS = frozenset(("developer",))
 _EVERYBODY = _READERS | _DEVELOPERS
 
 MATRIX = {
-    Deed.ORG_READ: Rule(_EVERYBODY, scope="org:read"),
-    Deed.ORG_WRITE: Rule(_ADMINS, scope="org:write"),
+    Deed.ORG_READ: Rule(_EVERYBODY, scopes=("org:read", "org:write")),
+    Deed.ORG_WRITE: Rule(_ADMINS, scopes=("org:write",)),
     Deed.ORG_END: Rule(_OWNERS),
-    Deed.APPS_READ: Rule(_READERS, own=_DEVELOPERS, scope="apps:read"),
-    Deed.APPS_WRITE: Rule(_ADMINS, own=_DEVELOPERS, scope="apps:write"),
-    Deed.GRANTS_READ: Rule(_READERS, own=_DEVELOPERS, scope="grants:read"),
-    Deed.GRANTS_REVOKE: Rule(_ADMINS, own=_DEVELOPERS, scope="grants:revoke"),
-    Deed.RESOURCES_READ: Rule(_EVERYBODY, scope="resources:read"),
-    Deed.RESOURCES_WRITE: Rule(_ADMINS, scope="resources:write"),
+    Deed.APPS_READ: Rule(_READERS, own=_DEVELOPERS, scopes=("apps:read", "apps:write")),
+    Deed.APPS_WRITE: Rule(_ADMINS, own=_DEVELOPERS, scopes=("apps:write",)),
+    Deed.GRANTS_READ: Rule(_READERS, own=_DEVELOPERS, scopes=("grants:read",)),
+    Deed.GRANTS_REVOKE: Rule(_ADMINS, own=_DEVELOPERS, scopes=("grants:revoke",)),
+    Deed.RESOURCES_READ: Rule(_EVERYBODY, scopes=("resources:read", "resources:write")),
+    Deed.RESOURCES_WRITE: Rule(_ADMINS, scopes=("resources:write",)),
     # Whoever chooses them can be anybody in the organization, its owners too.
     Deed.TRUST_WRITE: Rule(_OWNERS),
-    Deed.PEOPLE_READ: Rule(_READERS, scope="people:read"),
-    Deed.PEOPLE_WRITE: Rule(_ADMINS, scope="people:write"),
+    Deed.PEOPLE_READ: Rule(_READERS, scopes=("people:read", "people:write")),
+    Deed.PEOPLE_WRITE: Rule(_ADMINS, scopes=("people:write",)),
     Deed.OWNERS_WRITE: Rule(_OWNERS),
-    Deed.KEYS_READ: Rule(_READERS, scope="keys:read"),
-    Deed.KEYS_WRITE: Rule(_ADMINS, scope="keys:write"),
-    Deed.EVENTS_READ: Rule(_READERS, own=_DEVELOPERS, scope="events:read"),
-    Deed.USERS_ACT: Rule(_OWNERS, scope="users:act"),
-    Deed.SIGNING_READ: Rule(_EVERYBODY, scope="signing:read"),
-    Deed.SIGNING_ROTATE: Rule(scope="signing:rotate"),
+    Deed.KEYS_READ: Rule(_READERS, scopes=("keys:read", "keys:write")),
+    Deed.KEYS_WRITE: Rule(_ADMINS, scopes=("keys:write",)),
+    Deed.EVENTS_READ: Rule(_READERS, own=_DEVELOPERS, scopes=("events:read",)),
+    Deed.USERS_ACT: Rule(_OWNERS, scopes=("users:act",)),
+    Deed.SIGNING_READ: Rule(_EVERYBODY, scopes=("signing:read", "signing:rotate")),
+    Deed.SIGNING_ROTATE: Rule(scopes=("signing:rotate",)),
     Deed.INSTANCE_WRITE: Rule(),
 }
 """All of it. A member who is none of these roles has no business here; the operator is not in it, and may everything."""
@@ -93,13 +96,18 @@ class Actor:
     user_id: bytes | None = None
     scopes: frozenset[str] = frozenset()
 
+    @property
+    def actor(self) -> str:
+        """How events name whoever acts."""
+        return self.act.actor
+
     def may(self, deed: Deed, app: App | None = None) -> bool:
         """Whether the actor may do this at home; to this app, if it is about one."""
         if self.org is None:
             return True
         rule = MATRIX[deed]
         is_own = app is not None and self.user_id is not None and app.created_by == self.user_id
-        return self.role in rule.roles or rule.scope in self.scopes or (is_own and self.role in rule.own)
+        return self.role in rule.roles or not self.scopes.isdisjoint(rule.scopes) or (is_own and self.role in rule.own)
 
     def may_own(self, deed: Deed) -> bool:
         """Whether the actor may do this to apps of their own, if not to all."""
@@ -109,7 +117,7 @@ class Actor:
         """Whether the actor may give an API key this scope: a key only what it has, a person only what they may do."""
         if self.org is None or not self.role:
             return self.org is None or scope in self.scopes
-        return all(self.may(deed) for deed, rule in MATRIX.items() if rule.scope == scope)
+        return all(self.may(deed) for deed, rule in MATRIX.items() if scope in rule.scopes)
 
     def check(self, deed: Deed, org: bytes, app: App | None = None) -> Act:
         """The frame for the events of this deed in this organization.
@@ -127,12 +135,12 @@ class Actor:
         return self.act if self.org == org and self.may_own(deed) else self.check(deed, org)
 
     def _refused(self, deed: Deed) -> GatepostError:
-        scope = MATRIX[deed].scope
         if self.role:
             whose = " that others made" if self.role in MATRIX[deed].own else ""
             return GatepostError("not_allowed", f"As {self.role} of this organization you may not {deed.value}{whose}.")
-        if scope is None:
+        if not MATRIX[deed].scopes:
             return GatepostError("not_allowed", f"No API key may {deed.value}.")
+        scope = MATRIX[deed].scopes[0]
         return OAuthError(
             "insufficient_scope",
             f"This API key lacks the scope {scope}.",

@@ -115,13 +115,19 @@ async def make_keys_once(store: Store, keyring: Keyring, act: Act) -> None:
             await store.ask(make_first_keys(_wrapped(keyring, alg), _wrapped(keyring, alg), act, alg))
 
 
+async def signing_keys(store: Store, actor: Actor) -> list[SigningKeyRecord]:
+    """All signing keys, oldest first. They are the instance's, so everybody's to see who may see any. Raises as `Actor.check`."""
+    actor.check(Deed.SIGNING_READ, actor.org or INSTANCE)
+    return await store.read(list_signing_keys())
+
+
 async def rotate(store: Store, keyring: Keyring, actor: Actor, *, max_age: int, force: bool) -> list[SigningKeyRecord]:
     """Activate the next key of each algorithm and publish a new one.
 
     Raises `conflict` while verifiers may not have seen a next key, and as `Actor.check` does. `max_age` is how long
     verifiers may keep the JWKS.
     """
-    act = actor.check(Deed.SIGNING_ROTATE, INSTANCE)
+    act = actor.check(Deed.SIGNING_ROTATE, actor.org or INSTANCE)
     coming = [record for record in await store.read(list_signing_keys()) if record.state == "next"]
     youngest = max(coming, key=lambda record: record.published_at)
     safe_at = safe_to_activate_at(youngest, max_age)

@@ -70,8 +70,8 @@ class Draft(NamedTuple):
 def keep_apps(org: bytes, drafts: tuple[Draft, ...], act: Act) -> Steps[None]:
     """Make and change apps of an organization, all of them or none.
 
-    Raises `conflict` when a new one exists or its client_id is another organization's, `not_found` when a changed one,
-    or a redirect URI that is to go, is not there; then nothing was written.
+    Raises `conflict` when a new one exists or its client_id is another organization's, `overtaken` when a changed one was
+    changed since it was read, `not_found` when it, or a redirect URI that is to go, is not there; then nothing was written.
     """
     for draft in drafts:
         assert draft.app.org == org
@@ -116,7 +116,7 @@ def _overtaken(app: App) -> Steps[GatepostError]:
     if (yield from find_app(app.org, app.client_id)) is None:
         return GatepostError("not_found", f"There is no app {app.client_id} any more.", fix="gatepost app list")
     return GatepostError(
-        "conflict", f"Somebody else changed {app.client_id} just now.", fix="look again, then change it"
+        "overtaken", f"Somebody else changed {app.client_id} just now.", fix="look again, then change it"
     )
 
 

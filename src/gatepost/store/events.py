@@ -50,11 +50,19 @@ def policy_version() -> Steps[int]:
 
 
 @question
+def find_event(org: bytes, id: bytes) -> Steps[Event | None]:
+    """The event with this id."""
+    rows = yield SQL(f"select {EVENT_COLUMNS} from events where org = ? and id = ?", (org, id))
+    return Event._make(rows[0]) if rows else None
+
+
+@question
 def list_events(
     org: bytes,
     limit: int,
     *,
     after: bytes = b"",
+    before: bytes | None = None,
     newest_first: bool = False,
     client_id: str | None = None,
     user_id: bytes | None = None,
@@ -63,7 +71,7 @@ def list_events(
     since: int | None = None,
     until: int | None = None,
 ) -> Steps[list[Event]]:
-    """Up to `limit` events behind the id `after`, in order of time; or the newest ones first.
+    """Up to `limit` events between the ids `after` and `before`, in order of time; or the newest ones first.
 
     `user_id` is whom an event is about or who acted. `type` without a dot is a whole family, as in `grant`; `result`
     "refused" is whatever is not "ok". `since` is inclusive, `until` is not.
@@ -71,6 +79,7 @@ def list_events(
     family = None if type is None or "." in type else f"{type}.%"
     is_refused = result == "refused"
     conditions: tuple[tuple[str, tuple[Value, ...]], ...] = (
+        ("id < ?", (before,)),
         ("client_id = ?", (client_id,)),
         ("(user_id = ? or actor = ?)", (user_id, user_id and render_id("usr", user_id))),
         ("type = ?", (None if family else type,)),

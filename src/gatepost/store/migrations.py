@@ -190,6 +190,16 @@ MIGRATIONS = (
         "limits of tokens",
         tuple(f"alter table {table} add column rate_limit bigint" for table in ("orgs", "apps", "grants")),
     ),
+    Migration(
+        10,
+        "requests sent again",
+        (
+            # Requests that may be sent again under the same key, with their answers, sealed.
+            """create table requests (org {bytes} not null, key {bytes} not null, digest {bytes} not null,
+                sealed {bytes} not null, expires_at bigint not null, primary key (org, key)){table}""",
+            "create index requests_by_expiry on requests (org, expires_at)",
+        ),
+    ),
 )
 
 NEWEST = MIGRATIONS[-1].number

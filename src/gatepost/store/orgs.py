@@ -46,6 +46,15 @@ def set_org_disabled(org: bytes, disabled: bool, act: Act) -> Steps[bool]:
 
 
 @question
+def rename_org(org: bytes, old: str, new: str, act: Act) -> Steps[bool]:
+    """Give an organization another name. False when it is not called `old` (any more)."""
+    rows = yield SQL("update orgs set name = ? where org = ? and name = ? returning org", (new, org, old))
+    if rows:
+        yield from record(org, "org.renamed", act)
+    return bool(rows)
+
+
+@question
 def _tell_disabled(org: bytes, now: int) -> Steps[None]:
     """Tell verifiers of the organization, and of each of its apps: those hold tokens of other organizations too."""
     yield from tell(org, "org" + DISABLED, render_id("org", org), now)

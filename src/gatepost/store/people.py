@@ -13,6 +13,10 @@ from gatepost.store.revocations import DISABLED, tell
 _MEMBER = """select u.id, u.email, m.role, u.disabled_at, m.created_at from memberships m
     join users u on u.org = ? and u.id = m.user_id where m.org = ?"""
 
+_OWNED = """(role <> 'owner' or ? = 'owner' or exists
+    (select 1 from memberships o where o.org = ? and o.role = 'owner' and o.user_id <> ?))"""
+"""There is an owner afterwards too."""
+
 
 @question
 def make_member(
@@ -43,6 +47,44 @@ def find_member(org: bytes, user_id: bytes) -> Steps[Member | None]:
     """The person with this id, as a member of the organization."""
     rows = yield SQL(_MEMBER + " and m.user_id = ?", (INSTANCE, org, user_id))
     return Member._make(rows[0]) if rows else None
+
+
+@question
+def change_role(org: bytes, user_id: bytes, old: str, new: str, act: Act) -> Steps[bool]:
+    """Give a member another role. False when theirs is not `old` (any more), or they are the last owner."""
+    yield from _one_at_a_time(org)
+    rows = yield SQL(
+        f"update memberships set role = ? where org = ? and user_id = ? and role = ? and {_OWNED} returning user_id",
+        (new, org, user_id, old, new, org, user_id),
+    )
+    if rows:
+        detail = f'{{"role":"{new}","before":"{old}"}}'
+        yield from record(org, "user.role_changed", act._replace(user_id=user_id), detail=detail)
+    return bool(rows)
+
+
+@question
+def remove_member(org: bytes, user_id: bytes, role: str, act: Act) -> Steps[bool]:
+    """End a membership, and with it every grant that the person has there.
+
+    False when their role is not `role` (any more), or they are the last owner.
+    """
+    yield from _one_at_a_time(org)
+    rows = yield SQL(
+        f"delete from memberships where org = ? and user_id = ? and role = ? and {_OWNED} returning user_id",
+        (org, user_id, role, "", org, user_id),
+    )
+    if rows:
+        yield SQL("delete from consents where org = ? and user_id = ?", (org, user_id))
+        yield from tell(org, "user", render_id("usr", user_id), act.at)
+        yield from record(org, "user.removed", act._replace(user_id=user_id))
+    return bool(rows)
+
+
+@question
+def _one_at_a_time(org: bytes) -> Steps[None]:
+    """Whoever changes members holds the organization's row until the commit: of two owners, two do not leave at once."""
+    yield SQL("update orgs set name = name where org = ?", (org,))
 
 
 @question

@@ -1,0 +1,209 @@
+"""What the API is asked: the members of a body or of a query, each endpoint's in one shape. Unknown ones are refused."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from gatepost.flows.callers import POWERS
+from gatepost.flows.roles import ROLES
+from gatepost.oauth.client_metadata import AUTH_METHODS, KINDS, PROFILES, SUPPORTED_GRANTS
+from gatepost.records import MAX_ACCESS_TTL
+
+MAX_LIST = 100
+
+Name = Annotated[str, Meta(min_length=1, max_length=200)]
+Uri = Annotated[str, Meta(min_length=1, max_length=2048)]
+Uris = Annotated[list[Uri], Meta(max_length=MAX_LIST)]
+Scope = Annotated[str, Meta(max_length=2048, description="Scopes, separated by spaces.")]
+Seconds = Annotated[int, Meta(ge=1, le=36_500 * 86_400)]
+AccessSeconds = Annotated[int, Meta(ge=1, le=MAX_ACCESS_TTL)]
+Window = Annotated[int, Meta(ge=0, le=36_500 * 86_400)] | Literal["until_used"] | None
+Limit = Annotated[int, Meta(ge=1, le=1000)]
+Cursor = Annotated[str, Meta(description="Where to go on: as the `next` of the part before says.")]
+Expiry = Annotated[datetime, Meta(tz=True, description="When it ends: an instant ahead, by a hundred years at most.")]
+
+
+def _one_of(values: Iterable[str]) -> Meta:
+    """What a document for programs says of the values; the verb refuses others, in its own words."""
+    return Meta(extra_json_schema={"enum": list(values)})
+
+
+Role = Annotated[str, _one_of(ROLES)]
+Kind = Annotated[str, _one_of(KINDS)]
+Profile = Annotated[str, _one_of(PROFILES)]
+Method = Annotated[str, _one_of(AUTH_METHODS)]
+GrantTypes = Annotated[list[Annotated[str, _one_of(SUPPORTED_GRANTS)]], Meta(max_length=MAX_LIST)]
+Scopes = Annotated[list[Annotated[str, _one_of(POWERS)]], Meta(min_length=1, max_length=MAX_LIST)]
+
+
+class Listing(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which part of a list."""
+
+    limit: Limit = 100
+    after: Cursor | None = None
+
+
+class GrantListing(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which connections, and which part of their list."""
+
+    app: str | None = None
+    user: str | None = None
+    limit: Limit = 100
+    after: Cursor | None = None
+
+
+class EventListing(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which events, and which part of their list; the newest come first."""
+
+    app: str | None = None
+    user: str | None = None
+    type: str | None = None
+    result: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    limit: Limit = 100
+    after: Cursor | None = None
+
+
+class Metadata(Struct, frozen=True, forbid_unknown_fields=True):
+    """What an app says of itself; null takes a choice back."""
+
+    id_token_signed_response_alg: str | UnsetType = UNSET
+    userinfo_signed_response_alg: str | UnsetType | None = UNSET
+    subject_type: str | UnsetType = UNSET
+    sector_identifier: str | UnsetType | None = UNSET
+    default_max_age: Annotated[int, Meta(ge=0, le=2**31)] | UnsetType | None = UNSET
+    require_pushed_authorization_requests: bool | UnsetType = UNSET
+    jwks: dict[str, Any] | UnsetType | None = UNSET
+    jwks_uri: Uri | UnsetType | None = UNSET
+    token_endpoint_auth_signing_alg: str | UnsetType | None = UNSET
+    post_logout_redirect_uris: Uris | UnsetType = UNSET
+    backchannel_logout_uri: Uri | UnsetType | None = UNSET
+    backchannel_logout_session_required: bool | UnsetType = UNSET
+    client_uri: Uri | UnsetType | None = UNSET
+    policy_uri: Uri | UnsetType | None = UNSET
+    tos_uri: Uri | UnsetType | None = UNSET
+    first_party: bool | UnsetType = UNSET
+    skip_consent: bool | UnsetType = UNSET
+    open_to_others: bool | UnsetType = UNSET
+    optional_scope: Scope | UnsetType = UNSET
+
+
+class NewApp(Struct, frozen=True, forbid_unknown_fields=True):
+    """A new app. What is left out, its kind or the server's settings decide."""
+
+    name: Name
+    kind: Kind = "web"
+    client_id: str | None = None
+    redirect_uris: Uris = []
+    profile: Profile = "oauth21"
+    auth_method: Method | None = None
+    grant_types: GrantTypes = []
+    scope: Scope = ""
+    resource: Uri | None = None
+    access_ttl: AccessSeconds | None = None
+    grant_idle_ttl: Seconds | None = None
+    grant_ttl: Seconds | None = None
+    retry_window: Window = None
+    metadata: Metadata = Metadata()
+
+
+class AppChange(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is to change of an app; the rest stays."""
+
+    name: Name | UnsetType = UNSET
+    profile: Profile | UnsetType = UNSET
+    auth_method: Method | UnsetType | None = UNSET
+    grant_types: GrantTypes | UnsetType = UNSET
+    scope: Scope | UnsetType = UNSET
+    resource: Uri | UnsetType | None = UNSET
+    access_ttl: AccessSeconds | UnsetType | None = UNSET
+    grant_idle_ttl: Seconds | UnsetType | None = UNSET
+    grant_ttl: Seconds | UnsetType | None = UNSET
+    retry_window: Window | UnsetType = UNSET
+    metadata: Metadata = Metadata()
+    redirect_uris: Annotated[Uris, Meta(description="All of them, as they are to be.")] | UnsetType = UNSET
+
+
+class NewSecret(Struct, frozen=True, forbid_unknown_fields=True):
+    """One more secret of an app; without an instant it never expires."""
+
+    expires_at: Expiry | None = None
+
+
+class GrantChoice(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which connections to end: of an app, of a person, of both together, or all."""
+
+    app: str | None = None
+    user: str | None = None
+    all: bool = False
+
+
+class OrganizationChange(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is to change of the organization."""
+
+    name: Name
+
+
+class RoleChange(Struct, frozen=True, forbid_unknown_fields=True):
+    """The role that a member is to have."""
+
+    role: Role
+
+
+class NewInvitation(Struct, frozen=True, forbid_unknown_fields=True):
+    """Somebody to invite, and as what."""
+
+    email: Annotated[str, Meta(min_length=3, max_length=254)]
+    role: Role = "member"
+
+
+class NewKey(Struct, frozen=True, forbid_unknown_fields=True):
+    """A new API key. Without scopes it has the usual ones; without an instant it never expires."""
+
+    name: Name = "API key"
+    scopes: Scopes | None = None
+    expires_at: Expiry | None = None
+
+
+class KeyEnd(Struct, frozen=True, forbid_unknown_fields=True):
+    """How to end an API key: with the grants that it made, unless they are kept."""
+
+    keep_grants: bool = False
+
+
+class NewResource(Struct, frozen=True, forbid_unknown_fields=True):
+    """An API that tokens are for, its scopes, and the app that is this API."""
+
+    uri: Uri
+    scopes: Scope = ""
+    served_by: str | None = None
+
+
+class ResourceChoice(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which resource."""
+
+    uri: Uri
+
+
+class NewScopeWords(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a scope means, in one language."""
+
+    scope: Annotated[str, Meta(min_length=1, max_length=200)]
+    text: Name
+    locale: Annotated[str, Meta(pattern="^[a-z]{2,3}$")] = "en"
+
+
+class ScopeChoice(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which scope, and in which language; in all, if none is named."""
+
+    scope: Annotated[str, Meta(min_length=1, max_length=200)]
+    locale: str | None = None
+
+
+class Rotation(Struct, frozen=True, forbid_unknown_fields=True):
+    """Whether to rotate even if verifiers may not have seen the next key yet."""
+
+    force: bool = False
