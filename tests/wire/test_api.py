@@ -6,8 +6,10 @@ from typing import Any
 import httpx
 import pytest
 
+from gatepost.api.asks import Metadata
 from gatepost.api.endpoints import ENDPOINTS, PREFIX
 from gatepost.flows.callers import POWERS
+from gatepost.oauth.client_metadata import ClientMetadata
 from gatepost.secrets import new_id, render_id
 from gatepost.store.question import SQL, Steps, question
 
@@ -272,6 +274,10 @@ async def test_a_key_that_cannot_be_is_refused(world: World, key: str) -> None:
 
 
 # What a caller does wrong.
+
+
+def test_all_that_an_app_says_of_itself_can_be_said_here() -> None:
+    assert Metadata.__struct_fields__ == ClientMetadata._fields
 
 
 @pytest.mark.parametrize(

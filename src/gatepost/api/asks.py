@@ -76,6 +76,7 @@ class Metadata(Struct, frozen=True, forbid_unknown_fields=True):
     sector_identifier: str | UnsetType | None = UNSET
     default_max_age: Annotated[int, Meta(ge=0, le=2**31)] | UnsetType | None = UNSET
     require_pushed_authorization_requests: bool | UnsetType = UNSET
+    dpop_bound_access_tokens: bool | UnsetType = UNSET
     jwks: dict[str, Any] | UnsetType | None = UNSET
     jwks_uri: Uri | UnsetType | None = UNSET
     token_endpoint_auth_signing_alg: str | UnsetType | None = UNSET
@@ -89,6 +90,7 @@ class Metadata(Struct, frozen=True, forbid_unknown_fields=True):
     skip_consent: bool | UnsetType = UNSET
     open_to_others: bool | UnsetType = UNSET
     optional_scope: Scope | UnsetType = UNSET
+    agent: bool | UnsetType = UNSET
 
 
 class NewApp(Struct, frozen=True, forbid_unknown_fields=True):

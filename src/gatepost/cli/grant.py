@@ -67,10 +67,11 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _show(options: argparse.Namespace) -> int:
-    async def verb(instance: Instance, actor: Actor) -> Grant:
-        return await get_grant(instance, (await get_org(instance, options.org)).id, options.grant, actor)
+    async def verb(instance: Instance, actor: Actor) -> dict[str, Any]:
+        grant = await get_grant(instance, (await get_org(instance, options.org)).id, options.grant, actor)
+        return _render(grant, await _is_agent(instance, grant))
 
-    document = _render(run_verb(options, verb))
+    document = run_verb(options, verb)
     show(wants_json(options), document, render_fields(document))
     return 0
 
