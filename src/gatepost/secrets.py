@@ -38,6 +38,7 @@ REGISTRATION: Final = "gp_app_"
 REGISTRATION_TOKEN: Final = "gp_reg_"
 INITIAL_TOKEN: Final = "gp_iat_"
 MAIL_LINK: Final = "gp_mail_"
+SLIP: Final = "gp_slip_"
 
 _CHECKSUM_BYTES = 4
 _TO_URL = bytes.maketrans(b"+/", b"-_")

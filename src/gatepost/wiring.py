@@ -5,11 +5,12 @@ from urllib.parse import urlsplit
 
 from gatepost.api.api import Api
 from gatepost.api.problems import in_problems
+from gatepost.console.routes import console_routes
 from gatepost.endpoints.apps import Apps
 from gatepost.endpoints.callers import Callers
 from gatepost.endpoints.check import Check
 from gatepost.endpoints.device import DeviceAuthorization
-from gatepost.endpoints.documents import Documents
+from gatepost.endpoints.documents import ASSETS, Documents
 from gatepost.endpoints.par import Par
 from gatepost.endpoints.refusals import Refusals, in_json, render_oauth, render_seed
 from gatepost.endpoints.registration import REGISTER, Registration
@@ -31,7 +32,7 @@ from gatepost.flows.sign_in import Passwords
 from gatepost.flows.signing import SigningRing
 from gatepost.flows.token import GRANTS
 from gatepost.jose import ALGORITHMS
-from gatepost.mail import Box
+from gatepost.mail import Box, Transport
 from gatepost.oauth.metadata import ENDPOINTS, render_metadata
 from gatepost.opening import database_of, finish_restores, mail_transport, open_keyring, open_store
 from gatepost.outbound import Fetcher
@@ -129,6 +130,7 @@ def build_app(settings: Settings, instance: Instance, watch: Watch | None = None
             **_page_routes(people, refuse),
             **_account_routes(visits, people, refuse),
             **_mail_routes(instance, visits, people, refuse),
+            **console_routes(instance, visits, refuse, has_kit=isinstance(_box_of(instance), Box)),
         },
         urlsplit(instance.issuer).path,
     )
@@ -239,10 +241,7 @@ def _public_routes(documents: Documents, refusals: Refusals) -> dict[str, Route]
         "/jwks.json": public(documents.jwks),
         "/.well-known/oauth-authorization-server": public(documents.metadata),
         "/.well-known/openid-configuration": public(documents.metadata),
-        "/assets/gatepost.css": file(documents.style),
-        "/assets/gatepost.svg": file(documents.icon),
-        "/assets/submit.js": file(documents.script),
-        "/assets/passkey.js": file(documents.passkey_script),
+        **{f"/assets/{name}": file(documents.asset) for name in ASSETS},
         "/healthz": file(documents.healthz),
         "/readyz": file(documents.readyz)._replace(ends_first=True),
     }
@@ -291,6 +290,11 @@ def _page_routes(people: People, refuse: Refuse) -> dict[str, Route]:
     }
 
 
+def _box_of(instance: Instance) -> Transport | None:
+    """The way out for mails; a development server's is a box."""
+    return instance.mailer.transport if isinstance(instance.mailer, Postman) else None
+
+
 def _mail_routes(instance: Instance, visits: Visits, people: People, refuse: Refuse) -> dict[str, Route]:
     """What people do who have no way in, or none yet; a development server shows its mails."""
 
@@ -298,7 +302,7 @@ def _mail_routes(instance: Instance, visits: Visits, people: People, refuse: Ref
         return Route({"GET": get, "HEAD": get, **({"POST": post} if post else {})}, refuse)
 
     recovery, joining = people.recovery, people.joining
-    box = instance.mailer.transport if isinstance(instance.mailer, Postman) else None
+    box = _box_of(instance)
     return {
         RESET: page(recovery.ask_reset, recovery.order_reset),
         MAIL_SIGN_IN: page(recovery.ask_sign_in, recovery.order_sign_in),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import Gatepost
-from gatepost.cli.snippet import SNIPPETS
+from gatepost.flows.snippets import SNIPPETS
 
 PROXIES = ("nginx", "caddy", "traefik", "envoy", "apache")
 FRAMEWORKS = ("fastapi", "flask", "django", "fastmcp")

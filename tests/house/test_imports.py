@@ -31,7 +31,7 @@ OUTSIDE = {
     "joserfc": {"oauth"},
     "msgspec": {"api"},
     "opentelemetry": {"endpoints"},
-    "orjson": {"bench", "endpoints", "flows", "jose", "oauth", "pages", "web", "webauthn"},
+    "orjson": {"bench", "console", "endpoints", "flows", "jose", "oauth", "pages", "web", "webauthn"},
     "prometheus_client": {"endpoints"},
     "psycopg": {"store"},
     "segno": {"pages"},

@@ -56,8 +56,8 @@ def test_every_word_goes_through_gettext(path: Path) -> None:
 
 
 def test_the_style_knows_no_left_and_right() -> None:
-    style = (PACKAGE / "endpoints" / "files" / "gatepost.css").read_text()
-    assert_none(PHYSICAL.findall(style))
+    styles = sorted((PACKAGE / "endpoints" / "files").glob("*.css"))
+    assert_none(f"{path.name}: {word}" for path in styles for word in PHYSICAL.findall(path.read_text()))
 
 
 def _forms(text: Any) -> tuple[str, ...]:

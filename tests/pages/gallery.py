@@ -157,7 +157,6 @@ def _passkey_removal(visitor: Visitor) -> None:
 
 
 PAGES: dict[str, Way] = {
-    "home": _plain("/"),
     "unknown": _plain("/no-such-page"),
     "refused": _plain("/authorize?client_id=nobody"),
     "misdirected": _plain(MISDIRECTED),
@@ -213,5 +212,5 @@ FOR_SOMEBODY = {"apps-empty", "second-step", "recovery-codes", "totp-off", "pass
 SHOWN_ONCE = {"reset-mailed", "login-wrong", "device-wrong", "recovery-codes", "posting"}
 """They answer a form or leave by themselves, and cannot be loaded again."""
 
-IN_ENGLISH = {"home", "unknown"}
+IN_ENGLISH = {"unknown"}
 """They are for those who look after the server."""

@@ -13,6 +13,7 @@ from gatepost.records import Consent, Resource, TrustedIssuer
 from gatepost.secrets import new_id
 from gatepost.store import (
     apps,
+    browsing,
     consents,
     device_requests,
     events,
@@ -61,6 +62,10 @@ OWN = object()
 Probe = Callable[[bytes, World], Question[Any]]
 
 PROBES: dict[str, tuple[object, Probe]] = {
+    "browse_apps": (OWN, lambda org, a: browsing.browse_apps(org, None, 10)),
+    "browse_events": (OWN, lambda org, a: browsing.browse_events(org, None, 10, client_id=a.client_id)),
+    "browse_grants": (OWN, lambda org, a: browsing.browse_grants(org, None, 10, client_id=a.client_id)),
+    "list_expiring_of": (OWN, lambda org, a: browsing.list_expiring_of(org, NOW * 2, 10)),
     "accept_invitation": (
         FOUND_NOTHING,
         lambda org, a: invitations.accept_invitation(org, a.invitation, new_id(), None, EPOCH, act()),

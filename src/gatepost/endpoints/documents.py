@@ -14,6 +14,17 @@ from gatepost.web.message import ANY_ORIGIN, EMPTY, Header, Reply, Request, json
 
 METADATA_MAX_AGE = 3600
 
+_CSS, _SCRIPT = b"text/css; charset=utf-8", b"text/javascript; charset=utf-8"
+ASSETS = {
+    "gatepost.css": (_CSS, ("colors.css", "gatepost.css")),
+    "console.css": (_CSS, ("colors.css", "console.css")),
+    "gatepost.svg": (b"image/svg+xml", ("gatepost.svg",)),
+    "submit.js": (_SCRIPT, ("submit.js",)),
+    "passkey.js": (_SCRIPT, ("passkey.js",)),
+    "console.js": (_SCRIPT, ("console.js",)),
+}
+"""What pages are made with: each of a type, and of the files that it is put together from."""
+
 
 class Document:
     """Bytes that caches may keep: written once, with their headers; 304 to whoever has them already."""
@@ -56,13 +67,7 @@ class Documents:
         self._metadata = Document(orjson.dumps(metadata), METADATA_MAX_AGE, ANY_ORIGIN)
         self._jwks_of: tuple[dict[str, str], ...] | None = None
         self._jwks = Document(b"", 0)
-        files = resources.files("gatepost.endpoints") / "files"
-        names = ("gatepost.css", "gatepost.svg", "submit.js", "passkey.js")
-        style, icon, script, passkey = ((files / name).read_bytes() for name in names)
-        self._style = Document(style, METADATA_MAX_AGE, (), b"text/css; charset=utf-8")
-        self._icon = Document(icon, METADATA_MAX_AGE, (), b"image/svg+xml")
-        self._script = Document(script, METADATA_MAX_AGE, (), b"text/javascript; charset=utf-8")
-        self._passkey = Document(passkey, METADATA_MAX_AGE, (), b"text/javascript; charset=utf-8")
+        self._assets = {name: _asset(media_type, parts) for name, (media_type, parts) in ASSETS.items()}
 
     async def metadata(self, request: Request) -> Reply:
         return self._metadata.reply(request)
@@ -84,17 +89,8 @@ class Documents:
         )
         return Reply(204, EMPTY, b"", allowed)
 
-    async def style(self, request: Request) -> Reply:
-        return self._style.reply(request)
-
-    async def icon(self, request: Request) -> Reply:
-        return self._icon.reply(request)
-
-    async def script(self, request: Request) -> Reply:
-        return self._script.reply(request)
-
-    async def passkey_script(self, request: Request) -> Reply:
-        return self._passkey.reply(request)
+    async def asset(self, request: Request) -> Reply:
+        return self._assets[request.path.rpartition("/")[2]].reply(request)
 
     async def healthz(self, request: Request) -> Reply:
         """The process answers."""
@@ -105,3 +101,8 @@ class Documents:
         if await self._instance.store.read(schema_version()) != NEWEST:
             raise GatepostError("temporarily_unavailable", "The database's schema is not this version's.")
         return json_reply({"status": "ready"})
+
+
+def _asset(media_type: bytes, parts: tuple[str, ...]) -> Document:
+    folder = resources.files("gatepost.endpoints") / "files"
+    return Document(b"".join((folder / part).read_bytes() for part in parts), METADATA_MAX_AGE, (), media_type)

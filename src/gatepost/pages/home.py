@@ -6,7 +6,7 @@ from gatepost.errors import OAuthError
 from gatepost.ui.rendering import render_page
 from gatepost.ui.visit import LANGUAGE, locale_of
 from gatepost.web.cookies import Cookie
-from gatepost.web.message import Reply, Request, json_reply
+from gatepost.web.message import EMPTY, Reply, Request, json_reply
 
 
 class Home:
@@ -18,9 +18,9 @@ class Home:
         self._language = Cookie(LANGUAGE, issuer)
 
     async def landing(self, request: Request) -> Reply:
-        """What this server is, and where to go on."""
+        """What this server is; for people, the way to the console."""
         if request.wants_page:
-            return self._page("landing.html", request, 200)
+            return Reply(303, EMPTY, b"", ((b"location", f"{self._base}/console".encode()),))
         metadata = self._issuer.rstrip("/") + "/.well-known/oauth-authorization-server"
         return json_reply({"name": "Gatepost", "issuer": self._issuer, "metadata": metadata})
 

@@ -53,6 +53,8 @@ class SignIns:
         visit = self._visits.sign_in(visit, signed_in)
         if flow is None and visit.device:
             return see_other(self._visits.keep_device(visit, ""), place_of(visit.device))
+        if flow is None and visit.onward:
+            return see_other(self._visits.keep_onward(visit, ""), visit.onward)
         if flow is None:
             return see_other(visit, ACCOUNT)
         flow = flow._replace(session_id=signed_in.session.id.hex()) if is_whole else flow

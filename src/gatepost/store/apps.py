@@ -15,9 +15,9 @@ _COLUMNS = """org, client_id, name, kind, profile, auth_method, grant_types, sco
 
 _OWN_COLUMNS = ", ".join("a." + column.strip() for column in _COLUMNS.split(","))
 
-_APP_COLUMNS = f"{_OWN_COLUMNS}, o.disabled_at, a.metadata, a.created_by, a.version, a.rate_limit, o.rate_limit"
+APP_COLUMNS = f"{_OWN_COLUMNS}, o.disabled_at, a.metadata, a.created_by, a.version, a.rate_limit, o.rate_limit"
 
-_APP = f"select {_APP_COLUMNS} from apps a left join orgs o on o.org = a.org where a.org = ?"
+_APP = f"select {APP_COLUMNS} from apps a left join orgs o on o.org = a.org where a.org = ?"
 
 _SECRET = "select id, secret_hash, key_version, hint, created_at, expires_at, last_used_at from app_secrets"
 
@@ -169,7 +169,7 @@ def find_app(org: bytes, client_id: str) -> Steps[App | None]:
 def find_pair(org: bytes, client_id: str, uri: str) -> Steps[tuple[App, bool] | None]:
     """The app, and whether it has this redirect URI, byte for byte; None when the organization has no such app."""
     rows = yield SQL(
-        f"""select {_APP_COLUMNS}, r.uri is not null from apps a join orgs o on o.org = a.org
+        f"""select {APP_COLUMNS}, r.uri is not null from apps a join orgs o on o.org = a.org
             left join redirect_uris r on r.org = a.org and r.client_id = a.client_id and r.uri = ?
             where a.org = ? and a.client_id = ?""",
         (uri, org, client_id),

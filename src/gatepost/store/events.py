@@ -76,10 +76,28 @@ def list_events(
     `user_id` is whom an event is about or who acted. `type` without a dot is a whole family, as in `grant`; `result`
     "refused" is whatever is not "ok". `since` is inclusive, `until` is not.
     """
+    where, params = matching(client_id, user_id, type, result, since, until)
+    reach, end = ("", ()) if before is None else (" and id < ?", (before,))
+    order = "desc" if newest_first else "asc"
+    rows = yield SQL(
+        f"select {EVENT_COLUMNS} from events where org = ? and id > ?{reach}{where} order by id {order} limit ?",
+        (org, after, *end, *params, limit),
+    )
+    return [Event._make(row) for row in rows]
+
+
+def matching(
+    client_id: str | None,
+    user_id: bytes | None,
+    type: str | None,
+    result: str | None,
+    since: int | None,
+    until: int | None,
+) -> tuple[str, list[Value]]:
+    """What goes behind a `where` for events that match, with its parameters; see `list_events`."""
     family = None if type is None or "." in type else f"{type}.%"
     is_refused = result == "refused"
     conditions: tuple[tuple[str, tuple[Value, ...]], ...] = (
-        ("id < ?", (before,)),
         ("client_id = ?", (client_id,)),
         ("(user_id = ? or actor = ?)", (user_id, user_id and render_id("usr", user_id))),
         ("type = ?", (None if family else type,)),
@@ -91,10 +109,4 @@ def list_events(
     )
     chosen = [each for each in conditions if each[1][0] is not None]
     where = "".join(f" and {condition}" for condition, _ in chosen)
-    params = [value for _, values in chosen for value in values]
-    order = "desc" if newest_first else "asc"
-    rows = yield SQL(
-        f"select {EVENT_COLUMNS} from events where org = ? and id > ?{where} order by id {order} limit ?",
-        (org, after, *params, limit),
-    )
-    return [Event._make(row) for row in rows]
+    return where, [value for _, values in chosen for value in values]

@@ -52,7 +52,7 @@ _USED = "last_used_at = case when last_used_at > ? then last_used_at else ? end,
 
 _EPOCH = "o.epoch + a.epoch + coalesce(m.epoch, 0) + coalesce(k.epoch, 0)"
 
-_LIVE = f"""select g.org, g.id, g.client_id, g.user_id, g.key_id, g.scope, g.resource, g.generation, g.salt, g.created_at,
+LIVE = f"""select g.org, g.id, g.client_id, g.user_id, g.key_id, g.scope, g.resource, g.generation, g.salt, g.created_at,
     g.rotated_at, g.last_used_at, g.uses, g.idle_ttl, g.expires_at, g.revoked_at, g.epoch = {_EPOCH},
     o.disabled_at, coalesce(a.disabled_at, p.disabled_at), a.scope, a.retry_window, a.auth_method, a.access_ttl, u.disabled_at,
     g.user_id is null or m.user_id is not null, g.resource is null or r.uri is not null or g.resource like '% %',
@@ -66,7 +66,7 @@ _LIVE = f"""select g.org, g.id, g.client_id, g.user_id, g.key_id, g.scope, g.res
     where g.org = ?"""
 
 # Statements of the hot path are whole: an engine finds what it prepared by the text.
-_FIND = _LIVE + " and g.id = ?"
+_FIND = LIVE + " and g.id = ?"
 
 _ROTATE = f"""update grants set generation = ? + 1, rotated_at = ?, {_USED}
     where org = ? and id = ? and generation <= ? and revoked_at is null returning 1"""
@@ -233,5 +233,5 @@ def list_grants(
         if wanted is not None:
             where += f" and g.{column} = ?"
             params.append(wanted)
-    rows = yield SQL(f"{_LIVE}{where} order by g.id limit ?", (*params, limit))
+    rows = yield SQL(f"{LIVE}{where} order by g.id limit ?", (*params, limit))
     return [Grant._make(row) for row in rows]

@@ -200,6 +200,16 @@ MIGRATIONS = (
             "create index requests_by_expiry on requests (org, expires_at)",
         ),
     ),
+    Migration(
+        11,
+        "the console",
+        (
+            # By name, however its letters are written, as people look for an app.
+            "create index apps_by_name on apps (org, lower(name), client_id)",
+            "create index events_by_app on events (org, client_id, id) where client_id is not null",
+            "create index app_secrets_by_expiry on app_secrets (org, expires_at) where expires_at is not null",
+        ),
+    ),
 )
 
 NEWEST = MIGRATIONS[-1].number

@@ -2,6 +2,7 @@
 
 import gettext
 import re
+import zlib
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import resources
@@ -72,8 +73,15 @@ def _environment(locale: str) -> jinja2.Environment:
     )
     translations = _translations(locale)
     environment.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined] # it comes with the extension
-    environment.filters |= {"translated": translations.gettext, "instant": _instant, "utc": _utc, "clock": _clock}
+    environment.filters |= {
+        "translated": translations.gettext,
+        "instant": _instant,
+        "utc": _utc,
+        "clock": _clock,
+        "hue": _hue,
+    }
     environment.globals["locale"] = locale
+    environment.globals["theme"] = ""
     environment.globals["direction"] = "rtl" if locale in RIGHT_TO_LEFT else "ltr"
     return environment
 
@@ -90,6 +98,11 @@ def _instant(at: int) -> str:
 def _clock(at: int) -> str:
     """The time of day, to the minute. We do not know where the reader's clock stands, so it says which one is meant."""
     return _utc(at).strftime("%H:%M UTC")
+
+
+def _hue(text: str) -> int:
+    """One of twelve colours: two ids beside each other are told apart at a glance."""
+    return zlib.crc32(text.encode()) % 12
 
 
 def _translations(locale: str) -> gettext.NullTranslations:

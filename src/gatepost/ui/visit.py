@@ -3,6 +3,7 @@
 import base64
 import hmac
 import os
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import urlencode, urlsplit
@@ -26,7 +27,12 @@ LANGUAGE = "language"
 LANGUAGE_SECONDS = 365 * 86_400
 """How long a browser remembers the language that was chosen at the foot of a page."""
 
+THEMES = ("light", "dark")
+"""What a person may choose; without a choice a page follows the browser."""
+
 _LANGUAGE_FIELD = "page_language"
+_ONWARD = re.compile(r"/console[A-Za-z0-9/._~-]{0,500}")
+"""Where a sign-in may lead to: nowhere but to our own console."""
 
 _CSRF = b"form of ours"
 _BROWSER_BYTES = 16
@@ -35,7 +41,8 @@ _BROWSER_BYTES = 16
 class Visit(NamedTuple):
     """One request of a browser. `browser` is random, and tells it from every other browser; our pages are below `base`.
 
-    `device` is the user code of a device that the person was about to answer when they had to sign in first.
+    `device` is the user code of a device that the person was about to answer when they had to sign in first; `onward` is
+    the page of ours that they were about to see; empty without one.
     """
 
     request: Request
@@ -46,6 +53,9 @@ class Visit(NamedTuple):
     csrf: str
     cookies: tuple[Header, ...]
     device: str | None
+    onward: str
+    theme: str
+    shortcuts: bool
 
     @property
     def locale(self) -> str:
@@ -71,6 +81,9 @@ class Visits:
         self._session_cookie = Cookie("session", instance.issuer)
         self._device_cookie = Cookie("device", instance.issuer)
         self._language_cookie = Cookie(LANGUAGE, instance.issuer)
+        self._onward_cookie = Cookie("onward", instance.issuer)
+        self._theme_cookie = Cookie("theme", instance.issuer)
+        self._shortcuts_cookie = Cookie("shortcuts", instance.issuer)
 
     async def read(self, request: Request) -> Visit:
         """The visit of a request: its browser, known or new, and the person signed in there."""
@@ -90,7 +103,20 @@ class Visits:
             headers.append(self._language_cookie.write(language, LANGUAGE_SECONDS))
         language = language or self._language_cookie.read(cookies)
         csrf, device = self._csrf(browser, session), parse_user_code(self._device_cookie.read(cookies))
-        return Visit(request, self._base, browser, session, language, csrf, tuple(headers), device)
+        onward, theme = self._onward_cookie.read(cookies), self._theme_cookie.read(cookies)
+        return Visit(
+            request,
+            self._base,
+            browser,
+            session,
+            language,
+            csrf,
+            tuple(headers),
+            device,
+            onward if is_onward(onward) else "",
+            theme if theme in THEMES else "",
+            self._shortcuts_cookie.read(cookies) != "off",
+        )
 
     async def read_form(self, request: Request, *, signs_in: bool = False) -> tuple[Visit, dict[str, str]]:
         """The visit and the fields of a form that one of our pages sent. Raises `not_allowed` for anybody else's.
@@ -129,6 +155,20 @@ class Visits:
         """The visit with the code of a device for after the sign-in, however many pages that takes; empty: it is done."""
         return visit._replace(cookies=(*visit.cookies, self._device_cookie.write(user_code)))
 
+    def keep_onward(self, visit: Visit, path: str) -> Visit:
+        """The visit with a page of ours to see after the sign-in; empty: the person is there."""
+        return visit._replace(cookies=(*visit.cookies, self._onward_cookie.write(path if is_onward(path) else "")))
+
+    def keep_theme(self, visit: Visit, theme: str) -> Visit:
+        """The visit with the theme that the person chose; empty: the browser's."""
+        cookie = self._theme_cookie.write(theme if theme in THEMES else "", LANGUAGE_SECONDS)
+        return visit._replace(cookies=(*visit.cookies, cookie))
+
+    def keep_shortcuts(self, visit: Visit, *, on: bool) -> Visit:
+        """The visit with keyboard shortcuts on or off. WCAG 2.1.4."""
+        cookie = self._shortcuts_cookie.write("" if on else "off", LANGUAGE_SECONDS)
+        return visit._replace(cookies=(*visit.cookies, cookie))
+
     def sign_in(self, visit: Visit, signed_in: SignedIn) -> Visit:
         """The visit as a new session's: with its cookie, and with forms that are good for that session alone."""
         token = signed_in.token or Secret("")
@@ -146,6 +186,11 @@ class Visits:
         mac = self._instance.keyring.mac(self._instance.keyring.current, message, _CSRF)
         assert mac is not None
         return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
+
+
+def is_onward(path: str) -> bool:
+    """Whether a path is of our own console, and of nobody else's server."""
+    return _ONWARD.fullmatch(path) is not None
 
 
 def locale_of(request: Request, language: Cookie) -> str:
@@ -167,6 +212,7 @@ def show(
         base=visit.base,
         csrf=visit.csrf,
         session=visit.session,
+        theme=visit.theme,
         languages=_language_links(visit) if menu and status < 400 else (),
         **view,
     )

@@ -1,0 +1,96 @@
+"""People: who belongs to the organization and as what, and who is invited."""
+
+from collections.abc import AsyncIterator
+
+from gatepost.console.desk import Desk
+from gatepost.console.lists import LIMIT, csv_reply, listing, read_ask
+from gatepost.console.slips import Slip, Slips
+from gatepost.errors import GatepostError
+from gatepost.flows.browsing import browse_members, find_member_by
+from gatepost.flows.instance import Instance
+from gatepost.flows.joining import invite, open_invitations, withdraw
+from gatepost.flows.people import every_member
+from gatepost.flows.roles import ROLES, Deed
+from gatepost.records import Member
+from gatepost.secrets import render_id
+from gatepost.store.browsing import Page
+from gatepost.web.message import Reply
+
+
+class People:
+    """The handlers of people."""
+
+    def __init__(self, instance: Instance, slips: Slips) -> None:
+        self._instance = instance
+        self._slips = slips
+
+    async def page(self, desk: Desk) -> Reply:
+        return await self._show(desk, {})
+
+    async def export(self, desk: Desk) -> Reply:
+        """Everybody, for a spreadsheet."""
+
+        async def rows() -> AsyncIterator[tuple[str | int, ...]]:
+            for each in await every_member(self._instance, desk.org.id):
+                yield render_id("usr", each.id), each.email, each.role, each.created_at
+
+        return csv_reply("people.csv", ("id", "email", "role", "since"), rows())
+
+    async def one(self, desk: Desk) -> Reply:
+        """One member."""
+        member = await self._member(desk)
+        return desk.show(
+            "person.html",
+            section="people",
+            cli=desk.cli("user", "list"),
+            member=member,
+            id=render_id("usr", member.id),
+        )
+
+    async def invite(self, desk: Desk, fields: dict[str, str]) -> Reply:
+        """Invite somebody. Where no mail is sent, the link is shown, to be handed on."""
+        email, role = fields.get("email", ""), fields.get("role", "")
+        try:
+            invitation, link = await invite(self._instance, desk.org.id, email, role, desk.actor)
+        except GatepostError as error:
+            if error.status not in (400, 409):
+                raise
+            return await self._show(desk, fields, error)
+        if self._instance.mailer is not None:
+            return desk.see("/people")
+        slip = Slip("link", invitation.email, "/people", link.reveal(), {})
+        return self._slips.hand_on(desk, slip).see("/secret")
+
+    async def withdraw(self, desk: Desk, fields: dict[str, str]) -> Reply:
+        """Take an invitation back."""
+        await withdraw(self._instance, desk.org.id, fields.get("invitation", ""), desk.actor)
+        return desk.see("/people")
+
+    async def _member(self, desk: Desk) -> Member:
+        member = await find_member_by(self._instance, desk.org.id, desk.names["user"])
+        if member is None:
+            raise GatepostError("not_found", "There is no such person here.")
+        return member
+
+    async def _show(self, desk: Desk, fields: dict[str, str], error: GatepostError | None = None) -> Reply:
+        ask = read_ask(desk, ("email",))
+        if ask.get("email"):
+            found = await find_member_by(self._instance, desk.org.id, ask.get("email"))
+            page = Page([found] if found else [], None)
+        else:
+            page = await browse_members(self._instance, desk.actor, desk.org.id, ask.cursor, LIMIT)
+        invitations = await open_invitations(self._instance, desk.org.id, desk.actor)
+        return desk.show(
+            "people.html",
+            error.status if error else 200,
+            section="people",
+            cli=desk.cli("user", "invite", fields.get("email") or "ana@acme.dev", "--role", "developer"),
+            list=listing(ask, page),
+            invitations=[(render_id("inv", each.id), each) for each in invitations],
+            roles=[role for role in ROLES if role != "owner" or desk.actor.may(Deed.OWNERS_WRITE)],
+            may_write=desk.actor.may(Deed.PEOPLE_WRITE),
+            sends_mail=self._instance.mailer is not None,
+            fields=fields,
+            error=error,
+            now=self._instance.clock(),
+        )

@@ -1,0 +1,46 @@
+"""Settings: what the organization is, what the server sets for it, and its end."""
+
+from gatepost.console.advanced import shown_duration
+from gatepost.console.desk import Desk, command
+from gatepost.flows.instance import Instance
+from gatepost.flows.organizations import set_disabled
+from gatepost.flows.roles import Deed
+from gatepost.web.message import Reply
+
+LIVES = ("access_ttl", "grant_idle_ttl", "grant_ttl")
+
+
+class SettingsPage:
+    """The handlers of settings."""
+
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+
+    async def page(self, desk: Desk) -> Reply:
+        instance = self._instance
+        return desk.show(
+            "settings.html",
+            section="settings",
+            cli=command("org", "show", desk.org_id),
+            lives={name: shown_duration(getattr(instance.tokens, name)) for name in LIVES},
+            sessions={name: shown_duration(getattr(instance.sessions, name)) for name in ("idle_ttl", "ttl")},
+            sign_up=instance.sign_up,
+            registration=instance.registration,
+            issuer=instance.issuer,
+            may_end=desk.actor.may(Deed.ORG_END),
+        )
+
+    async def ask_disable(self, desk: Desk) -> Reply:
+        """Is all of it to be refused? Whoever says yes types its name."""
+        return self._ask_disable(desk)
+
+    async def disable(self, desk: Desk, fields: dict[str, str]) -> Reply:
+        """Refuse everything of it, this console too."""
+        if fields.get("name", "") != desk.org.name:
+            return self._ask_disable(desk, is_wrong=True)
+        await set_disabled(self._instance, desk.org, True, desk.actor)
+        return desk.leave()
+
+    def _ask_disable(self, desk: Desk, *, is_wrong: bool = False) -> Reply:
+        cli = command("org", "disable", desk.org_id)
+        return desk.show("org_disable.html", 400 if is_wrong else 200, section="settings", cli=cli, is_wrong=is_wrong)

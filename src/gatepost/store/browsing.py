@@ -1,0 +1,158 @@
+"""Questions that page through what an organization has, as people look through it: by name, or the newest first.
+
+A page costs the same however much there is. An index leads to where it begins; filters that no index knows look at a bounded
+number of rows, and when these did not fill the page, it says that it is cut and where to go on.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
+
+from gatepost.records import App, Event, Grant
+from gatepost.secrets import first_id_at
+from gatepost.store.apps import APP_COLUMNS
+from gatepost.store.events import EVENT_COLUMNS, matching
+from gatepost.store.grants import LIVE
+from gatepost.store.question import INSTANCE, SQL, Steps, Value, question
+
+T = TypeVar("T")
+
+SCAN = 5000
+"""Rows that one page looks at, at most."""
+
+LOOK_BACK = 60
+"""Seconds by which the clock in an event's id may be off from the instant that it tells."""
+
+_LAST = "\U0010ffff"
+"""Behind every text that begins with what stands before it."""
+
+_NEWEST = b"\xff" * 16
+
+Condition: TypeAlias = tuple[str, tuple[Value, ...]]
+
+
+class Page(NamedTuple, Generic[T]):
+    """Some rows, and the cursor of what comes behind them; None at the end. `is_cut` says that rows were left unseen."""
+
+    rows: list[T]
+    next: Any
+    is_cut: bool = False
+
+
+@question
+def browse_apps(
+    org: bytes,
+    after: tuple[str, str] | None,
+    limit: int,
+    *,
+    name: str = "",
+    kind: str = "",
+    created_by: bytes | None = None,
+    disabled: bool | None = None,
+) -> Steps[Page[App]]:
+    """Apps by name, however its letters are written: all whose name begins so, of this kind, whose maker is this person.
+
+    The cursor is a name, in the lower case of the index, and a client_id.
+    """
+    begin, behind = after or ("", "")
+    inner = """from apps where org = ? and (lower(name), client_id) > (?, ?)
+        and lower(name) >= lower(?) and lower(name) < lower(?) || ? order by lower(name), client_id limit ?"""
+    params = (org, begin, behind, name, name, _LAST)
+    conditions: list[Condition] = []
+    if kind:
+        conditions.append(("a.kind = ?", (kind,)))
+    if created_by is not None:
+        conditions.append(("a.created_by = ?", (created_by,)))
+    if disabled is not None:
+        conditions.append((f"a.disabled_at is {'not ' if disabled else ''}null", ()))
+    where, values = _where(conditions)
+    rows = yield SQL(
+        f"""select {APP_COLUMNS}, lower(a.name) from (select * {inner}) a left join orgs o on o.org = a.org
+            where 1 = 1{where} order by lower(a.name), a.client_id limit ?""",
+        (*params, SCAN, *values, limit + 1),
+    )
+    apps = [App._make(row[:-1]) for row in rows[:limit]]
+    if len(rows) > limit:
+        return Page(apps, (rows[limit - 1][-1], apps[-1].client_id))
+    last = yield SQL(f"select lower(name), client_id {inner} offset ?", (*params, 1, SCAN - 1))
+    return Page(apps, tuple(last[0]) if last else None, bool(last))
+
+
+@question
+def browse_grants(
+    org: bytes, before: bytes | None, limit: int, *, client_id: str | None = None, user_id: bytes | None = None
+) -> Steps[Page[Grant]]:
+    """Grants, the newest first: of the organization, of one app, of one person, of both together."""
+    conditions: list[Condition] = [("g.id < ?", (before or _NEWEST,))]
+    if client_id is not None:
+        conditions.append(("g.client_id = ?", (client_id,)))
+    if user_id is not None:
+        conditions.append(("g.user_id = ?", (user_id,)))
+    where, values = _where(conditions)
+    rows = yield SQL(f"{LIVE}{where} order by g.id desc limit ?", (INSTANCE, org, *values, limit + 1))
+    grants = [Grant._make(row) for row in rows[:limit]]
+    return Page(grants, grants[-1].id if len(rows) > limit else None)
+
+
+@question
+def browse_events(
+    org: bytes,
+    before: bytes | None,
+    limit: int,
+    *,
+    client_id: str | None = None,
+    user_id: bytes | None = None,
+    type: str | None = None,
+    result: str | None = None,
+    since: int | None = None,
+    until: int | None = None,
+) -> Steps[Page[Event]]:
+    """Events, the newest first: of the organization or of one app. The filters are `list_events`'s."""
+    reach: list[Condition] = [
+        ("id < ?", (before or _NEWEST,)),
+        ("id >= ?", (first_id_at((since or LOOK_BACK) - LOOK_BACK),)),
+    ]
+    if client_id is not None:
+        reach.append(("client_id = ?", (client_id,)))
+    inner_where, inner_values = _where(reach)
+    inner = f"from events where org = ?{inner_where} order by id desc limit ?"
+    where, values = matching(None, user_id, type, result, since, until)
+    rows = yield SQL(
+        f"""select {EVENT_COLUMNS} from (select {EVENT_COLUMNS} {inner}) e where 1 = 1{where}
+            order by id desc limit ?""",
+        (org, *inner_values, SCAN, *values, limit + 1),
+    )
+    events = [Event._make(row) for row in rows[:limit]]
+    if len(rows) > limit:
+        return Page(events, events[-1].id)
+    last = yield SQL(f"select id {inner} offset ?", (org, *inner_values, 1, SCAN - 1))
+    return Page(events, last[0][0] if last else None, bool(last))
+
+
+class Expiring(NamedTuple):
+    """A credential that has an end: the app whose secret it is, or an API key by its name."""
+
+    client_id: str
+    name: str
+    expires_at: int
+
+
+@question
+def list_expiring_of(org: bytes, before: int, limit: int) -> Steps[list[Expiring]]:
+    """Up to `limit` API keys and secrets of an organization that end, or ended, before this instant; the first to end first."""
+    keys = yield SQL(
+        """select name, expires_at from api_keys where org = ? and expires_at < ? and revoked_at is null
+            order by expires_at limit ?""",
+        (org, before, limit),
+    )
+    secrets = yield SQL(
+        """select client_id, hint, expires_at from app_secrets where org = ? and expires_at < ?
+            order by expires_at limit ?""",
+        (org, before, limit),
+    )
+    found = [Expiring("", name, end) for name, end in keys] + [Expiring._make(row) for row in secrets]
+    return sorted(found, key=lambda each: each.expires_at)[:limit]
+
+
+def _where(conditions: Sequence[Condition]) -> tuple[str, list[Value]]:
+    text = "".join(f" and {condition}" for condition, _ in conditions)
+    return text, [value for _, values in conditions for value in values]
