@@ -55,7 +55,7 @@ def in_pieces(connection: socket.socket) -> None:
 
 def drive_against(talk: Talk) -> Sample:
     with scripted_server(talk) as port:
-        return drive(port, Fixed([(REQUEST, EXPECTED)]), connections=3, seconds=0.05, warm_up=0.0)
+        return drive([port], Fixed([(REQUEST, EXPECTED)]), connections=3, seconds=0.05, warm_up=0.0)
 
 
 @pytest.mark.parametrize("talk", [lambda connection: connection.sendall(RIGHT), in_pieces], ids=["whole", "in pieces"])
@@ -83,7 +83,7 @@ def test_wrong_answers_are_errors_and_no_answers(answer: bytes) -> None:
 
 def test_the_warm_up_is_not_timed() -> None:
     with scripted_server(in_pieces) as port:
-        sample = drive(port, Fixed([(REQUEST, EXPECTED)]), connections=1, seconds=0.0, warm_up=0.05)
+        sample = drive([port], Fixed([(REQUEST, EXPECTED)]), connections=1, seconds=0.0, warm_up=0.05)
     assert sample.answered > 0
     assert sample.latencies == []
 
@@ -91,7 +91,7 @@ def test_the_warm_up_is_not_timed() -> None:
 def test_errors_of_the_warm_up_count() -> None:
     with scripted_server(lambda connection: connection.sendall(RIGHT)) as port:
         sample = drive(
-            port, Fixed([(REQUEST, EXPECTED._replace(body=b"wrong"))]), connections=1, seconds=0.0, warm_up=0.05
+            [port], Fixed([(REQUEST, EXPECTED._replace(body=b"wrong"))]), connections=1, seconds=0.0, warm_up=0.05
         )
     assert sample.errors > 0
 
@@ -186,7 +186,7 @@ def test_the_bare_server_answers_the_same_bytes_to_every_path_it_knows() -> None
     answer = Answer(b"200", head, b"right")
     with bare_server({"/thing": answer}, None) as running:
         seen = ask_once(running.port, REQUEST)
-        sample = drive(running.port, Fixed([(REQUEST, EXPECTED)]), connections=2, seconds=0.05, warm_up=0.0)
+        sample = drive([running.port], Fixed([(REQUEST, EXPECTED)]), connections=2, seconds=0.05, warm_up=0.0)
     assert seen.body == b"right"
     assert sorted(header for header in seen.headers if header[0] != "date") == sorted(answer.headers)
     assert sample.errors == 0

@@ -1,10 +1,13 @@
 """A whole run, small: real servers, and a report that says what happened."""
 
+import asyncio
 import json
 from pathlib import Path
 
+import psycopg
 import pytest
 
+import postgres
 from gatepost.bench.data import prepare
 from gatepost.bench.load import Answer, drive
 from gatepost.bench.machine import cpu_seconds, is_in_memory, resident_mb
@@ -14,6 +17,7 @@ from gatepost.bench.servers import bare_server
 from gatepost.bench.work import OPERATIONS, Workload
 from gatepost.cli.main import run
 from gatepost.errors import GatepostError
+from gatepost.settings import Settings
 
 SMALL = ["--seconds", "0.1", "--rounds", "1", "--connections", "2", "--grants", "12"]
 
@@ -53,10 +57,23 @@ def test_the_command_prints_one_document(tmp_path: Path, capsys: pytest.CaptureF
     assert database["operations"]["refresh"]["requests_per_second"] > 0
 
 
+def test_several_nodes_on_a_database_server_leave_nothing_there(tmp_path: Path) -> None:
+    url = postgres.databases().new()
+    plan = Plan(
+        (Database("first", 24, 2),), ("refresh", "code"), connections=4, seconds=0.2, rounds=1, nodes=2, url=url
+    )
+    report = run_bench(plan, tmp_path)
+    assert report.errors == 0
+    assert all(figures.rate > 0 for figures in report.measured[0].figures)
+    assert "4 connections to 2 nodes" in render_report(report)
+    with psycopg.connect(url) as connection:
+        assert connection.execute("select nspname from pg_namespace where nspname like 'gatepost%'").fetchall() == []
+
+
 @pytest.mark.parametrize(
     "arguments",
-    [["--only", "logout"], ["--seconds", "0"], ["--connections", "-1"], ["--connections", "8"]],
-    ids=["unknown operation", "no time", "no connections", "too few grants"],
+    [["--only", "logout"], ["--seconds", "0"], ["--connections", "-1"], ["--connections", "8"], ["--nodes", "2"]],
+    ids=["unknown operation", "no time", "no connections", "too few grants", "nodes on a file"],
 )
 def test_a_plan_that_cannot_be_is_refused(
     arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -71,12 +88,12 @@ def test_a_plan_that_cannot_be_is_refused(
     ids=["refused", "another body", "empty"],
 )
 def test_a_server_that_answers_wrongly_is_found_out(status: int, body: bytes, tmp_path: Path) -> None:
-    workload = Workload(prepare(tmp_path, orgs=1, grants=12), connections=2)
+    workload = Workload(asyncio.run(prepare(Settings(data=str(tmp_path)), orgs=1, grants=12)), connections=2)
     answer = Answer(b"%d" % status, b"HTTP/1.1 %d -\r\ncontent-length: %d" % (status, len(body)), body)
     paths = ("/refresh", "/verify", "/introspect", "/jwks.json", "/token")
     with bare_server(dict.fromkeys(paths, answer), None) as running:
         for name in ("refresh", "verify", "jwks", "code", "rotate", "service"):
-            sample = drive(running.port, workload.of(name, running.port), connections=2, seconds=0.02, warm_up=0.0)
+            sample = drive([running.port], workload.of(name, running.port), connections=2, seconds=0.02, warm_up=0.0)
             assert sample.errors >= 2
             assert sample.answered == 0
         with pytest.raises(GatepostError, match="refresh"):

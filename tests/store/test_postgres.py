@@ -101,6 +101,18 @@ async def test_more_statements_than_are_kept_prepared_run_all_the_same(
         assert await store.ask(one(f"select ?, {number}", "x")) == [("x", number)]
 
 
+@question
+def make_names(count: int) -> Steps[int]:
+    for number in range(count):
+        yield SQL("insert into names (org, kind, name, owner) values (?, 'test', ?, ?)", (b"", str(number), b""))
+    return count
+
+
+async def test_a_question_may_say_as_much_as_it_likes_before_it_is_answered(store: PostgresStore) -> None:
+    assert await store.ask(make_names(5000)) == 5000
+    assert await store.read(one("select count(*) from names where kind = 'test'")) == [(5000,)]
+
+
 # Values
 
 

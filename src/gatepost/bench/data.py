@@ -9,10 +9,8 @@ import random
 import time
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import apsw
 from tqdm import tqdm
 
 from gatepost.bench.machine import HOST
@@ -22,7 +20,7 @@ from gatepost.oauth.client_metadata import ClientMetadata
 from gatepost.oauth.consent import digest_of
 from gatepost.oauth.refresh_token import render_refresh_token
 from gatepost.oauth.session_token import render_session_token
-from gatepost.opening import database_path, open_keyring, open_store
+from gatepost.opening import open_bare_store, open_keyring, open_store
 from gatepost.records import ApiKey, App, AppSecret, Consent, Session
 from gatepost.secrets import API_KEY, CLIENT_SECRET, Keyring, Secret, new_id, render_text
 from gatepost.settings import Settings
@@ -32,9 +30,8 @@ from gatepost.store.events import Act
 from gatepost.store.keys import make_key
 from gatepost.store.orgs import make_org
 from gatepost.store.people import make_member
-from gatepost.store.question import SQL, Question, Steps, question
+from gatepost.store.question import SQL, Question, Steps, Store, question
 from gatepost.store.sessions import make_session
-from gatepost.store.sqlite import connect, transact
 
 REDIRECT = "https://app.example.com/callback"
 SCOPE = "models:read models:write"
@@ -77,28 +74,26 @@ class Connected(NamedTuple):
 class Data(NamedTuple):
     """What was prepared. `grants` is a random sample of all that are in the database."""
 
-    directory: Path
     keyring: Keyring
     tenants: list[Tenant]
     grants: list[Connected]
 
 
-def prepare(directory: Path, orgs: int, grants: int) -> Data:
-    """Fill a new data directory. The grants are spread evenly over the organizations."""
-    settings = Settings(data=str(directory))
+async def prepare(settings: Settings, orgs: int, grants: int) -> Data:
+    """Fill an empty database. The grants are spread evenly over the organizations."""
     keyring = open_keyring(settings, make=True)
     open_store(settings, migrate=True).close()
-    cursor = connect(database_path(settings)).cursor()
+    store, _ = open_bare_store(settings)
     try:
         with tqdm(total=orgs + grants, delay=1, disable=None, desc="Preparing", unit_scale=True, leave=False) as done:
-            tenants = _write_tenants(cursor, keyring, orgs, done)
-            used = _write_grants(cursor, keyring, tenants, grants, done)
+            tenants = await _write_tenants(store, keyring, orgs, done)
+            used = await _write_grants(store, keyring, tenants, grants, done)
     finally:
-        cursor.connection.close()
-    return Data(directory, keyring, tenants, used)
+        store.close()
+    return Data(keyring, tenants, used)
 
 
-def _write_tenants(cursor: apsw.Cursor, keyring: Keyring, count: int, done: "tqdm[Any]") -> list[Tenant]:
+async def _write_tenants(store: Store, keyring: Keyring, count: int, done: "tqdm[Any]") -> list[Tenant]:
     tenants = []
     for start in range(0, count, BATCH):
         questions: list[Question[Any]] = []
@@ -107,7 +102,7 @@ def _write_tenants(cursor: apsw.Cursor, keyring: Keyring, count: int, done: "tqd
             tenants.append(tenant)
             questions += making
             done.update()
-        transact(cursor, questions)
+        await store.ask(_ask_all(questions))
     return tenants
 
 
@@ -160,8 +155,14 @@ def _key(keyring: Keyring, org: bytes, now: int) -> FreshKey:
     return FreshKey(record, Secret(text))
 
 
-def _write_grants(
-    cursor: apsw.Cursor, keyring: Keyring, tenants: list[Tenant], count: int, done: "tqdm[Any]"
+@question
+def _ask_all(questions: list[Question[Any]]) -> Steps[None]:
+    for each in questions:
+        yield from iter(each)
+
+
+async def _write_grants(
+    store: Store, keyring: Keyring, tenants: list[Tenant], count: int, done: "tqdm[Any]"
 ) -> list[Connected]:
     """Write the grants, and answer those of them that will be used."""
     chosen = set(random.sample(range(count), min(count, SAMPLE)))
@@ -169,7 +170,7 @@ def _write_grants(
     rows = _grant_rows(tenants, count, int(time.time()))
     for start in range(0, count, BATCH):
         batch = list(islice(rows, BATCH))
-        transact(cursor, [_insert_grants([row for _, row in batch])])
+        await store.ask(_insert_grants([row for _, row in batch]))
         for index, (tenant, row) in enumerate(batch, start):
             if index in chosen:
                 token = render_refresh_token(tenant.org, row.id, GENERATION, row.salt, keyring)

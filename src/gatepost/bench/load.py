@@ -7,7 +7,7 @@ status line, a lower-case `content-length`, a body; or a 204 without those. Ever
 import select
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import NamedTuple, Protocol
 
@@ -76,29 +76,31 @@ class Sample(NamedTuple):
 
 
 class _Connection:
-    __slots__ = ("buffer", "number", "sent_at", "socket")
+    __slots__ = ("buffer", "number", "port", "sent_at", "socket")
 
     def __init__(self, number: int, port: int) -> None:
         self.number = number
+        self.port = port
         self.socket = _open(port)
         self.buffer = b""
         self.sent_at = 0.0
 
 
-def drive(port: int, work: Work, connections: int, seconds: float, warm_up: float) -> Sample:
+def drive(ports: Sequence[int], work: Work, connections: int, seconds: float, warm_up: float) -> Sample:
     """Ask as fast as the answers come, for `seconds` after a warm-up of which only the errors count.
 
-    Every request is answered before this returns. Raises `temporarily_unavailable` when the server is gone.
+    The connections are dealt out to the ports. Every request is answered before this returns. Raises
+    `temporarily_unavailable` when a server is gone.
     """
-    opened = [_Connection(number, port) for number in range(connections)]
+    opened = [_Connection(number, ports[number % len(ports)]) for number in range(connections)]
     try:
-        return _drive(port, work, opened, seconds, warm_up)
+        return _drive(work, opened, seconds, warm_up)
     finally:
         for each in opened:
             each.socket.close()
 
 
-def _drive(port: int, work: Work, opened: list[_Connection], seconds: float, warm_up: float) -> Sample:
+def _drive(work: Work, opened: list[_Connection], seconds: float, warm_up: float) -> Sample:
     clock = time.perf_counter
     watched = {each.socket.fileno(): each for each in opened}
     poll = _poller(list(watched))
@@ -112,12 +114,12 @@ def _drive(port: int, work: Work, opened: list[_Connection], seconds: float, war
     while in_flight:
         ready = poll(PATIENCE)
         if not ready:
-            raise _gone(port, f"no answer for {PATIENCE:.0f} s")
+            raise _gone(opened[0].port, f"no answer for {PATIENCE:.0f} s")
         for fd in ready:
             each = watched[fd]
             data = each.buffer + each.socket.recv(65536)
             if not data or data is each.buffer:
-                raise _gone(port, "it closed a connection")
+                raise _gone(each.port, "it closed a connection")
             found = _read(data)
             if found is None:
                 each.buffer = data

@@ -5,6 +5,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from itertools import cycle, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,22 +15,22 @@ HOST = "127.0.0.1"
 
 
 class Cores(NamedTuple):
-    """Where the server runs and where the load comes from; None where this system lets nobody choose."""
+    """Where each node of the server runs and where the load comes from; None where this system lets nobody choose."""
 
-    server: int | None
+    nodes: tuple[int | None, ...]
     load: int | None
 
     @property
     def are_shared(self) -> bool:
-        return self.server == self.load
+        return len({*self.nodes, self.load}) <= len(self.nodes)
 
 
-def choose_cores() -> Cores:
-    """Two different cores if this process may use two."""
+def choose_cores(nodes: int) -> Cores:
+    """Different cores, as far as this process may use that many."""
     if sys.platform != "linux":
-        return Cores(None, None)
-    allowed = sorted(os.sched_getaffinity(0))
-    return Cores(allowed[0], allowed[-1])
+        return Cores((None,) * nodes, None)
+    *others, load = sorted(os.sched_getaffinity(0))
+    return Cores(tuple(islice(cycle(others or [load]), nodes)), load)
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import apsw
 
 from gatepost.bench.run import Figures, Measured, Report
 from gatepost.bench.work import OPERATIONS
+from gatepost.store.postgres.opening import shown
 
 BAR = 30
 """Cells of the chart's whole: the rate of the bare server."""
@@ -26,6 +27,8 @@ def render_document(report: Report) -> dict[str, Any]:
         "connections": plan.connections,
         "seconds": plan.seconds,
         "rounds": plan.rounds,
+        "nodes": plan.nodes,
+        "database": shown(plan.url) if plan.url else "sqlite",
         "errors": report.errors,
         "warnings": report.warnings,
         "databases": [_document(each) for each in report.measured],
@@ -89,10 +92,11 @@ def render_report(report: Report, *, chart: bool = False) -> str:
 def _head(measured: Measured, report: Report) -> list[str]:
     database = measured.database
     memory = "" if measured.resident_mb is None else f", {measured.resident_mb:.0f} MB resident"
+    nodes = f" to {report.plan.nodes} nodes" if report.plan.nodes > 1 else ""
     growth = f"{'of first':>10}" if len(report.measured) > 1 else ""
     return [
         f"{database.name}: {database.grants:,} grants, {database.orgs:,} organizations, {database.asking:,} asking, "
-        f"{report.plan.connections} connections; first answer {measured.start_seconds:.2f} s after the start{memory}",
+        f"{report.plan.connections} connections{nodes}; first answer {measured.start_seconds:.2f} s after the start{memory}",
         f"{'':<18}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}{'errors':>8}{'cpu µs':>8}{'bare/s':>9}{growth}"
         f"{'of bare':>9}",
     ]

@@ -1,5 +1,6 @@
 """How soon a revocation is refused elsewhere: from the answer of `/revoke` to a verifier of the SDK in another process."""
 
+import asyncio
 import contextlib
 import importlib.util
 import os
@@ -53,17 +54,19 @@ def measure_revocations(entries: int, revocations: int, place: Path) -> Latency:
             "The verifier is the one of gatepost_sdk, which is not here.",
             fix="run it in a clone",
         )
-    cores = choose_cores()
-    with tempfile.TemporaryDirectory(prefix="gatepost-bench-", dir=place) as directory:
-        data = prepare(Path(directory) / "data", 1, 1)
-        _fill(data, entries)
-        with gatepost_server(data.directory, cores.server) as server, on_core(cores.load):
+    cores = choose_cores(1)
+    with tempfile.TemporaryDirectory(prefix="gatepost-bench-", dir=place) as name:
+        directory = Path(name) / "data"
+        settings = Settings(data=str(directory))
+        data = asyncio.run(prepare(settings, 1, 1))
+        _fill(settings, data, entries)
+        with gatepost_server(directory, cores.nodes[0]) as server, on_core(cores.load):
             return _measure(server, data, entries, revocations)
 
 
-def _fill(data: Data, entries: int) -> None:
+def _fill(settings: Settings, data: Data, entries: int) -> None:
     """Revocations of the last moment, of grants that nobody has a token of."""
-    cursor = connect(database_path(Settings(data=str(data.directory)))).cursor()
+    cursor = connect(database_path(settings)).cursor()
     org, now = data.tenants[0].org, int(time.time())
     try:
         for start in range(0, entries, BATCH):

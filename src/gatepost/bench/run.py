@@ -4,6 +4,7 @@ In each round every server has its turn on the same core, the bare one last; so 
 all of them alike, and a ratio is worth more than the rates it is made of.
 """
 
+import asyncio
 import statistics
 import tempfile
 from collections.abc import Callable
@@ -14,9 +15,12 @@ from typing import NamedTuple
 from gatepost.bench.data import prepare
 from gatepost.bench.load import Answer, Sample, Work, ask_once, drive
 from gatepost.bench.machine import Cores, choose_cores, cpu_seconds, is_in_memory, on_core, resident_mb
+from gatepost.bench.schema import own_schema
 from gatepost.bench.servers import Running, bare_server, gatepost_server
 from gatepost.bench.work import OPERATIONS, Fixed, Workload
 from gatepost.errors import GatepostError
+from gatepost.secrets import Secret
+from gatepost.settings import Settings
 
 STARTS = 3
 """How often a server is started; the median tells how long it takes."""
@@ -42,6 +46,9 @@ class Plan(NamedTuple):
     connections: int
     seconds: float
     rounds: int
+    nodes: int = 1
+    url: str = ""
+    """Where the databases are, if not in files: each in a schema of its own."""
 
 
 class Figures(NamedTuple):
@@ -82,7 +89,7 @@ class Report(NamedTuple):
 
 
 class _Server(NamedTuple):
-    running: Running
+    nodes: tuple[Running, ...]
     start_seconds: float
     work: Callable[[str], Work]
 
@@ -94,16 +101,16 @@ class _Turn(NamedTuple):
 
 def run_bench(plan: Plan, place: Path) -> Report:
     """Measure. The data lies in a directory of its own in `place`, and is gone afterwards."""
-    cores = choose_cores()
+    cores = choose_cores(plan.nodes)
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gatepost-bench-", dir=place)))
         servers = [_start(stack, directory / each.name, each, plan, cores) for each in plan.databases]
         asked = {name: _ask_first(servers[0], name) for name in plan.operations}
         answers = {path: answer for each in asked.values() for path, _, answer in each}
-        bare = stack.enter_context(bare_server(answers, cores.server))
+        bare = stack.enter_context(bare_server(answers, cores.nodes[0]))
         servers.append(
             _Server(
-                bare, bare.started_in, lambda name: Fixed([(request, answer) for _, request, answer in asked[name]])
+                (bare,), bare.started_in, lambda name: Fixed([(request, answer) for _, request, answer in asked[name]])
             )
         )
         stack.enter_context(on_core(cores.load))
@@ -112,7 +119,7 @@ def run_bench(plan: Plan, place: Path) -> Report:
             Measured(
                 database,
                 server.start_seconds,
-                resident_mb(server.running.pid),
+                resident_mb(server.nodes[0].pid),
                 [_figures(name, index, turns[name]) for name in plan.operations],
             )
             for index, (database, server) in enumerate(zip(plan.databases, servers, strict=False))
@@ -121,15 +128,18 @@ def run_bench(plan: Plan, place: Path) -> Report:
 
 
 def _start(stack: ExitStack, directory: Path, database: Database, plan: Plan, cores: Cores) -> _Server:
-    data = prepare(directory, database.orgs, database.grants)
+    url = stack.enter_context(own_schema(plan.url)) if plan.url else ""
+    data = asyncio.run(
+        prepare(Settings(data=str(directory), database=Secret(url) if url else None), database.orgs, database.grants)
+    )
     workload = Workload(data, plan.connections, database.asking)
     starts = []
     for _ in range(STARTS - 1):
-        with gatepost_server(directory, cores.server) as once:
+        with gatepost_server(directory, cores.nodes[0], url) as once:
             starts.append(once.started_in)
-    running = stack.enter_context(gatepost_server(directory, cores.server))
-    starts.append(running.started_in)
-    return _Server(running, statistics.median(starts), lambda name: workload.of(name, running.port))
+    nodes = tuple(stack.enter_context(gatepost_server(directory, core, url)) for core in cores.nodes)
+    starts.append(nodes[0].started_in)
+    return _Server(nodes, statistics.median(starts), lambda name: workload.of(name, nodes[0].port))
 
 
 def _ask_first(server: _Server, name: str) -> list[tuple[str, bytes, Answer]]:
@@ -141,7 +151,7 @@ def _ask_first(server: _Server, name: str) -> list[tuple[str, bytes, Answer]]:
     asked = []
     for number in range(OPERATIONS[name].requests):
         request = work.request(0)
-        answer = ask_once(server.running.port, request)
+        answer = ask_once(server.nodes[0].port, request)
         if not work.accept(0, answer):
             raise GatepostError(
                 "server_error", f"{name} was answered {answer.status.decode()}: {answer.body.decode()[:500]}"
@@ -156,18 +166,19 @@ def _take_turns(servers: list[_Server], name: str, plan: Plan) -> list[list[_Tur
     """The turns of each server, in the order of the rounds."""
     works = [server.work(name) for server in servers]
     rounds = [
-        [_take_turn(server.running, work, plan) for server, work in zip(servers, works, strict=True)]
+        [_take_turn(server.nodes, work, plan) for server, work in zip(servers, works, strict=True)]
         for _ in range(plan.rounds)
     ]
     return [list(turns) for turns in zip(*rounds, strict=True)]
 
 
-def _take_turn(server: Running, work: Work, plan: Plan) -> _Turn:
+def _take_turn(nodes: tuple[Running, ...], work: Work, plan: Plan) -> _Turn:
     seconds = plan.seconds / plan.rounds
-    before = cpu_seconds(server.pid)
-    sample = drive(server.port, work, plan.connections, seconds, min(WARM_UP * seconds, 0.5))
-    after = cpu_seconds(server.pid)
-    return _Turn(sample, None if before is None or after is None else after - before)
+    before = [cpu_seconds(node.pid) for node in nodes]
+    sample = drive([node.port for node in nodes], work, plan.connections, seconds, min(WARM_UP * seconds, 0.5))
+    after = [cpu_seconds(node.pid) for node in nodes]
+    used = [end - begin for begin, end in zip(before, after, strict=True) if begin is not None and end is not None]
+    return _Turn(sample, sum(used) if used else None)
 
 
 def _figures(name: str, index: int, turns: list[list[_Turn]]) -> Figures:
@@ -199,5 +210,5 @@ def _warnings(cores: Cores, place: Path) -> list[str]:
     if is_in_memory(place):
         warnings.append(f"{place} is in memory, where a durable write costs nothing: name a disk with --data DIR")
     if cores.are_shared:
-        warnings.append("the server and the load share their cores, so the rates are lower than this machine's")
+        warnings.append("the servers and the load share their cores, so the rates are lower than this machine's")
     return warnings

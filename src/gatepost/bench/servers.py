@@ -36,16 +36,17 @@ class Running(NamedTuple):
 
 
 @contextlib.contextmanager
-def gatepost_server(directory: Path, core: int | None) -> Iterator[Running]:
-    """`gatepost serve` on a data directory, with no setting but those of the bench."""
+def gatepost_server(directory: Path, core: int | None, database: str = "") -> Iterator[Running]:
+    """`gatepost serve` on a data directory, with no setting but those of the bench, and the database if it is elsewhere."""
     command = [sys.executable, "-m", "gatepost.cli.main", "serve", "--data", str(directory)]
     command += ["--host", HOST, "--port", "0", "--issuer", f"http://{HOST}"]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GATEPOST_")}
-    log = directory / "server.log"
+    settings = UNREACHED | ({"GATEPOST_DATABASE": database} if database else {})
+    log = directory / f"server-{os.urandom(4).hex()}.log"
     before = time.perf_counter()
     with log.open("wb") as output, on_core(core):
         # In a directory without a gatepost.toml.
-        process = subprocess.Popen(command, cwd=directory, env=kept | UNREACHED, stdout=output, stderr=output)  # noqa: S603  # our own command
+        process = subprocess.Popen(command, cwd=directory, env=kept | settings, stdout=output, stderr=output)  # noqa: S603  # our own command
     with _stopped_after(process):
         port = _wait_for(process, log)
         yield Running(process.pid, port, time.perf_counter() - before)

@@ -2,7 +2,8 @@
 
 `gatepost serve` runs on one core and the load comes from another. A bare uvicorn that answers the same bytes takes its
 turns on the server's core: what it does not reach, no Python server does. Every answer is checked; one that is wrong
-makes the exit code 1. The data is made for the run, on a disk, and removed afterwards.
+makes the exit code 1. The data is made for the run and removed afterwards: on a disk, or, with --database, in a schema of
+its own there.
 """
 
 import argparse
@@ -30,6 +31,9 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--seconds", type=float, default=6, metavar="S", help="for each operation on each server (6)")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="turns that the servers take by (3)")
     parser.add_argument("--connections", type=int, default=64, metavar="N", help="connections kept busy (64)")
+    parser.add_argument(
+        "--nodes", type=int, default=1, metavar="N", help="servers on the database, with --database (1)"
+    )
     parser.add_argument("--grants", type=int, default=1000, metavar="N", help="grants in the database before (1000)")
     parser.add_argument("--orgs", type=int, default=1, metavar="N", help="organizations in it (1)")
     parser.add_argument("--only", metavar="NAMES", help=f"operations, with commas between: {','.join(OPERATIONS)}")
@@ -81,7 +85,7 @@ def _plan(options: argparse.Namespace) -> Plan:
             )
     if options.revocations is not None and options.revocations < 0:
         raise GatepostError("invalid_request", "--revocations must not be negative.")
-    for name in ("seconds", "rounds", "connections", "grants", "orgs"):
+    for name in ("seconds", "rounds", "connections", "grants", "orgs", "nodes"):
         if getattr(options, name) <= 0:
             raise GatepostError("invalid_request", f"--{name} must be more than 0.")
     databases = [Database("first", options.grants, options.orgs)]
@@ -91,4 +95,11 @@ def _plan(options: argparse.Namespace) -> Plan:
             Database("organizations", max(GROWN_ORGS, options.grants), GROWN_ORGS),
             Database("all asking", max(GROWN_ORGS, options.grants), GROWN_ORGS, ASKING),
         ]
-    return Plan(tuple(databases), operations, options.connections, options.seconds, options.rounds)
+    url = getattr(options, "database", "")
+    if options.nodes > 1 and not url:
+        raise GatepostError(
+            "invalid_request",
+            "SQLite serves one process.",
+            fix="--database postgresql://user@host/name for several nodes",
+        )
+    return Plan(tuple(databases), operations, options.connections, options.seconds, options.rounds, options.nodes, url)

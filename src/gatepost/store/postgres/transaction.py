@@ -136,8 +136,14 @@ class Transaction:
     def _send(self, place: int, steps: Steps[Any], statement: SQL) -> _Running | None:
         """Send the question's statements up to the first that answers rows; None when it is over before that."""
         turn = self._round.send(statement)
-        running = _Running(place, steps, turn)
-        return running if _answers(statement.text) else self._go_on(running, [])
+        while not _answers(statement.text):
+            try:
+                statement = steps.send([])
+            except StopIteration as stop:
+                self.outcomes[place] = stop.value
+                return None
+            turn = self._round.send(statement)
+        return _Running(place, steps, turn)
 
     async def _turn(self) -> list[list[Row]]:
         sent, self._round = self._round, _Round(self._link, self._due_at)
