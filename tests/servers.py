@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +19,9 @@ START_SECONDS = 60
 STOP_SECONDS = 30
 
 UNLIMITED = {"GATEPOST_LIMITS__ENABLED": "false"}
+
+GATEPOST = ("-m", "gatepost.cli.main")
+"""What Python runs, unless a test has a Gatepost of its own."""
 
 
 class Answer(NamedTuple):
@@ -139,6 +142,7 @@ def running(
     port: int = 0,
     settings: Mapping[str, str] = UNLIMITED,
     prepare: Callable[[], object] | None = None,
+    program: Sequence[str] = GATEPOST,
 ) -> Iterator[Server]:
     """`gatepost dev` or `gatepost serve` with nothing in its environment but these settings, stopped at the end.
 
@@ -148,17 +152,21 @@ def running(
     with contextlib.ExitStack() as stack:
         port = port or stack.enter_context(reserved_port())
         log = data.with_name(f"{data.name}.log")
-        process = _start([verb, *_options(verb, data, port), *options], log, settings, prepare)
+        process = _start([*program, verb, *_options(verb, data, port), *options], log, settings, prepare)
         stack.callback(_end, process)
         yield Server(process, _ready(process, log), port, data, log)
 
 
 def command(
-    data: Path, *arguments: str, settings: Mapping[str, str] | None = None, stdin: str = ""
+    data: Path,
+    *arguments: str,
+    settings: Mapping[str, str] | None = None,
+    stdin: str = "",
+    program: Sequence[str] = GATEPOST,
 ) -> "subprocess.CompletedProcess[str]":
     """Run one `gatepost` command on a data directory, to its end."""
     return subprocess.run(
-        [sys.executable, "-m", "gatepost.cli.main", *arguments, "--json", "--data", str(data)],
+        [sys.executable, *program, *arguments, "--json", "--data", str(data)],
         cwd=data.parent,
         env=_environment(settings or {}),
         input=stdin,
@@ -183,7 +191,7 @@ def _start(
 ) -> "subprocess.Popen[bytes]":
     with log.open("ab") as stderr:
         return subprocess.Popen(
-            [sys.executable, "-m", "gatepost.cli.main", *arguments],
+            [sys.executable, *arguments],
             cwd=log.parent,
             env=_environment(settings),
             stdin=subprocess.DEVNULL,

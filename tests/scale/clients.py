@@ -6,14 +6,14 @@ They take 503 with `Retry-After` for an answer, and nothing else of the kind. Wh
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from servers import Answer, Client, Server
+from servers import Answer, Client
 
-from .nodes import World
+from .nodes import Listening, World
 
 REFUSED = 503
 
@@ -43,7 +43,7 @@ class Known:
         return True
 
 
-def work(known: Known, world: World, node: Server, chance: random.Random, stop: threading.Event) -> Known:
+def work(known: Known, world: World, node: Listening, chance: random.Random, stop: threading.Event) -> Known:
     """Verify, refresh and revoke, until told to stop."""
     with world.caller(node) as client:
         while not stop.is_set():
@@ -78,7 +78,7 @@ def _revoke(known: Known, _: World, client: Client, chance: random.Random) -> No
 
 
 @contextmanager
-def working(world: World, nodes: list[Server], each: int = 2) -> Iterator[list[Known]]:
+def working(world: World, nodes: Sequence[Listening], each: int = 2) -> Iterator[list[Known]]:
     """So many clients of each node at work, until the end of the block. Raises what any of them was not to see."""
     stop = threading.Event()
     known = [Known() for _ in range(each * len(nodes))]
@@ -95,7 +95,7 @@ def working(world: World, nodes: list[Server], each: int = 2) -> Iterator[list[K
             one.result(60)
 
 
-def check(known: list[Known], world: World, node: Server) -> None:
+def check(known: list[Known], world: World, node: Listening) -> None:
     """Everything that was acknowledged holds: the live tokens refresh, the revoked ones do not."""
     assert sum(len(one.live) for one in known) > 0
     with world.caller(node) as client:

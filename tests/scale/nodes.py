@@ -2,13 +2,13 @@
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from gatepost.secrets import Keyring
-from servers import UNLIMITED, Client, Server, command, running
+from servers import GATEPOST, UNLIMITED, Client, Server, command, running
 
 ISSUER = "http://localhost:8710"
 REDIRECT = "https://shop.example/callback"
@@ -23,9 +23,9 @@ class Instance:
         key.write_text(Keyring.fresh_text())
         self.settings = {**UNLIMITED, "GATEPOST_DATABASE": url, "GATEPOST_INSTANCE__KEY_FILE": str(key)}
 
-    def command(self, *arguments: str) -> Any:
+    def command(self, *arguments: str, program: Sequence[str] = GATEPOST) -> Any:
         """What a command that must succeed says."""
-        done = command(self.directory / "cli", *arguments, settings=self.settings)
+        done = command(self.directory / "cli", *arguments, settings=self.settings, program=program)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
@@ -54,6 +54,13 @@ class Instance:
             yield list(pool.map(start, range(count)))
 
 
+class Listening(Protocol):
+    """What answers on a port of this machine: a node, or a balancer before several."""
+
+    @property
+    def port(self) -> int: ...
+
+
 class World:
     """What `populate` made."""
 
@@ -68,6 +75,6 @@ class World:
         """The app as `/verify` asks for it."""
         return {"client_id": self.client_id, "redirection_url": REDIRECT}
 
-    def caller(self, node: Server, *, timeout: float = 30) -> Client:
+    def caller(self, node: Listening, *, timeout: float = 30) -> Client:
         """A connection to a node that sends the API key."""
         return Client(node.port, api_key=self.api_key, timeout=timeout)
