@@ -182,7 +182,7 @@ def _without_noun(arguments: list[str]) -> int:
 
 def _print_nouns(nouns: tuple[str, ...]) -> None:
     for noun in nouns:
-        print(f"  gatepost {noun:<13} {NOUNS[noun]}")
+        print(f"  gatepost {noun:<14} {NOUNS[noun]}")
 
 
 if __name__ == "__main__":
