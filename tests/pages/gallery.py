@@ -158,6 +158,7 @@ def _passkey_removal(visitor: Visitor) -> None:
 
 PAGES: dict[str, Way] = {
     "unknown": _plain("/no-such-page"),
+    "api": _plain("/api/v1/docs"),
     "refused": _plain("/authorize?client_id=nobody"),
     "misdirected": _plain(MISDIRECTED),
     "misdirected-own": _signed_in(MISDIRECTED),

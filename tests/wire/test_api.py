@@ -342,3 +342,27 @@ async def test_the_owner_disables_the_organization_and_nobody_enables_it(world: 
     assert (await ask(world, "POST", "/org/disable", staff.owner)).status_code == 204
     for by in (staff.owner, world.acme):
         assert (await ask(world, "GET", "/me", by)).status_code == 401
+
+
+# The document, and its page.
+
+
+async def test_the_document_and_its_page_are_for_everybody_to_read(world: World) -> None:
+    document = (await world.call("GET", f"{PREFIX}/openapi.json")).json()
+    assert document["openapi"] == "3.1.0"
+    assert document["servers"] == [{"url": f"{ISSUER}{PREFIX}"}]
+    page = await world.call("GET", f"{PREFIX}/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    for path, methods in ENDPOINTS.items():
+        for method, endpoint in methods.items():
+            operation = document["paths"][path][method.lower()]
+            assert operation["operationId"] in page.text
+            assert operation["summary"]
+            assert operation.get("x-gatepost-command", "") == (endpoint.command and f"gatepost {endpoint.command}")
+    assert 'src="http' not in page.text
+
+
+async def test_a_refusal_leads_to_where_it_is_explained(world: World) -> None:
+    problem = (await ask(world, "GET", "/apps", None)).json()
+    path, _, code = problem["type"].partition("#")
+    assert f'id="{code}"' in (await world.call("GET", path)).text

@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
 from gatepost.api.call import Call, etag_of, read_ask
+from gatepost.api.docs_page import render_docs
 from gatepost.api.endpoints import ENDPOINTS, PREFIX, Endpoint
 from gatepost.api.openapi import render_openapi
+from gatepost.api.problems import DOCS
 from gatepost.api.repeats import key_of, once
 from gatepost.errors import GatepostError, OAuthError
 from gatepost.flows.actors import authenticate
@@ -17,7 +20,9 @@ from gatepost.flows.introspect import VerifiedTokens
 from gatepost.flows.roles import Actor, Deed
 from gatepost.oauth.form import parse_form
 from gatepost.store.question import INSTANCE
+from gatepost.ui.visit import LANGUAGE, locale_of
 from gatepost.web.app import Handler, Refuse, Route
+from gatepost.web.cookies import Cookie
 from gatepost.web.json_body import parse_json_object
 from gatepost.web.limits import Buckets
 from gatepost.web.message import JSON, Header, Reply, Request
@@ -35,13 +40,15 @@ class Api:
         self._instance = instance
         self._verified = verified
         self._by_key = by_key
-        self.openapi = render_openapi(instance.issuer)
-        self._openapi = msgspec.json.encode(self.openapi)
+        self._language = Cookie(LANGUAGE, instance.issuer)
 
     def routes(self, refuse: Refuse) -> dict[str, Route]:
         """The route of each path, and of the document about them."""
         routes = {PREFIX + path: Route(self._methods(path, endpoints), refuse) for path, endpoints in ENDPOINTS.items()}
-        return routes | {OPENAPI: Route({"GET": self._describe, "HEAD": self._describe}, refuse)}
+        return routes | {
+            OPENAPI: Route({"GET": self._describe, "HEAD": self._describe}, refuse),
+            DOCS: Route({"GET": self._show, "HEAD": self._show}, refuse),
+        }
 
     def _methods(self, path: str, endpoints: Mapping[str, Endpoint]) -> dict[str, Handler]:
         handlers: dict[str, Handler] = {
@@ -50,7 +57,11 @@ class Api:
         return handlers | ({"HEAD": handlers["GET"]} if "GET" in handlers else {})
 
     async def _describe(self, request: Request) -> Reply:
-        return Reply(200, JSON, self._openapi)
+        return Reply(200, JSON, msgspec.json.encode(render_openapi(self._instance.issuer)))
+
+    async def _show(self, request: Request) -> Reply:
+        document, base = render_openapi(self._instance.issuer), urlsplit(self._instance.issuer).path.rstrip("/")
+        return render_docs(document, locale_of(request, self._language), base, base + OPENAPI)
 
     async def _answer(self, path: str, endpoint: Endpoint, request: Request) -> Reply:
         actor = await self._actor(endpoint, request)

@@ -1,6 +1,7 @@
 """The document about the API, written from the table of endpoints and the shapes of asks and answers. OpenAPI 3.1."""
 
 import re
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -17,8 +18,9 @@ _NAME = re.compile(r"\{([a-z_]+)\}")
 _PLACE = "#/components/schemas/{name}"
 
 
+@cache
 def render_openapi(issuer: str) -> dict[str, Any]:
-    """The whole document."""
+    """The whole document, made when somebody asks for it. Not to be changed."""
     endpoints = [each for methods in ENDPOINTS.values() for each in methods.values()]
     shapes = [*(each.ask for each in endpoints), *(each.answer for each in endpoints), Problem]
     _, components = msgspec.json.schema_components([each for each in shapes if each], ref_template=_PLACE)
