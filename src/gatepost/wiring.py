@@ -119,7 +119,7 @@ def build_app(settings: Settings, instance: Instance, watch: Watch | None = None
     people, refuse = People(instance, visits, limits), refusals.style(in_pages(instance.issuer, instance.clock))
     routes = _everywhere(
         {
-            **_seed_routes(Seed(instance, limits.by_key), home, refusals),
+            **_seed_routes(Seed(instance, verified, limits.by_key), home, refusals),
             **_app_routes(instance, apps, verified, documents, refusals),
             **_verifier_routes(instance, Callers(instance, apps, limits.by_key), watch, limits, documents, refusals),
             **watch.routes(refusals),

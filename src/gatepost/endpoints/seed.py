@@ -1,24 +1,29 @@
 """The four routes of the seed, in its JSON: auth_token, save, verify, refresh."""
 
 from gatepost.errors import OAuthError
+from gatepost.flows.actors import authenticate
 from gatepost.flows.callers import Caller, authenticate_key, check_in_org
 from gatepost.flows.clients import get_auth_token, save_client
 from gatepost.flows.instance import Instance
+from gatepost.flows.introspect import VerifiedTokens
 from gatepost.flows.minting import Issued
 from gatepost.flows.token import refresh
 from gatepost.flows.verify import VerifyAsk, verify
-from gatepost.secrets import render_id
 from gatepost.store.events import Act
 from gatepost.web.json_body import parse_json_object, take_text
 from gatepost.web.limits import Buckets
 from gatepost.web.message import Reply, Request, json_reply
 
+_ACCESS_TOKEN = "eyJ"
+"""How every access token begins, and no API key."""
+
 
 class Seed:
     """The handlers of the four routes."""
 
-    def __init__(self, instance: Instance, by_key: Buckets) -> None:
+    def __init__(self, instance: Instance, verified: VerifiedTokens, by_key: Buckets) -> None:
         self._instance = instance
+        self._verified = verified
         self._by_key = by_key
 
     async def auth_token(self, request: Request) -> Reply:
@@ -73,14 +78,21 @@ class Seed:
         return _render_pair("Access token refreshed successfully", pair)
 
     async def _caller(self, request: Request) -> Caller:
-        caller = await authenticate_key(self._instance, request.header(b"authorization"))
+        caller = await self._authenticate(request)
         request.caller = caller
-        if caller.key:
-            wait = self._by_key.take(caller.key.id)
-            if wait:
-                key = render_id("key", caller.key.id)
-                raise OAuthError("too_many_requests", f"{key} asks too often. Wait {wait} seconds.", retry_after=wait)
+        wait = self._by_key.take(caller.key.id if caller.key else caller.actor)
+        if wait:
+            who = caller.actor
+            raise OAuthError("too_many_requests", f"{who} asks too often. Wait {wait} seconds.", retry_after=wait)
         return caller
+
+    async def _authenticate(self, request: Request) -> Caller:
+        """An API key, or a person by an access token of their own with the scope gatepost."""
+        authorization = request.header(b"authorization")
+        if not (authorization or "").partition(" ")[2].startswith(_ACCESS_TOKEN):
+            return await authenticate_key(self._instance, authorization)
+        person = await authenticate(self._instance, self._verified, authorization, request.address)
+        return Caller(person.org or b"", None, None, person)
 
 
 def _content(request: Request) -> dict[str, object]:

@@ -34,11 +34,11 @@ async def _person_of(instance: Instance, verified: VerifiedTokens, authorization
     if scheme.lower() != "bearer":
         raise refused("it is no Bearer token")
     accepted = await accept(instance, verified, Presented(Secret(token)), instance.issuer)
-    check_scopes(accepted, frozenset((ADMIN,)))
     grant = accepted.grant
     # What a key got in somebody's name, or an app by exchange, must not give them the power of an owner.
     if grant is None or grant.user_id is None or grant.key_id is not None or "act" in accepted.claims:
         raise refused("no person gave it")
+    check_scopes(accepted, frozenset((ADMIN,)))
     try:
         return await person(instance, grant.org, grant.user_id, address)
     except GatepostError as error:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from gatepost.errors import GatepostError, OAuthError
 from gatepost.flows.instance import Instance
+from gatepost.flows.roles import MATRIX, Actor, Deed
 from gatepost.records import ApiKey, App
 from gatepost.secrets import API_KEY, parse_start, render_id
 from gatepost.store.keys import find_key
@@ -26,11 +27,12 @@ _NOBODY = ApiKey(INSTANCE, bytes(16), "", "", b"", 0, 0, None, None, None)
 
 
 class Caller(NamedTuple):
-    """Who calls: an API key, or an app. `app` is None for a key, `key` None for an app."""
+    """Who calls: an API key, an app, or a person by a token of their own. The other two are None."""
 
     org: bytes
     key: ApiKey | None
     app: App | None
+    person: Actor | None = None
 
     @property
     def is_proven(self) -> bool:
@@ -42,6 +44,8 @@ class Caller(NamedTuple):
         """How events name the caller."""
         if self.key:
             return render_id("key", self.key.id)
+        if self.person:
+            return self.person.actor
         return f"app:{self.app.client_id}" if self.app else ""
 
 
@@ -76,12 +80,23 @@ async def _find_key(instance: Instance, text: str) -> ApiKey:
     return key
 
 
+def check_deed(caller: Caller, deed: Deed, app: App | None) -> None:
+    """Raises `insufficient_scope` unless the caller may do this: to the app, or with None to one that is to be theirs."""
+    person = caller.person
+    if person is None:
+        check_power(caller, MATRIX[deed].scopes[-1])
+    elif not (person.may(deed, app) if app else person.may_own(deed)):
+        raise OAuthError("insufficient_scope", f"As {person.role} of this organization you may not {deed.value}.")
+
+
 def check_power(caller: Caller, power: str) -> None:
-    """Raises `insufficient_scope` unless the caller has this power, in an organization."""
+    """Raises `insufficient_scope` unless the caller is a key with this power."""
     if caller.key is None or not caller.key.may(power):
         raise OAuthError(
             "insufficient_scope",
-            f"This API key lacks the scope {power}.",
+            f"An API key with the scope {power} is needed."
+            if caller.person
+            else f"This API key lacks the scope {power}.",
             scheme=f'Bearer error="insufficient_scope", scope="{power}"',
             scope=power,
         )

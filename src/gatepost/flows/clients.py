@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from gatepost.errors import OAuthError
 from gatepost.flows.apps import NewApp, checked_app, new_client_id
-from gatepost.flows.callers import Caller, check_in_org, check_power
+from gatepost.flows.callers import Caller, check_deed, check_in_org
 from gatepost.flows.instance import Instance, fresh_epoch
+from gatepost.flows.roles import Deed
 from gatepost.oauth.redirects import check_redirect_uri
 from gatepost.store.apps import Taken, find_app, save_pair
 from gatepost.store.events import Act
@@ -54,11 +55,13 @@ async def save_client(
 
     Raises `insufficient_scope`, `invalid_request`, and `conflict` when the client_id is another organization's.
     """
-    check_power(caller, "apps:write")
     org = check_in_org(caller)
+    known = await instance.store.read(find_app(org, client_id)) if client_id and caller.person else None
+    check_deed(caller, Deed.APPS_WRITE, known)
     act = Act(instance.clock(), caller.actor, address)
     client_id = client_id or new_client_id()
     app = checked_app(org, NewApp(name or client_id, client_id=client_id), act.at)
+    app = app._replace(created_by=caller.person.user_id if caller.person else None)
     check_redirect_uri(redirect_uri)
     saved = await instance.store.ask(save_pair(app, redirect_uri, fresh_epoch(), act))
     if isinstance(saved, Taken):

@@ -34,6 +34,7 @@ class Deed(Enum):
     KEYS_READ = "see API keys"
     KEYS_WRITE = "make and end API keys"
     EVENTS_READ = "see events"
+    TOKENS_ISSUE = "get tokens by the four routes"
     USERS_ACT = "act for people"
     SIGNING_READ = "see signing keys"
     SIGNING_ROTATE = "rotate signing keys"
@@ -75,6 +76,7 @@ MATRIX = {
     Deed.KEYS_READ: Rule(_READERS, scopes=("keys:read", "keys:write")),
     Deed.KEYS_WRITE: Rule(_ADMINS, scopes=("keys:write",)),
     Deed.EVENTS_READ: Rule(_READERS, own=_DEVELOPERS, scopes=("events:read",)),
+    Deed.TOKENS_ISSUE: Rule(_ADMINS, own=_DEVELOPERS, scopes=("tokens:issue",)),
     Deed.USERS_ACT: Rule(_OWNERS, scopes=("users:act",)),
     Deed.SIGNING_READ: Rule(_EVERYBODY, scopes=("signing:read", "signing:rotate")),
     Deed.SIGNING_ROTATE: Rule(scopes=("signing:rotate",)),

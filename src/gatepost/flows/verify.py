@@ -4,10 +4,12 @@ import os
 from typing import NamedTuple
 
 from gatepost.errors import OAuthError
-from gatepost.flows.callers import Caller, check_in_org, check_power
+from gatepost.flows.callers import Caller, check_deed, check_in_org, check_power
 from gatepost.flows.counting import ISSUED
 from gatepost.flows.instance import Instance
 from gatepost.flows.minting import Issued, mint, newborn
+from gatepost.flows.roles import Deed
+from gatepost.oauth.consent import ADMIN
 from gatepost.oauth.narrow import bind, narrow, needs_resources
 from gatepost.oauth.redirects import nearest
 from gatepost.records import App
@@ -35,14 +37,18 @@ async def verify(instance: Instance, caller: Caller, ask: VerifyAsk, address: st
     Raises `insufficient_scope`, `invalid_client`, `redirect_uri_mismatch`, `invalid_user`, `invalid_scope`,
     `invalid_target`, and `invalid_dpop_proof` for an app whose tokens have to be bound to a key.
     """
-    check_power(caller, "tokens:issue")
+    check_deed(caller, Deed.TOKENS_ISSUE, None)
     org = check_in_org(caller)
     now = instance.clock()
     app = await _get_app(instance, org, ask)
+    check_deed(caller, Deed.TOKENS_ISSUE, app)
     user_id = await _get_user(instance, caller, org, ask.user_id)
     asked = (ask.resource,) if ask.resource else ()
     known = await instance.store.read(list_resources(org)) if needs_resources(app, ask.scope, asked) else []
     issue = bind(app, narrow(app, ask.scope, asked, known), None)
+    # Power over the organization is given by the person at the consent page, and by nothing that they gave before.
+    if caller.person and ADMIN in issue.scope.split():
+        raise OAuthError("invalid_scope", f"The scope {ADMIN} is given at the consent page alone.")
     new = NewGrant(
         id=new_id(),
         client_id=app.client_id,
@@ -79,7 +85,7 @@ async def _get_app(instance: Instance, org: bytes, ask: VerifyAsk) -> App:
 
 async def _get_user(instance: Instance, caller: Caller, org: bytes, user_id: str | None) -> bytes | None:
     if user_id is None:
-        return None
+        return caller.person.user_id if caller.person else None
     check_power(caller, "users:act")
     raw = parse_id("usr", user_id)
     member = await instance.store.read(find_member(org, raw)) if raw else None
