@@ -25,6 +25,8 @@ class Proxy:
         self._flowing = asyncio.Event()
         self._flowing.set()
         self.port = 0
+        self.delay = 0.0
+        """Seconds by which every answer comes later from now on."""
         self.lost_commits = 0
         """How many of the next commits never arrive: the connection is cut before."""
         self.lost_answers = 0
@@ -128,5 +130,6 @@ class Proxy:
             await self._flowing.wait()
             if is_doomed.is_set() and COMMITTED in data:
                 return
+            await asyncio.sleep(self.delay)
             sink.write(data)
             await sink.drain()

@@ -114,6 +114,26 @@ def test_connections_cut_in_the_middle_of_a_statement_or_a_commit_lose_nothing(
     check(known, world, behind)
 
 
+def test_a_slow_database_holds_up_nothing_that_does_not_need_it(proxy: Proxy, behind: Server, world: World) -> None:
+    with working(world, [behind], each=6) as known:
+        settle(known)
+        proxy.delay = 5
+        time.sleep(1)
+        try:
+            for path in ("/jwks.json", "/.well-known/oauth-authorization-server", "/healthz") * 4:
+                began = time.monotonic()
+                with behind.client() as client:
+                    assert client.get(path).status == 200
+                assert time.monotonic() - began < SLACK / 2
+                time.sleep(0.25)
+        finally:
+            proxy.delay = 0
+        wait_until_all_answer(known, RECOVERED + SLACK)
+    assert refused(known) >= len(known)
+    assert slowest(known) <= PATIENCE + SLACK
+    check(known, world, behind)
+
+
 def test_a_database_that_stalls_is_not_waited_for(proxy: Proxy, behind: Server, world: World) -> None:
     with working(world, [behind], each=6) as known:
         settle(known)

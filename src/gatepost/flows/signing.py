@@ -5,6 +5,7 @@ it; it stays published as `retired` until the last token it signed has expired, 
 Other processes rotate too: the ring notices within half a second, and until then signs with a key that is still published.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Any
@@ -21,6 +22,9 @@ from gatepost.store.signing_keys import list_signing_keys, make_first_keys, rota
 LOOK_AGAIN_SECONDS = 0.5
 NOTICED_SECONDS = 2
 """When every server surely serves a key that was published: it looks twice a second, and instants are whole seconds."""
+
+BRIEF_SECONDS = 0.25
+"""How long those who have keys wait for a store that hangs."""
 
 SKEW = 60
 """How much longer than its last token a retired key stays published."""
@@ -40,6 +44,7 @@ class SigningRing:
         self._by_head: dict[bytes, tuple[VerifyingKey, str]] = {}
         self._jwks: tuple[dict[str, str], ...] = ()
         self._look_at = 0.0
+        self._looking: asyncio.Future[None] | None = None
 
     async def active(self, alg: str = ES256) -> SigningKey:
         """The key to sign with now."""
@@ -48,9 +53,9 @@ class SigningRing:
         return self._active[alg]
 
     async def published(self) -> tuple[dict[str, str], ...]:
-        """The JWKs that verifiers should know now; the same object until they change."""
+        """The JWKs that verifiers should know now, the same object until they change; without the store, those it told last."""
         if time.monotonic() >= self._look_at:
-            await self.look()
+            await (self._look_briefly() if self._jwks else self.look())
         return self._jwks
 
     async def open(self, token: str, typ: str = ACCESS_TOKEN_TYPE) -> dict[str, Any] | None:
@@ -81,6 +86,13 @@ class SigningRing:
             self._jwks = tuple(key.public.jwk for key in keys.values())
         self._active = {record.alg: keys[record.kid] for record in published if record.state == "active"}
         self._look_at = time.monotonic() + LOOK_AGAIN_SECONDS
+
+    async def _look_briefly(self) -> None:
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.ensure_future(self.look())
+            # Whoever needs more than what is known looks as well, and is told.
+            self._looking.add_done_callback(lambda looking: looking.cancelled() or looking.exception())
+        await asyncio.wait((self._looking,), timeout=BRIEF_SECONDS)
 
     def _open(self, record: SigningKeyRecord) -> SigningKey:
         return SigningKey.load(_unwrapped(self._keyring, record))
