@@ -11,6 +11,7 @@ from gatepost.flows.people import create_user
 from gatepost.flows.resources import create_resource
 from gatepost.flows.roles import ROLES
 from gatepost.flows.scopes import ScopeText, describe_scope
+from gatepost.flows.trusted_issuers import trust
 from gatepost.secrets import parse_id, render_id
 
 from .browser import Browser, connected, give_password
@@ -83,12 +84,15 @@ async def things(world: World, tenant: Tenant, maker: str = "") -> dict[str, str
     await describe_scope(world.instance, tenant.org, ScopeText("read", "en", "Read it"), world.operator)
     uri = f"https://{app.client_id}.named.test/"
     await create_resource(world.instance, tenant.org, uri, "read", None, world.operator)
+    issuer = f"https://trusted.test/{app.client_id}"
+    await trust(world.instance, tenant.org, issuer, f"{issuer}/jwks", world.operator)
     tokens = await world.tokens(Client(app.client_id, "", NAMED), tenant)
     return {
         "client_id": app.client_id,
         "secret": render_id("sec", secret.record.id),
         "invitation": render_id("inv", invitation.id),
         "resource": uri,
+        "issuer": issuer,
         "grant": claims_of(tokens.access_token)["gid"],
         "key": (await world.make_key(tenant.org))[1],
         "event": render_id("evt", (await world.events(tenant.org, "app.made"))[-1].id),

@@ -43,7 +43,8 @@ async def test_what_is_another_organizations_is_as_unknown_as_what_never_was(wor
         for method, endpoint in methods.items():
             if "{" not in path:
                 continue
-            body = {"PATCH /apps/{client_id}": {"name": "x"}, "PATCH /people/{user}": {"role": "admin"}}
+            body: dict[str, Any] = {"PATCH /apps/{client_id}": {"name": "x"}, "PATCH /people/{user}": {"role": "admin"}}
+            body |= {f"PUT {each}/limit": {"rate_limit": 1} for each in ("/apps/{client_id}", "/grants/{grant}")}
             json = body.get(f"{method} {path}", {} if method == "POST" and endpoint.ask else None)
             for by in (staff.owner, everything):
                 answers = [await ask(world, method, path.format(**names), by, json=json) for names in (theirs, never)]

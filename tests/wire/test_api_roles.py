@@ -28,12 +28,14 @@ PATCH  /apps/{client_id}                 + + o - -
 DELETE /apps/{client_id}                 + + o - -
 POST   /apps/{client_id}/disable         + + o - -
 POST   /apps/{client_id}/enable          + + o - -
+PUT    /apps/{client_id}/limit           + + - - -
 GET    /apps/{client_id}/secrets         + + o + -
 POST   /apps/{client_id}/secrets         + + o - -
 DELETE /apps/{client_id}/secrets/{secret} + + o - -
 GET    /grants                           + + o + -
 GET    /grants/{grant}                   + + o + -
 DELETE /grants/{grant}                   + + o - -
+PUT    /grants/{grant}/limit             + + - - -
 POST   /grants/revoke                    + + o - -
 GET    /people                           + + - + -
 GET    /people/{user}                    + + - + -
@@ -52,6 +54,11 @@ DELETE /resources                        + + - - -
 GET    /scopes                           + + + + -
 PUT    /scopes                           + + - - -
 DELETE /scopes                           + + - - -
+GET    /trusted-issuers                  + + + + -
+POST   /trusted-issuers                  + - - - -
+DELETE /trusted-issuers                  + - - - -
+GET    /usage                            + + + + -
+GET    /usage/apps                       + + + + -
 GET    /signing-keys                     + + + + -
 POST   /signing-keys/rotate              - - - - -
 GET    /events                           + + o + -
@@ -65,6 +72,10 @@ ASKS: dict[str, Any] = {
     "PATCH /apps/{client_id}": {"name": "Renamed"},
     "POST /apps/{client_id}/secrets": {},
     "GET /grants": {"app": "{client_id}"},
+    "PUT /apps/{client_id}/limit": {"rate_limit": 60},
+    "PUT /grants/{grant}/limit": {"rate_limit": None},
+    "POST /trusted-issuers": {"issuer": "https://idp.test/{client_id}", "jwks_uri": "https://idp.test/jwks"},
+    "DELETE /trusted-issuers": {"issuer": "{issuer}"},
     "POST /grants/revoke": {"app": "{client_id}"},
     "PATCH /people/{user}": {"role": "auditor"},
     "POST /invitations": {"email": "somebody@else.test"},
@@ -132,7 +143,9 @@ async def test_a_key_does_what_its_scopes_say_and_nothing_else(world: World) -> 
             if refused.status_code != 403:
                 faults.append(f"{method} {path} without {scopes}: {refused.status_code}")
             for scope in set(scopes).intersection(POWERS):
-                allowed = await tried(world, method, path, await bearer(world, (scope,)), names)
+                # To limit an app one has to see it.
+                more = ("apps:read",) if path == "/apps/{client_id}/limit" else ()
+                allowed = await tried(world, method, path, await bearer(world, (scope, *more)), names)
                 needs_more = method == "POST" and path == "/keys"
                 if (allowed.status_code >= 400) is not needs_more:
                     faults.append(f"{method} {path} with {scope}: {allowed.status_code} {allowed.text}")

@@ -14,6 +14,7 @@ from gatepost.flows.organizations import get_org, set_disabled
 from gatepost.flows.owned_apps import app_of, apps_of, end_app
 from gatepost.flows.people import create_user
 from gatepost.flows.roles import MATRIX, ROLES, Actor, Deed
+from gatepost.flows.scopes import ScopeText, describe_scope
 from gatepost.records import App
 from gatepost.secrets import parse_id
 from gatepost.store.orgs import find_org
@@ -106,6 +107,12 @@ async def test_nobody_gives_a_key_more_than_they_may_do(world: World) -> None:
     key = Actor(world.act, org, scopes=frozenset(("keys:write", "apps:read")))
     assert await refusal(create_key(world.instance, org, "A key", ("apps:write",), None, key)) == "not_allowed"
     await create_key(world.instance, org, "A key", ("apps:read",), None, key)
+
+
+async def test_nobody_says_in_other_words_what_power_over_the_organization_is(world: World) -> None:
+    owner = await somebody(world, "owner")
+    words = ScopeText("gatepost", "en", "See your name")
+    assert await refusal(describe_scope(world.instance, world.acme.org, words, owner)) == "invalid_scope"
 
 
 async def test_the_role_ends_at_the_border(world: World) -> None:

@@ -6,8 +6,10 @@ import msgspec
 
 from gatepost.api import asks
 from gatepost.api.call import Call
-from gatepost.api.documents import AppDocument, Page, SecretDocument, of_app, of_secret
+from gatepost.api.documents import AppDocument, Page, SecretDocument
+from gatepost.api.rendering import of_app, of_secret
 from gatepost.flows.apps import NewApp, change_app, create_app, create_secret, drop_secret, secrets_of
+from gatepost.flows.limits import set_app_limit
 from gatepost.flows.owned_apps import app_of, apps_of, end_app, redirect_uris_of, set_disabled
 from gatepost.flows.resources import get_spelling
 from gatepost.records import UNTIL_USED, App
@@ -62,6 +64,12 @@ async def disable(call: Call, _: None) -> AppDocument:
 async def enable(call: Call, _: None) -> AppDocument:
     """Answer a disabled app again."""
     return await _switch(call, disabled=False)
+
+
+async def limit(call: Call, ask: asks.RateLimit) -> AppDocument:
+    """Limit how many requests a minute the tokens of an app are good for."""
+    await set_app_limit(call.instance, await _named(call), ask.rate_limit, call.actor)
+    return await _document(call, await _named(call))
 
 
 async def list_secrets(call: Call, _: None) -> Page[SecretDocument]:

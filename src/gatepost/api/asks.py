@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from gatepost.flows.callers import POWERS
+from gatepost.flows.limits import MAX_RATE
 from gatepost.flows.roles import ROLES
 from gatepost.oauth.client_metadata import AUTH_METHODS, KINDS, PROFILES, SUPPORTED_GRANTS
 from gatepost.records import MAX_ACCESS_TTL
@@ -21,7 +22,9 @@ Seconds = Annotated[int, Meta(ge=1, le=36_500 * 86_400)]
 AccessSeconds = Annotated[int, Meta(ge=1, le=MAX_ACCESS_TTL)]
 Window = Annotated[int, Meta(ge=0, le=36_500 * 86_400)] | Literal["until_used"] | None
 Limit = Annotated[int, Meta(ge=1, le=1000)]
-Cursor = Annotated[str, Meta(description="Where to go on: as the `next` of the part before says.")]
+ClientId = Annotated[str, Meta(max_length=200)]
+Id = Annotated[str, Meta(max_length=40)]
+Cursor = Annotated[str, Meta(max_length=1000, description="Where to go on: as the `next` of the part before says.")]
 Expiry = Annotated[datetime, Meta(tz=True, description="When it ends: an instant ahead, by a hundred years at most.")]
 
 
@@ -48,8 +51,8 @@ class Listing(Struct, frozen=True, forbid_unknown_fields=True):
 class GrantListing(Struct, frozen=True, forbid_unknown_fields=True):
     """Which connections, and which part of their list."""
 
-    app: str | None = None
-    user: str | None = None
+    app: ClientId | None = None
+    user: Id | None = None
     limit: Limit = 100
     after: Cursor | None = None
 
@@ -57,10 +60,10 @@ class GrantListing(Struct, frozen=True, forbid_unknown_fields=True):
 class EventListing(Struct, frozen=True, forbid_unknown_fields=True):
     """Which events, and which part of their list; the newest come first."""
 
-    app: str | None = None
-    user: str | None = None
-    type: str | None = None
-    result: str | None = None
+    app: ClientId | None = None
+    user: Id | None = None
+    type: Id | None = None
+    result: Id | None = None
     since: datetime | None = None
     until: datetime | None = None
     limit: Limit = 100
@@ -98,7 +101,7 @@ class NewApp(Struct, frozen=True, forbid_unknown_fields=True):
 
     name: Name
     kind: Kind = "web"
-    client_id: str | None = None
+    client_id: ClientId | None = None
     redirect_uris: Uris = []
     profile: Profile = "oauth21"
     auth_method: Method | None = None
@@ -138,8 +141,8 @@ class NewSecret(Struct, frozen=True, forbid_unknown_fields=True):
 class GrantChoice(Struct, frozen=True, forbid_unknown_fields=True):
     """Which connections to end: of an app, of a person, of both together, or all."""
 
-    app: str | None = None
-    user: str | None = None
+    app: ClientId | None = None
+    user: Id | None = None
     all: bool = False
 
 
@@ -181,13 +184,45 @@ class NewResource(Struct, frozen=True, forbid_unknown_fields=True):
 
     uri: Uri
     scopes: Scope = ""
-    served_by: str | None = None
+    served_by: ClientId | None = None
 
 
 class ResourceChoice(Struct, frozen=True, forbid_unknown_fields=True):
     """Which resource."""
 
     uri: Uri
+
+
+class NewTrustedIssuer(Struct, frozen=True, forbid_unknown_fields=True):
+    """An identity provider, and where its public keys are."""
+
+    issuer: Uri
+    jwks_uri: Uri
+
+
+class IssuerChoice(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which identity provider."""
+
+    issuer: Uri
+
+
+class RateLimit(Struct, frozen=True, forbid_unknown_fields=True):
+    """Requests a minute; null takes the limit away."""
+
+    rate_limit: Annotated[int, Meta(ge=1, le=MAX_RATE)] | None
+
+
+class Span(Struct, frozen=True, forbid_unknown_fields=True):
+    """The last so many seconds."""
+
+    seconds: Annotated[int, Meta(ge=60, le=90 * 86_400)] = 86_400
+
+
+class UsageChoice(Struct, frozen=True, forbid_unknown_fields=True):
+    """The last so many seconds, of one app or of all."""
+
+    seconds: Annotated[int, Meta(ge=60, le=90 * 86_400)] = 86_400
+    app: ClientId | None = None
 
 
 class NewScopeWords(Struct, frozen=True, forbid_unknown_fields=True):

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
-from gatepost.api import apps, asks, grants, keys, organization, people, resources
+from gatepost.api import apps, asks, grants, keys, organization, people, resources, usage
 from gatepost.api.call import Call
 from gatepost.api.documents import (
     AppDocument,
@@ -20,7 +20,10 @@ from gatepost.api.documents import (
     Role,
     ScopeWords,
     SecretDocument,
+    Share,
     SigningKeyDocument,
+    TrustedIssuerDocument,
+    Usage,
 )
 from gatepost.flows.roles import Deed
 
@@ -69,6 +72,9 @@ ENDPOINTS: dict[str, dict[str, Endpoint]] = {
     },
     "/apps/{client_id}/disable": {"POST": Endpoint(apps.disable, D.APPS_WRITE, AppDocument, None, "app disable")},
     "/apps/{client_id}/enable": {"POST": Endpoint(apps.enable, D.APPS_WRITE, AppDocument, None, "app enable")},
+    "/apps/{client_id}/limit": {
+        "PUT": Endpoint(apps.limit, D.ORG_WRITE, AppDocument, asks.RateLimit, "app limit"),
+    },
     "/apps/{client_id}/secrets": {
         "GET": Endpoint(apps.list_secrets, D.APPS_READ, Page[SecretDocument], None, "app secret list"),
         "POST": Endpoint(apps.add_secret, D.APPS_WRITE, SecretDocument, asks.NewSecret, "app secret add", 201),
@@ -82,6 +88,9 @@ ENDPOINTS: dict[str, dict[str, Endpoint]] = {
     "/grants/{grant}": {
         "GET": Endpoint(grants.show, D.GRANTS_READ, GrantDocument, None, "grant show"),
         "DELETE": Endpoint(grants.revoke, D.GRANTS_REVOKE, None, None, "grant revoke", 204),
+    },
+    "/grants/{grant}/limit": {
+        "PUT": Endpoint(grants.limit, D.ORG_WRITE, GrantDocument, asks.RateLimit, "grant limit"),
     },
     "/grants/revoke": {
         "POST": Endpoint(grants.revoke_many, D.GRANTS_REVOKE, Revoked, asks.GrantChoice, "grant revoke")
@@ -114,6 +123,18 @@ ENDPOINTS: dict[str, dict[str, Endpoint]] = {
         "POST": Endpoint(resources.make, D.RESOURCES_WRITE, ResourceDocument, asks.NewResource, "resource create", 201),
         "DELETE": Endpoint(resources.delete, D.RESOURCES_WRITE, None, asks.ResourceChoice, "resource delete", 204),
     },
+    "/trusted-issuers": {
+        "GET": Endpoint(resources.list_issuers, D.ORG_READ, Page[TrustedIssuerDocument], None, "trusted-issuer list"),
+        "POST": Endpoint(
+            *(resources.trust_issuer, D.TRUST_WRITE, TrustedIssuerDocument),
+            *(asks.NewTrustedIssuer, "trusted-issuer create", 201),
+        ),
+        "DELETE": Endpoint(
+            resources.distrust_issuer, D.TRUST_WRITE, None, asks.IssuerChoice, "trusted-issuer delete", 204
+        ),
+    },
+    "/usage": {"GET": Endpoint(usage.show, D.ORG_READ, Usage, asks.UsageChoice, "usage")},
+    "/usage/apps": {"GET": Endpoint(usage.list_shares, D.ORG_READ, Page[Share], asks.Span, "usage --by app")},
     "/scopes": {
         "GET": Endpoint(resources.list_scopes, D.RESOURCES_READ, Page[ScopeWords], None, "scope list"),
         "PUT": Endpoint(resources.describe, D.RESOURCES_WRITE, ScopeWords, asks.NewScopeWords, "scope describe"),

@@ -2,9 +2,11 @@
 
 from gatepost.api import asks
 from gatepost.api.call import Call
-from gatepost.api.documents import GrantDocument, Page, Revoked, of_grant
+from gatepost.api.documents import GrantDocument, Page, Revoked
+from gatepost.api.rendering import of_grant
 from gatepost.errors import OAuthError
 from gatepost.flows.grants import end_grant, end_grants, get_grant, grants_of
+from gatepost.flows.limits import set_grant_limit
 from gatepost.secrets import parse_id
 
 
@@ -18,6 +20,12 @@ async def list_grants(call: Call, ask: asks.GrantListing) -> Page[GrantDocument]
 async def show(call: Call, _: None) -> GrantDocument:
     """Show a connection."""
     return of_grant(await get_grant(call.instance, call.org, call.names["grant"], call.actor))
+
+
+async def limit(call: Call, ask: asks.RateLimit) -> GrantDocument:
+    """Limit how many requests a minute the tokens of a connection are good for."""
+    names = call.names
+    return of_grant(await set_grant_limit(call.instance, names["grant"], [call.org], ask.rate_limit, call.actor))
 
 
 async def revoke(call: Call, _: None) -> None:

@@ -2,7 +2,8 @@
 
 from gatepost.api import asks
 from gatepost.api.call import Call
-from gatepost.api.documents import Key, Page, SigningKeyDocument, of_key, of_signing_key
+from gatepost.api.documents import Key, Page, SigningKeyDocument
+from gatepost.api.rendering import of_key, of_signing_key
 from gatepost.flows.api_keys import create_key, end_key, key_of, keys_of
 from gatepost.flows.signing import rotate, signing_keys
 

@@ -13,6 +13,7 @@ from gatepost.errors import CATALOGUE
 from gatepost.flows.roles import MATRIX
 
 REFUSALS = (400, 401, 403, 409, 412, 413, 415, 422, 429, 503)
+EARLY = (404, 431)
 
 _NAME = re.compile(r"\{([a-z_]+)\}")
 _PLACE = "#/components/schemas/{name}"
@@ -44,7 +45,7 @@ def render_openapi(issuer: str) -> dict[str, Any]:
                     "description": "An API key of the organization, or a person's own access token with the scope gatepost.",
                 }
             },
-            "responses": {"Problem": _problem(), "Missing": _missing()},
+            "responses": {"Problem": _problem(), "Early": _early()},
         },
     }
 
@@ -71,7 +72,7 @@ def _operation(path: str, method: str, endpoint: Endpoint) -> dict[str, Any]:
         "tags": [path.split("/")[1]],
         "responses": {str(204 if endpoint.answer is None else endpoint.status): _answer(endpoint)}
         | {str(status): {"$ref": "#/components/responses/Problem"} for status in REFUSALS}
-        | {"404": {"$ref": "#/components/responses/Missing"}},
+        | {str(status): {"$ref": "#/components/responses/Early"} for status in EARLY},
     }
     if endpoint.deed:
         rule = MATRIX[endpoint.deed]
@@ -137,13 +138,13 @@ def _problem() -> dict[str, Any]:
     }
 
 
-def _missing() -> dict[str, Any]:
-    """Where nothing can ever be, as behind a name that nothing has, no endpoint answers but the server."""
+def _early() -> dict[str, Any]:
+    """Where nothing can ever be, or a head is too large, no endpoint answers but the server before it."""
     return {
-        "description": "There is no such thing here.",
+        "description": "There is no such thing here, or what asks for it is too long.",
         "content": {
             "application/problem+json": {"schema": _ref(Problem)},
-            "application/json": {"schema": {"type": "object", "required": ["error", "event_id"]}},
+            "application/json": {"schema": {"type": "object", "required": ["error"]}},
         },
     }
 

@@ -4,8 +4,9 @@ from datetime import datetime
 
 from gatepost.api import asks
 from gatepost.api.call import Call
-from gatepost.api.documents import EventDocument, Me, Organization, Page, Role, of_actor, of_event, of_org, roles
+from gatepost.api.documents import EventDocument, Me, Organization, Page, Role
 from gatepost.api.grants import user_of
+from gatepost.api.rendering import of_actor, of_event, of_org, roles
 from gatepost.flows.events import Filter, check_type, event_of, events_of
 from gatepost.flows.organizations import org_of, rename, set_disabled
 from gatepost.flows.roles import Deed

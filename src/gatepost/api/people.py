@@ -2,7 +2,8 @@
 
 from gatepost.api import asks
 from gatepost.api.call import Call
-from gatepost.api.documents import InvitationDocument, Page, Person, of_invitation, of_member
+from gatepost.api.documents import InvitationDocument, Page, Person
+from gatepost.api.rendering import of_invitation, of_member
 from gatepost.flows.joining import invite, open_invitations, withdraw
 from gatepost.flows.members import end_membership, member_of, members_of, set_role
 from gatepost.records import Member

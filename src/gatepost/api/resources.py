@@ -1,10 +1,12 @@
-"""The APIs that tokens are for, and plain words for their scopes."""
+"""The APIs that tokens are for, plain words for their scopes, and identity providers."""
 
 from gatepost.api import asks
 from gatepost.api.call import Call
-from gatepost.api.documents import Page, ResourceDocument, ScopeWords, of_resource
+from gatepost.api.documents import Page, ResourceDocument, ScopeWords, TrustedIssuerDocument
+from gatepost.api.rendering import of_resource, of_trusted_issuer
 from gatepost.flows.resources import create_resource, drop_resource, registered_resources
 from gatepost.flows.scopes import ScopeText, describe_scope, drop_scope_texts, list_scope_texts
+from gatepost.flows.trusted_issuers import distrust, trust, trusted_issuers
 
 
 async def list_resources(call: Call, _: None) -> Page[ResourceDocument]:
@@ -21,6 +23,21 @@ async def make(call: Call, ask: asks.NewResource) -> ResourceDocument:
 async def delete(call: Call, ask: asks.ResourceChoice) -> None:
     """Delete a resource; grants for it stop at once."""
     await drop_resource(call.instance, call.org, ask.uri, call.actor)
+
+
+async def list_issuers(call: Call, _: None) -> Page[TrustedIssuerDocument]:
+    """List identity providers whose word counts."""
+    return Page([of_trusted_issuer(each) for each in await trusted_issuers(call.instance, call.org, call.actor)])
+
+
+async def trust_issuer(call: Call, ask: asks.NewTrustedIssuer) -> TrustedIssuerDocument:
+    """Take an identity provider's word for who members are."""
+    return of_trusted_issuer(await trust(call.instance, call.org, ask.issuer, ask.jwks_uri, call.actor))
+
+
+async def distrust_issuer(call: Call, ask: asks.IssuerChoice) -> None:
+    """Take its word no more, from now on."""
+    await distrust(call.instance, call.org, ask.issuer, call.actor)
 
 
 async def list_scopes(call: Call, _: None) -> Page[ScopeWords]:

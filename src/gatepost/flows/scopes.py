@@ -7,6 +7,7 @@ from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance
 from gatepost.flows.roles import Actor, Deed
 from gatepost.oauth.client_metadata import check_name
+from gatepost.oauth.consent import ADMIN
 from gatepost.oauth.scope import parse_scope
 from gatepost.store.scope_texts import find_scope_texts, set_scope_text
 
@@ -49,6 +50,8 @@ async def describe_scope(instance: Instance, org: bytes, words: ScopeText, actor
     act = actor.check(Deed.RESOURCES_WRITE, org)
     if len(parse_scope(words.scope)) != 1:
         raise GatepostError("invalid_scope", "Name one scope.")
+    if words.scope == ADMIN:
+        raise GatepostError("invalid_scope", f"What {ADMIN} means is said by this server alone.")
     if not _LOCALE.fullmatch(words.locale):
         raise GatepostError(
             "invalid_request", f"{words.locale} is no language; name one as in en or ar.", field="locale"
