@@ -11,9 +11,10 @@ import ipaddress
 import re
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
 import httptools
@@ -101,10 +102,21 @@ class Fetcher:
         """The answer to a GET. Raises `OutboundError`; any status is an answer."""
         return await self._fetch(url, b"GET", f"Accept: {accept}\r\n", b"", limit)
 
-    async def post(self, url: str, content_type: str, body: bytes) -> Fetched:
-        """The answer to a POST. Raises `OutboundError`; any status is an answer."""
+    async def post(
+        self, url: str, content_type: str, body: bytes, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> Fetched:
+        """The answer to a POST, with further headers of ours. Raises `OutboundError`; any status is an answer."""
         head = f"Accept: */*\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n"
+        head += "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         return await self._fetch(url, b"POST", head, body, MAX_BODY)
+
+    async def check(self, url: str) -> None:
+        """Look whether a request may go to this URL at all. Raises `OutboundError`."""
+        try:
+            async with asyncio.timeout(TOTAL_SECONDS):
+                await self._checked_addresses(_parse(url))
+        except TimeoutError:
+            raise OutboundError("time", f"no address within {TOTAL_SECONDS:g} s") from None
 
     async def _fetch(self, url: str, method: bytes, head: str, body: bytes, limit: int) -> Fetched:
         target = _parse(url)

@@ -311,6 +311,27 @@ class Letter(NamedTuple):
     created_at: int
 
 
+class Webhook(NamedTuple):
+    """Where an organization wants to hear of its events. `types` are types and families of events, all of them if empty.
+
+    `secrets` are sealed. `fed_id` is the last event that was looked at for it. `failing_at` is since when nothing arrives.
+    """
+
+    id: bytes
+    name: str
+    url: str
+    types: str
+    secrets: bytes
+    created_at: int
+    fed_id: bytes
+    disabled_at: int | None = None
+    failing_at: int | None = None
+
+    def wants(self, type: str) -> bool:
+        """Whether it hears of events of this type."""
+        return not self.types or not {type, type.partition(".")[0]}.isdisjoint(self.types.split())
+
+
 class Seal(NamedTuple):
     """A signed piece of an organization's chain of events: see `flows.event_chain`, which writes and reads it."""
 

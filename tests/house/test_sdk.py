@@ -10,7 +10,7 @@ from .source import Defined, Module, assert_none, assert_same, imports, place, s
 FLOORS = (
     ("errors", "flight", "fetch", "jws", "secret"),
     ("token", "keys"),
-    ("rates", "revocations"),
+    ("rates", "revocations", "webhooks"),
     ("claims",),
     ("verifier", "stores"),
     ("guard", "endpoint", "session", "__init__"),
@@ -47,6 +47,7 @@ FOR_USERS = {
     "stores",
     "client",
     "testing",
+    "webhooks",
 }
 """The modules that users import from; every name that they offer has an example, which `tests/sdk/test_examples.py` runs."""
 

@@ -17,6 +17,7 @@ from gatepost_sdk.client import OAuth2Auth
 from gatepost_sdk.fetch import Ask
 from gatepost_sdk.guard import Guard
 from gatepost_sdk.testing import Issuer
+from gatepost_sdk.webhooks import sign
 from house.source import sdk
 
 from .ring import Ring
@@ -24,6 +25,9 @@ from .world import World
 
 MODULES = [import_module(f"gatepost_sdk.{module.name}".removesuffix(".__init__")) for module in sdk()]
 
+
+BODY = b'{"type":"grant.revoked","timestamp":"2027-01-15T08:00:00Z","data":{"result":"ok"}}'
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 APPS = {"flask": Flask("examples"), "fastapi": FastAPI()}
 
@@ -44,6 +48,9 @@ def names(module: ModuleType, issuer: Issuer, world: World, directory: Path) -> 
         "issuer": issuer,
         "raw": raw,
         "verifier": verifier,
+        "body": BODY,
+        "headers": sign(BODY, "evt_1", SECRET),
+        "secret": SECRET,
     }
     known = (Ask, GatepostError, Guard, Issuer, Token, TokenError, Verifier)
     return {**vars(module), **given, "Annotated": Annotated, "asyncio": asyncio} | {

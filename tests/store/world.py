@@ -13,6 +13,7 @@ from gatepost.records import (
     Resource,
     Seal,
     TrustedIssuer,
+    Webhook,
 )
 from gatepost.secrets import new_id
 from gatepost.store.apps import add_secret, make_app
@@ -32,6 +33,7 @@ from gatepost.store.seals import keep_seal
 from gatepost.store.tables import tables
 from gatepost.store.trusted_issuers import Identity, make_trusted_issuer, redeem_assertion
 from gatepost.store.usage import Count, add_usage
+from gatepost.store.webhooks import DELIVERED, Delivery, feed, make_webhook, note_attempt
 
 NOW = 1_800_000_000
 DAY = 86_400
@@ -56,6 +58,7 @@ class World(NamedTuple):
     invitation: bytes
     issuer: str
     event: bytes
+    webhook: bytes
 
 
 def act(at: int = NOW) -> Act:
@@ -132,6 +135,15 @@ def a_seal(seq: int) -> Seal:
     return Seal(seq, new_id(), b"h" * 32, b"e" * 48, "signed", NOW)
 
 
+def a_webhook(id: bytes) -> Webhook:
+    return Webhook(id, "Ours", "https://hooks.example/", "", b"sealed", NOW, bytes(16))
+
+
+def a_delivery(world: World) -> Delivery:
+    """The one delivery that an organization has: `populate` makes it of its event."""
+    return Delivery(world.webhook, world.event, "grant.made", DELIVERED, NOW, "[]")
+
+
 async def populate(store: Store, name: str) -> World:
     """An organization that has a row in every table that belongs to organizations."""
     world = World(
@@ -149,6 +161,7 @@ async def populate(store: Store, name: str) -> World:
         invitation=new_id(),
         issuer=f"https://idp.{name}.example",
         event=new_id(),
+        webhook=new_id(),
     )
     await store.ask(make_org(world.org, name, EPOCH, act()))
     await store.ask(give_auth_token(world.org, world.auth_token, act()))
@@ -170,6 +183,9 @@ async def populate(store: Store, name: str) -> World:
     consent = Consent(world.org, world.user, world.client_id, "read", b"d" * 32, NOW)
     await store.ask(give_consent(world.org, consent, new_id(), NOW, NOW + DAY, act()))
     assert await store.ask(keep_seal(world.org, a_seal(1), "kid", b"key"))
+    await store.ask(make_webhook(world.org, a_webhook(world.webhook), act()))
+    assert await store.ask(feed(world.org, world.webhook, world.event, "grant.made", a_letter()))
+    await store.ask(note_attempt(world.org, a_delivery(world), None))
     await store.ask(add_usage((Count(world.org, world.client_id, "issued", "verify", 1),), NOW))
     return world
 

@@ -32,6 +32,7 @@ NOUNS = {
     "snippet": "configuration for a reverse proxy or framework that takes our tokens",
     "link": "a one-time sign-in link for an owner",
     "events": "what happened: tail, list, export; and the proof that nobody changed it",
+    "webhook": "where an organization hears of its events: endpoints, deliveries",
     "usage": "how much was issued, refused and checked: over time, by grant type, reason, app",
     "doctor": "what is wrong with this deployment, and how to mend it",
     "migrate": "bring the database's schema up to this version",
@@ -45,7 +46,7 @@ FIRST_FIVE = ("dev", "serve", "app", "grant", "doctor")
 
 INTERRUPTED = 130
 
-_SECRET = re.compile(r"(?:^|=)(?:gp_(?:rt|key|sec|link|reg|iat)_|eyJ[\w-]+\.)")
+_SECRET = re.compile(r"(?:^|=)(?:gp_(?:rt|key|sec|link|reg|iat)_|eyJ[\w-]+\.|whsec_)")
 
 
 def main() -> NoReturn:

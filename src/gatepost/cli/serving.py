@@ -17,6 +17,7 @@ from gatepost.flows.duties import Duties
 from gatepost.flows.instance import Instance
 from gatepost.flows.outbox import Outbox
 from gatepost.flows.sealing import Sealer
+from gatepost.flows.webhook_sending import Feeder
 from gatepost.log import start_logging
 from gatepost.opening import database_of, make_directory, unusable
 from gatepost.settings import Settings
@@ -169,7 +170,11 @@ def run_server(
             listener,
             on_listening,
             Duties(
-                Outbox(instance, DELIVERIES).run, instance.counts.run, Sealer(instance).run, *watch.beside(metrics)
+                Outbox(instance, DELIVERIES).run,
+                Feeder(instance).run,
+                instance.counts.run,
+                Sealer(instance).run,
+                *watch.beside(metrics),
             ).run,
             tls_cert=settings.server.tls_cert,
             tls_key=settings.server.tls_key,

@@ -19,6 +19,7 @@ POWERS = (
     "users:act",
     *("org:read", "org:write", "people:read", "people:write", "keys:read", "keys:write"),
     *("resources:read", "resources:write", "events:read", "signing:read"),
+    *("webhooks:read", "webhooks:write"),
 )
 INSTANCE_POWERS = ("tokens:introspect", "grants:read", "grants:revoke", "signing:read", "signing:rotate")
 """What a key that belongs to no organization may do: nothing that would need one."""

@@ -70,6 +70,11 @@ SENTENCES = {
     "user.role_changed": "{actor} made {user} {role}, who was {before}",
     "user.totp_off": "{user} turned the second step off",
     "user.totp_on": "{user} turned the second step on",
+    "webhook.changed": "{actor} changed the webhook {id}",
+    "webhook.deleted": "{actor} deleted the webhook {id}",
+    "webhook.made": "{actor} made the webhook {id}",
+    "webhook.resent": "{actor} sent an event to the webhook {id} once more",
+    "webhook.tested": "{actor} tested the webhook {id}",
     "user.password_set": "{actor} gave {user} a new password",
 }
 """Each type of event, in the words of who acted, what it was about, and the members of its detail."""

@@ -11,6 +11,7 @@ _THINGS = {
     "gnt": "a grant",
     "sec": "an app's secret",
     "evt": "an event",
+    "whk": "a webhook",
 }
 """What an id names, by its prefix."""
 

@@ -36,6 +36,8 @@ class Deed(Enum):
     EVENTS_READ = "see events"
     TOKENS_ISSUE = "get tokens by the four routes"
     USERS_ACT = "act for people"
+    WEBHOOKS_READ = "see webhooks"
+    WEBHOOKS_WRITE = "change webhooks"
     SIGNING_READ = "see signing keys"
     SIGNING_ROTATE = "rotate signing keys"
     INSTANCE_WRITE = "change what belongs to the whole server"
@@ -78,6 +80,8 @@ MATRIX = {
     Deed.EVENTS_READ: Rule(_READERS, own=_DEVELOPERS, scopes=("events:read",)),
     Deed.TOKENS_ISSUE: Rule(_ADMINS, own=_DEVELOPERS, scopes=("tokens:issue",)),
     Deed.USERS_ACT: Rule(_OWNERS, scopes=("users:act",)),
+    Deed.WEBHOOKS_READ: Rule(_READERS, scopes=("webhooks:read", "webhooks:write")),
+    Deed.WEBHOOKS_WRITE: Rule(_ADMINS, scopes=("webhooks:write",)),
     Deed.SIGNING_READ: Rule(_EVERYBODY, scopes=("signing:read", "signing:rotate")),
     Deed.SIGNING_ROTATE: Rule(scopes=("signing:rotate",)),
     Deed.INSTANCE_WRITE: Rule(),

@@ -26,14 +26,14 @@ class Act(NamedTuple):
 def record(org: bytes, type: str, act: Act, *, result: str = "ok", detail: str = "{}", id: bytes = b"") -> Steps[bytes]:
     """Append one event and answer its id. `detail` is a JSON object without secrets.
 
-    An event that tells of no grant, request or delivery tells of a change of policy, and moves the policy version.
+    An event that tells of no grant, request, delivery or webhook tells of a change of policy, and moves its version.
     """
     event = id or new_id()
     yield SQL(
         _RECORD,
         (org, event, act.at, type, result, act.actor, act.client_id, act.user_id, act.grant_id, act.address, detail),
     )
-    if not type.startswith(("grant.", "request.", "delivery.")):
+    if not type.startswith(("grant.", "request.", "delivery.", "webhook.")):
         yield SQL(
             """insert into versions (org, name, version) values (?, 'policy', 1)
                 on conflict (org, name) do update set version = versions.version + 1""",

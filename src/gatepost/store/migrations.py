@@ -210,6 +210,18 @@ MIGRATIONS = (
             "create index app_secrets_by_expiry on app_secrets (org, expires_at) where expires_at is not null",
         ),
     ),
+    Migration(
+        12,
+        "webhooks",
+        (
+            """create table webhooks (org {bytes} not null, id {bytes} not null, name text not null, url text not null,
+                types text not null, secrets {bytes} not null, created_at bigint not null, fed_id {bytes} not null,
+                disabled_at bigint, failing_at bigint, primary key (org, id)){table}""",
+            """create table webhook_deliveries (org {bytes} not null, webhook_id {bytes} not null, event_id {bytes} not null,
+                type text not null, state text not null, created_at bigint not null, attempts text not null,
+                primary key (org, webhook_id, event_id)){table}""",
+        ),
+    ),
 )
 
 NEWEST = MIGRATIONS[-1].number
