@@ -10,9 +10,10 @@ each framework, `client` and `testing`. Nothing of the server is imported anywhe
 """
 
 from gatepost_sdk.errors import GatepostError, TokenError
+from gatepost_sdk.proofs import Proof
 from gatepost_sdk.token import Token
 from gatepost_sdk.verifier import Verifier
 
-__all__ = ["GatepostError", "Token", "TokenError", "Verifier"]
+__all__ = ["GatepostError", "Proof", "Token", "TokenError", "Verifier"]
 
 __version__ = "0.1.0"

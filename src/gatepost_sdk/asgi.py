@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any, TypeAlias, Unpack
 
 from gatepost_sdk.errors import TokenError
-from gatepost_sdk.guard import Guard, Need, is_public
+from gatepost_sdk.guard import Guard, Need, Sent, is_public
 from gatepost_sdk.verifier import Options
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -70,7 +70,7 @@ class Guarded:
 
     async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            token = await self._guard.acheck(_authorization(scope), self._need)
+            token = await self._guard.acheck(_header(scope, b"authorization"), self._need, sent_by(scope))
         except TokenError as error:
             await self._refuse(scope, send, error, self._need)
             return
@@ -90,8 +90,18 @@ def _path(scope: Scope) -> str:
     return path.removeprefix(scope.get("root_path", ""))
 
 
-def _authorization(scope: Scope) -> list[str]:
-    return [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
+def sent_by(scope: Scope) -> Sent:
+    """What of a request counts for a proof. Where the application is mounted is a part of its path.
+
+    >>> sent_by({"path": "/agents", "root_path": "/v1", "method": "GET", "headers": []})
+    Sent(dpop=[], method='GET', path='/v1/agents')
+    """
+    root, path = scope.get("root_path", ""), scope["path"]
+    return Sent(_header(scope, b"dpop"), scope.get("method", "GET"), path if path.startswith(root) else root + path)
+
+
+def _header(scope: Scope, wanted: bytes) -> list[str]:
+    return [value.decode("latin-1") for name, value in scope["headers"] if name == wanted]
 
 
 async def _answer(send: Send, status: int, headers: dict[str, str], body: dict[str, Any]) -> None:

@@ -22,7 +22,7 @@ from django.urls import URLPattern, path
 from django.utils.decorators import sync_and_async_middleware
 
 from gatepost_sdk.errors import TokenError
-from gatepost_sdk.guard import Guard, Need, Reply, is_public
+from gatepost_sdk.guard import Guard, Need, Reply, Sent, is_public
 from gatepost_sdk.verifier import Options
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -100,14 +100,14 @@ class Auth:
 
     def _answer(self, request: HttpRequest, need: Need, go_on: Callable[[], Any]) -> Any:
         try:
-            request.token = self.guard.check(_authorization(request), need, again=hasattr(request, "token"))
+            request.token = self.guard.check(_header(request, "Authorization"), need, _sent(request), again=hasattr(request, "token"))
             return go_on()
         except TokenError as error:
             return _respond(self.guard.refuse(error, need))
 
     async def _aanswer(self, request: HttpRequest, need: Need, go_on: Callable[[], Any]) -> Any:
         try:
-            token = await self.guard.acheck(_authorization(request), need, again=hasattr(request, "token"))
+            token = await self.guard.acheck(_header(request, "Authorization"), need, _sent(request), again=hasattr(request, "token"))
             request.token = token
             return await go_on()
         except TokenError as error:
@@ -118,6 +118,10 @@ def _respond(reply: Reply) -> JsonResponse:
     return JsonResponse(reply.body, status=reply.status, headers=reply.headers)
 
 
-def _authorization(request: HttpRequest) -> list[str]:
-    value = request.headers.get("Authorization")
+def _sent(request: HttpRequest) -> Sent:
+    return Sent(_header(request, "DPoP"), str(request.method), request.path)
+
+
+def _header(request: HttpRequest, name: str) -> list[str]:
+    value = request.headers.get(name)
     return [value] if value else []

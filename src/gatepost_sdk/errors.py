@@ -23,7 +23,10 @@ REFUSALS = {
     "wrong_audience": Refusal(401, "invalid_token", "Ask for a token with this API as its `resource`."),
     "expired": Refusal(401, "invalid_token", "Refresh the access token."),
     "not_yet_valid": Refusal(401, "invalid_token", "Check the clocks of both machines."),
-    "bound": Refusal(401, "invalid_token", "The token is bound to a key; this API takes bearer tokens only."),
+    "bound": Refusal(401, "invalid_token", "Send it as `Authorization: DPoP …`, with a proof of its key in `DPoP`."),
+    "not_bound": Refusal(401, "invalid_token", "Send it as `Authorization: Bearer …`: it is bound to no key."),
+    "bad_proof": Refusal(401, "invalid_dpop_proof", "Make a new proof for each request, of its method, URL and token."),
+    "wrong_key": Refusal(401, "invalid_token", "Make the proof with the key that the token was issued for."),
     "revoked": Refusal(401, "invalid_token", "The access was taken back. The person has to connect again."),
     "wrong_org": Refusal(403, "", "Use a connection of the organization that is asked for."),
     "insufficient_scope": Refusal(403, "insufficient_scope", "Ask for a token with the scopes that are missing."),
@@ -31,6 +34,9 @@ REFUSALS = {
     "unavailable": Refusal(503, "", "Check that this machine reaches the issuer, and try again."),
 }
 """Every code of a TokenError. The first that applies is the one that is raised."""
+
+
+_NEEDS_PROOF = {"bound", "bad_proof", "wrong_key"}
 
 
 class GatepostError(Exception):
@@ -53,6 +59,7 @@ class GatepostError(Exception):
 
 class TokenError(GatepostError):
     """An access token is refused. `code` is one of REFUSALS; `scopes` are those that were asked for, all of them.
+    `scheme` is how the token should come: `Bearer`, or `DPoP`.
 
     `retry_after` is after how many seconds another try makes sense, where that is known.
 
@@ -65,6 +72,7 @@ class TokenError(GatepostError):
         super().__init__(code, reason, self.refusal.hint)
         self.scopes = frozenset(scopes)
         self.retry_after = retry_after
+        self.scheme = "DPoP" if code in _NEEDS_PROOF else "Bearer"
 
     @property
     def status(self) -> int:

@@ -22,7 +22,7 @@ from starlette.responses import JSONResponse
 
 from gatepost_sdk import asgi
 from gatepost_sdk.errors import TokenError
-from gatepost_sdk.guard import Guard, Need
+from gatepost_sdk.guard import NOTHING, Guard, Need
 from gatepost_sdk.token import Token
 from gatepost_sdk.verifier import Options
 
@@ -103,14 +103,15 @@ class _Visitor(SecurityBase):
         self._guard = guard
 
     async def __call__(self, request: HTTPConnection) -> AsyncIterator[Token | None]:
-        with _refusing(self._guard, Need()):
-            yield await _check(self._guard, request, Need()) if "authorization" in request.headers else None
+        with _refusing(self._guard, NOTHING):
+            yield await _check(self._guard, request, NOTHING) if "authorization" in request.headers else None
 
 
 async def _check(guard: Guard, request: HTTPConnection, need: Need) -> Token:
     """The caller's token. Where a middleware or another dependency has looked at it before, it counts no second time."""
     state = request.scope.setdefault("state", {})
-    token = await guard.acheck(request.headers.getlist("authorization"), need, again="token" in state)
+    sent, is_again = asgi.sent_by(request.scope), "token" in state
+    token = await guard.acheck(request.headers.getlist("authorization"), need, sent, again=is_again)
     state.setdefault("token", token)
     return token
 

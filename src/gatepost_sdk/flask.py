@@ -18,7 +18,7 @@ from typing import Any, TypeVar, Unpack, cast
 from flask import Flask, current_app, g, jsonify, request
 
 from gatepost_sdk.errors import TokenError
-from gatepost_sdk.guard import Guard, Reply
+from gatepost_sdk.guard import Guard, Reply, Sent
 from gatepost_sdk.verifier import Options
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -52,7 +52,8 @@ class Auth:
             def guarded(*args: Any, **values: Any) -> Any:
                 asked = need._replace(org=values[org_param]) if org_param else need
                 try:
-                    g.token = self.guard.check(request.headers.getlist("Authorization"), asked, again="token" in g)
+                    sent = request.headers.getlist("Authorization")
+                    g.token = self.guard.check(sent, asked, _sent(), again="token" in g)
                     return current_app.ensure_sync(view)(*args, **values)
                 except TokenError as error:
                     return _answer(self.guard.refuse(error, asked))
@@ -71,6 +72,10 @@ class Auth:
             return _answer(self.guard.describe())
 
         app.add_url_rule(self.guard.metadata_route(), "gatepost_metadata", metadata)
+
+
+def _sent() -> Sent:
+    return Sent(request.headers.getlist("DPoP"), request.method, request.root_path + request.path)
 
 
 def _answer(reply: Reply) -> Any:

@@ -6,10 +6,12 @@ RFC 6750 §2.1 and §3, RFC 9728 §2, §3.1 and §5.1. No framework is imported 
 import re
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple, Unpack
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from gatepost_sdk.errors import TokenError
 from gatepost_sdk.fetch import check_url
+from gatepost_sdk.jws import ALGORITHMS
+from gatepost_sdk.proofs import Proof
 from gatepost_sdk.token import Token
 from gatepost_sdk.verifier import Options, Verifier
 
@@ -30,6 +32,17 @@ class Need(NamedTuple):
 
 
 NOTHING = Need()
+
+
+class Sent(NamedTuple):
+    """What else of a request counts when its token is bound to a key: its headers DPoP, its method, its decoded path."""
+
+    dpop: Sequence[str] = ()
+    method: str = ""
+    path: str = ""
+
+
+NO_PROOF = Sent()
 
 
 class Reply(NamedTuple):
@@ -69,25 +82,62 @@ class Guard:
         self._scopes.update(need.scopes, need.any_of)
         return need
 
-    def check(self, authorization: Sequence[str], need: Need = NOTHING, *, again: bool = False) -> Token:
+    def check(
+        self, authorization: Sequence[str], need: Need = NOTHING, sent: Sent = NO_PROOF, *, again: bool = False
+    ) -> Token:
         """The token in a request's Authorization headers, of which there may be one. Raises TokenError.
 
-        With `again` the same request was checked before, and is not counted a second time.
+        One of the scheme DPoP needs the proof that was sent with it. With `again` the same request was checked before, and
+        neither is counted a second time nor uses its proof up.
 
         >>> guard.check([f"Bearer {raw}"]).sub
         'usr_ana'
         """
-        raw = _bearer(authorization)
-        return self.verifier.verify(raw, *need.scopes, any_of=need.any_of, org=need.org, again=again)
+        raw, proof = self._read(authorization, sent)
+        try:
+            return self.verifier.verify(
+                raw, *need.scopes, any_of=need.any_of, org=need.org, proof=proof, again=again
+            )
+        except TokenError as error:
+            _name_scheme(error, proof)
+            raise
 
-    async def acheck(self, authorization: Sequence[str], need: Need = NOTHING, *, again: bool = False) -> Token:
+    async def acheck(
+        self, authorization: Sequence[str], need: Need = NOTHING, sent: Sent = NO_PROOF, *, again: bool = False
+    ) -> Token:
         """The same for asyncio.
 
         >>> asyncio.run(guard.acheck([f"Bearer {raw}"])).sub
         'usr_ana'
         """
-        raw = _bearer(authorization)
-        return await self.verifier.averify(raw, *need.scopes, any_of=need.any_of, org=need.org, again=again)
+        raw, proof = self._read(authorization, sent)
+        try:
+            return await self.verifier.averify(
+                raw, *need.scopes, any_of=need.any_of, org=need.org, proof=proof, again=again
+            )
+        except TokenError as error:
+            _name_scheme(error, proof)
+            raise
+
+    def _read(self, authorization: Sequence[str], sent: Sent) -> tuple[str, Proof | None]:
+        """The one token of a request, and its proof if it came by the scheme DPoP.
+
+        Which host a request was sent to is not the request's to say: it is the resource's.
+        """
+        if len(authorization) > 1:
+            raise TokenError("malformed", "There is more than one Authorization header.")
+        scheme, _, token = authorization[0].strip().partition(" ") if authorization else ("", "", "")
+        if scheme.lower() == "bearer":
+            return token.strip(), None
+        if scheme.lower() != "dpop":
+            raise TokenError("missing", "There is no access token.")
+        if not self.resource:
+            raise TokenError(
+                "bad_proof", 'A proof is of a URL, and this API knows none of its own: resource="https://…".'
+            )
+        parts = urlsplit(self.resource)
+        text = sent.dpop[0] if len(sent.dpop) == 1 else ""
+        return token.strip(), Proof(text, sent.method, f"{parts.scheme}://{parts.netloc}{quote(sent.path)}")
 
     def refuse(self, error: TokenError, need: Need = NOTHING) -> Reply:
         """The answer to a request whose token is refused, with the challenge that tells a client what to do about it.
@@ -102,13 +152,14 @@ class Guard:
             return Reply(403, {}, body)  # no other token of the same person would change it, so none is asked for
         scopes = error.scopes or {*need.scopes, *need.any_of}
         parameters = {
+            "algs": " ".join(ALGORITHMS) if error.scheme == "DPoP" else "",
             "error": error.refusal.error,
             "error_description": error.reason if error.refusal.error else "",
             "scope": " ".join(sorted(scopes)),
             "resource_metadata": self._metadata_url,
         }
         quoted = (f'{name}="{_NOT_QUOTABLE.sub("?", value)}"' for name, value in parameters.items() if value)
-        return Reply(error.status, {"WWW-Authenticate": f"Bearer {', '.join(quoted)}".rstrip()}, body)
+        return Reply(error.status, {"WWW-Authenticate": f"{error.scheme} {', '.join(quoted)}".rstrip()}, body)
 
     def metadata_route(self) -> str:
         """The path of the metadata document, for a framework's routes. Raises ValueError if this API has none.
@@ -131,6 +182,7 @@ class Guard:
             "authorization_servers": [self.verifier.issuer],
             "scopes_supported": sorted(self._scopes),
             "bearer_methods_supported": ["header"],
+            "dpop_signing_alg_values_supported": list(ALGORITHMS),
         }
         return Reply(200, {"Access-Control-Allow-Origin": "*", "Cache-Control": "public, max-age=3600"}, body)
 
@@ -144,13 +196,10 @@ def is_public(path: str, public: Iterable[str]) -> bool:
     return any(path == each or (each.strip("/") and path.startswith(each.rstrip("/") + "/")) for each in public)
 
 
-def _bearer(authorization: Sequence[str]) -> str:
-    if len(authorization) > 1:
-        raise TokenError("malformed", "There is more than one Authorization header.")
-    scheme, _, token = authorization[0].strip().partition(" ") if authorization else ("", "", "")
-    if scheme.lower() != "bearer":
-        raise TokenError("missing", "There is no bearer token.")
-    return token.strip()
+def _name_scheme(error: TokenError, proof: Proof | None) -> None:
+    """Have a refusal ask for what came, unless it is that which should come otherwise."""
+    if proof is not None and error.code != "not_bound":
+        error.scheme = "DPoP"
 
 
 def _metadata_place(resource: str) -> tuple[str, str]:

@@ -16,6 +16,9 @@ ALGORITHMS = (ES256, RS256)
 
 MAX_TOKEN = 8192
 MIN_RSA_BITS = 2048
+MAX_RSA_BITS = 8192
+MAX_EXPONENT_BITS = 64
+"""Beyond these a signature costs more to verify than it should cost to send."""
 
 _ECDSA = ec.ECDSA(hashes.SHA256())
 _TYPES = {"EC": ES256, "RSA": RS256}
@@ -99,7 +102,7 @@ def load_keys(jwks: dict[str, Any]) -> dict[str, Key]:
     listed = jwks.get("keys")
     if not isinstance(listed, list):
         raise ValueError("a JWK set has a list of keys")
-    found = {jwk["kid"]: _load(jwk) for jwk in listed if isinstance(jwk, dict) and _is_for_us(jwk)}
+    found = {jwk["kid"]: load_key(jwk) for jwk in listed if isinstance(jwk, dict) and isinstance(jwk.get("kid"), str)}
     return {kid: key for kid, key in found.items() if key}
 
 
@@ -107,15 +110,16 @@ def _is_for_us(jwk: dict[str, Any]) -> bool:
     alg = _TYPES.get(str(jwk.get("kty")))
     return (
         alg is not None
-        and isinstance(jwk.get("kid"), str)
         and jwk.get("use", "sig") == "sig"
         and jwk.get("alg", alg) == alg
         and jwk.get("crv", "P-256") == "P-256"
     )
 
 
-def _load(jwk: dict[str, Any]) -> Key | None:
-    """The key, unless it is broken or weak: then no token of it is accepted, and the others are none the worse."""
+def load_key(jwk: dict[str, Any]) -> Key | None:
+    """The key, unless it is another kind's, broken or weak: then nothing of it is accepted. RFC 7517 §4."""
+    if not _is_for_us(jwk):
+        return None
     try:
         if jwk["kty"] == "EC":
             point = ec.EllipticCurvePublicNumbers(_number(jwk, "x"), _number(jwk, "y"), ec.SECP256R1())
@@ -123,7 +127,10 @@ def _load(jwk: dict[str, Any]) -> Key | None:
         public = rsa.RSAPublicNumbers(_number(jwk, "e"), _number(jwk, "n")).public_key()
     except ValueError:
         return None
-    return Key(RS256, public) if public.key_size >= MIN_RSA_BITS else None
+    is_fit = (
+        MIN_RSA_BITS <= public.key_size <= MAX_RSA_BITS and public.public_numbers().e.bit_length() <= MAX_EXPONENT_BITS
+    )
+    return Key(RS256, public) if is_fit else None
 
 
 def _number(jwk: dict[str, Any], name: str) -> int:

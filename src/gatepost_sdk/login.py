@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from time import sleep
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+from gatepost_sdk.dpop import ProofKey
 from gatepost_sdk.endpoint import Endpoint
 from gatepost_sdk.errors import GatepostError
 from gatepost_sdk.jws import encode_segment
@@ -24,7 +25,12 @@ _PAGE = (
 
 
 def login_by_browser(
-    endpoint: Endpoint, redirect: str, scope: str, resource: str | None, show: Callable[[str], object]
+    endpoint: Endpoint,
+    redirect: str,
+    scope: str,
+    resource: str | None,
+    show: Callable[[str], object],
+    key: ProofKey | None = None,
 ) -> Tokens:
     """The tokens of the code that a browser brings to a loopback address. `show` gets the URL to open there."""
     state, verifier = secrets.token_urlsafe(16), secrets.token_urlsafe(48)
@@ -41,6 +47,7 @@ def login_by_browser(
             "state": state,
             "code_challenge": challenge,
             "code_challenge_method": "S256",
+            "dpop_jkt": key.jkt if key else None,
         }
         query = urlencode({name: value for name, value in asked.items() if value})
         show(f"{endpoint.url('authorization_endpoint')}?{query}")
@@ -52,7 +59,7 @@ def login_by_browser(
             answer.get("error", "invalid_response"), answer.get("error_description", "There is no code.")
         )
     return endpoint.token(
-        grant_type="authorization_code", code=answer["code"], redirect_uri=redirect_uri, code_verifier=verifier
+        key, grant_type="authorization_code", code=answer["code"], redirect_uri=redirect_uri, code_verifier=verifier
     )
 
 
@@ -61,6 +68,7 @@ def login_by_device(
     scope: str,
     resource: str | None,
     show: Callable[[str], object],
+    key: ProofKey | None = None,
 ) -> Tokens:
     """The tokens that a person grants in a browser elsewhere. `show` gets the sentence that tells them where, and the code."""
     begun = endpoint.ask("device_authorization_endpoint", scope=scope, resource=resource)
@@ -69,7 +77,7 @@ def login_by_device(
     while endpoint.clock() < end:
         sleep(interval)
         try:
-            return endpoint.token(grant_type=DEVICE_GRANT, device_code=begun["device_code"])
+            return endpoint.token(key, grant_type=DEVICE_GRANT, device_code=begun["device_code"])
         except GatepostError as error:
             if error.code == "slow_down":
                 interval += SLOWER_SECONDS

@@ -1,4 +1,4 @@
-"""A client's access token, always good: renewed ahead of time, once for all threads, tasks and processes that need it."""
+"""A client's tokens, always good: renewed ahead of time, once for all threads, tasks and processes that need it."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -22,13 +22,13 @@ class Session:
         self._rejected = ""
         self._flight = Flight(self._refresh)
 
-    def fresh(self) -> str | None:
-        """The access token, if it need not be renewed yet."""
+    def fresh(self) -> Tokens | None:
+        """The tokens, if they need not be renewed yet."""
         tokens = self._tokens
-        return tokens.access_token if tokens and self._is_fresh(tokens) else None
+        return tokens if tokens and self._is_fresh(tokens) else None
 
-    def renewed(self, rejected: str = "") -> "Future[str]":
-        """An access token that is not the one that an API rejected."""
+    def renewed(self, rejected: str = "") -> "Future[Tokens]":
+        """Tokens of which the access token is not the one that an API rejected."""
         self._rejected = rejected or self._rejected
         return self._flight.join()
 
@@ -41,14 +41,14 @@ class Session:
     def _is_fresh(self, tokens: Tokens) -> bool:
         return self._clock() < tokens.renew_at and tokens.access_token != self._rejected
 
-    def _refresh(self) -> str:
+    def _refresh(self) -> Tokens:
         with self._store.lock():
             # Another process may have been here since.
             stored = self._store.load()
             if stored is None or not self._is_fresh(stored):
                 stored = self._replace(stored)
         self._tokens = stored
-        return stored.access_token
+        return stored
 
     def _replace(self, old: Tokens | None) -> Tokens:
         try:

@@ -28,6 +28,8 @@ class Tokens:
     refresh_token: str | None
     expires_at: float
     renew_at: float
+    key: str | None = None
+    """The key that they are bound to, as `ProofKey.text`; None for bearer tokens."""
 
     def __repr__(self) -> str:
         return "<Tokens>"

@@ -19,6 +19,7 @@ from gatepost_sdk.errors import TokenError
 from gatepost_sdk.fetch import TIMEOUT_SECONDS, Ask, Fetch, fetch
 from gatepost_sdk.jws import ALGORITHMS, Jws, is_signed_by, parse_jws, parse_object
 from gatepost_sdk.keys import IssuerKeys
+from gatepost_sdk.proofs import Proof, SeenProofs, judge
 from gatepost_sdk.rates import Rates
 from gatepost_sdk.revocations import Feed
 from gatepost_sdk.secret import parse_duration
@@ -100,13 +101,21 @@ class Verifier:
         self._lock = threading.Lock()
         # By digest: a memory dump shows no token.
         self._known: dict[bytes, _Known] = {}
+        self._seen = SeenProofs()
 
     def verify(
-        self, raw: str, *scopes: str, any_of: Collection[str] = (), org: str | None = None, again: bool = False
+        self,
+        raw: str,
+        *scopes: str,
+        any_of: Collection[str] = (),
+        org: str | None = None,
+        proof: Proof | None = None,
+        again: bool = False,
     ) -> Token:
         """The token, if it is good here and has all of `scopes`, one of `any_of` and this `org`. Raises TokenError.
 
-        Each call counts as a request against the limits that the token carries; `again` is for a further look at the same one.
+        `proof` is what came with a token of the scheme DPoP; one of the scheme Bearer has none. Each call counts as a request
+        against the limits that the token carries, and uses its proof up; `again` is for a further look at the same one.
 
         >>> verifier.verify(raw, "agents:read").sub
         'usr_ana'
@@ -116,7 +125,10 @@ class Verifier:
             wait(due, PATIENCE_SECONDS)
             found, _ = self._look_at(raw)
         token = found.token if isinstance(found, _Known) else self._judge(raw, found)
+        proved = self._check_key(raw, token, proof)
         self._admit(token, scopes, any_of, org)
+        if proved and not again:
+            self._spend(proved)
         if self._is_stale():
             self._ask(raw)
         if token.limits and not again:
@@ -124,7 +136,13 @@ class Verifier:
         return token
 
     async def averify(
-        self, raw: str, *scopes: str, any_of: Collection[str] = (), org: str | None = None, again: bool = False
+        self,
+        raw: str,
+        *scopes: str,
+        any_of: Collection[str] = (),
+        org: str | None = None,
+        proof: Proof | None = None,
+        again: bool = False,
     ) -> Token:
         """The same for asyncio: where `verify` waits for the issuer, other tasks run meanwhile.
 
@@ -136,7 +154,10 @@ class Verifier:
             await asyncio.wait([asyncio.wrap_future(each) for each in due], timeout=PATIENCE_SECONDS)
             found, _ = self._look_at(raw)
         token = found.token if isinstance(found, _Known) else self._judge(raw, found)
+        proved = self._check_key(raw, token, proof)
         self._admit(token, scopes, any_of, org)
+        if proved and not again:
+            self._spend(proved)
         if self._is_stale():
             await asyncio.to_thread(self._ask, raw)
         if token.limits and not again:
@@ -187,11 +208,32 @@ class Verifier:
             raise TokenError("wrong_issuer", f"The token is not of {self.issuer}.")
         if self.audience.isdisjoint(_audience(claims.get("aud"))):
             raise TokenError("wrong_audience", f"The token is not for {' or '.join(sorted(self.audience))}.")
-        if "cnf" in claims:
-            raise TokenError("bound", "The token may be used with a proof of possession only.")
         if _is_later(claims.get("nbf", 0), self._clock() + LEEWAY_SECONDS):
             raise TokenError("not_yet_valid", "The token is not valid yet.")
         return token
+
+    def _check_key(self, raw: str, token: Token, proof: Proof | None) -> bytes | None:
+        """The id of the proof that a bound token came with; None for a bearer token, which comes without one. RFC 9449 §7."""
+        if (bound_to := token.claims.get("cnf")) is None:
+            if proof is not None:
+                raise TokenError("not_bound", "The token is bound to no key, and was sent as if it were.")
+            return None
+        if proof is None or not isinstance(bound_to, dict) or bound_to.keys() != {"jkt"}:
+            raise TokenError("bound", "The token may be used with a proof of possession only.")
+        try:
+            judged = judge(proof, raw, self._clock())
+        except ValueError as fault:
+            raise TokenError("bad_proof", f"The proof of possession is refused: {fault}.") from fault
+        if judged.jkt != bound_to["jkt"]:
+            raise TokenError("wrong_key", "The proof is of another key than the token's.")
+        return judged.id
+
+    def _spend(self, proved: bytes) -> None:
+        """Use up a proof, once all the rest is good."""
+        with self._lock:
+            is_new = self._seen.take(proved, self._clock())
+        if not is_new:
+            raise TokenError("bad_proof", "The proof of possession was used before.")
 
     def _admit(self, token: Token, scopes: Collection[str], any_of: Collection[str], org: str | None) -> None:
         """What may change from one call to the next: the time, revocations, and what is asked of the token."""

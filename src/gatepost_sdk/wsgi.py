@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Unpack
 
 from gatepost_sdk.errors import TokenError
-from gatepost_sdk.guard import Guard, is_public
+from gatepost_sdk.guard import Guard, Sent, is_public
 from gatepost_sdk.verifier import Options
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Auth:
             if path and path == self.guard.metadata_path:
                 return _answer(start_response, *self.guard.describe())
             try:
-                environ[TOKEN] = self.guard.check(_authorization(environ), need)
+                environ[TOKEN] = self.guard.check(_header(environ, "HTTP_AUTHORIZATION"), need, _sent(environ))
             except TokenError as error:
                 return _answer(start_response, *self.guard.refuse(error, need))
             return app(environ, start_response)
@@ -61,8 +61,16 @@ class Auth:
         return guarded
 
 
-def _authorization(environ: "WSGIEnvironment") -> list[str]:
-    value = environ.get("HTTP_AUTHORIZATION")
+def _sent(environ: "WSGIEnvironment") -> Sent:
+    """What of a request counts for a proof; its path is UTF-8 that was read as Latin-1 (PEP 3333)."""
+    path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+    return Sent(
+        _header(environ, "HTTP_DPOP"), environ["REQUEST_METHOD"], path.encode("latin-1").decode("utf-8", "replace")
+    )
+
+
+def _header(environ: "WSGIEnvironment", name: str) -> list[str]:
+    value = environ.get(name)
     return [value] if value else []
 
 

@@ -9,8 +9,8 @@ from .source import Defined, Module, assert_none, assert_same, imports, place, s
 
 FLOORS = (
     ("errors", "flight", "fetch", "jws", "secret"),
-    ("token", "keys"),
-    ("rates", "revocations", "webhooks"),
+    ("token", "keys", "proofs"),
+    ("rates", "revocations", "dpop", "webhooks"),
     ("claims",),
     ("verifier", "stores"),
     ("guard", "endpoint", "session", "__init__"),
@@ -21,7 +21,7 @@ FLOORS = (
 
 OUTSIDE = {
     "asgiref": {"django"},
-    "cryptography": {"jws", "testing"},
+    "cryptography": {"dpop", "jws", "testing"},
     "django": {"django"},
     "fastapi": {"fastapi"},
     "fastmcp": {"fastmcp"},
@@ -36,6 +36,7 @@ SHAPES = {"NamedTuple", "Protocol", "TypedDict"}
 
 FOR_USERS = {
     "token",
+    "dpop",
     "verifier",
     "guard",
     "asgi",

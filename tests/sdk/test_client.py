@@ -163,7 +163,7 @@ def test_processes_renew_once(world: World, tmp_path: Path) -> None:
     code = f"""
 from gatepost_sdk.client import FileStore, OAuth2Auth
 auth = OAuth2Auth({world.issuer!r}, client_id="app_cli", store=FileStore({str(tmp_path / "token")!r}))
-print(auth._session.renewed().result())
+print(auth._session.renewed().result().access_token)
 """
     started = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) for _ in range(3)]
     shown = {process.communicate(timeout=60)[0] for process in started}

@@ -4,15 +4,18 @@ import json
 import threading
 import time
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlencode
 
 import certifi
+import httpx
 import pytest
 
 from gatepost.pytest_plugin import GatepostServer
-from gatepost_sdk import TokenError, Verifier
-from gatepost_sdk.client import ClientCredentials, FileStore, OAuth2Auth
+from gatepost_sdk import GatepostError, Proof, TokenError, Verifier
+from gatepost_sdk.client import ClientCredentials, FileStore, MemoryStore, OAuth2Auth
+from gatepost_sdk.dpop import ProofKey
 from peers.person import Person
 from servers import command
 
@@ -40,7 +43,7 @@ def test_a_service_gets_its_token(
     app = json.loads(made.stdout)
     monkeypatch.setenv("JOB_SECRET", app["client_secret"])
     auth = ClientCredentials(gatepost_server.issuer, app["client_id"], secret_from="env:JOB_SECRET")
-    token = verifier.verify(auth._session.renewed().result())
+    token = verifier.verify(auth._session.renewed().result().access_token)
     assert (token.sub, token.grant_id) == (app["client_id"], None)
 
 
@@ -60,12 +63,46 @@ def test_a_person_logs_in_stays_in_and_logs_out(
     auth.login(open_browser=lambda url: threading.Thread(target=browse, args=(url,)).start())
     first = auth._session.fresh()
     assert first
-    assert verifier.verify(first).sub.startswith("usr_")
-    second = auth._session.renewed(first).result()
-    assert second != first
-    assert verifier.verify(second).grant_id == verifier.verify(first).grant_id
+    assert verifier.verify(first.access_token).sub.startswith("usr_")
+    second = auth._session.renewed(first.access_token).result()
+    assert second.access_token != first.access_token
+    assert verifier.verify(second.access_token).grant_id == verifier.verify(first.access_token).grant_id
     auth.logout()
     assert store.load() is None
+
+
+def test_a_person_logs_in_with_a_key(verifier: Verifier, gatepost_server: GatepostServer, tmp_path: Path) -> None:
+    """Client, server and API agree on who has the key: code, refresh token and access token are of use to it alone."""
+    server, redirect = gatepost_server, "http://127.0.0.1/callback"
+    kind = ("--kind", "native", "--redirect", redirect, "--scope", "openid offline_access", "--require-dpop")
+    app = json.loads(command(server.data, "app", "create", "Sure", "--org", server.org, *kind).stdout)
+    scope, store = "openid offline_access", FileStore(tmp_path / "token")
+    auth = OAuth2Auth(server.issuer, client_id=app["client_id"], scope=scope, store=store, dpop=True)
+
+    def browse(url: str) -> None:
+        with Person(server.issuer, server.email, server.password, Path(certifi.where())) as person:
+            person.arrive(person.visit(url))
+
+    auth.login(open_browser=lambda url: threading.Thread(target=browse, args=(url,)).start())
+    kept = store.load()
+    assert kept is not None
+    assert kept.key
+    # Another process, which has but what the first one kept.
+    again = OAuth2Auth(server.issuer, client_id=app["client_id"], scope=scope, store=store, dpop=True)
+    with httpx.Client(auth=again) as api:
+        assert api.get(f"{server.issuer}/userinfo").json()["sub"].startswith("usr_")
+    second = again._session.renewed(kept.access_token).result()
+    assert (second.key, second.access_token != kept.access_token) == (kept.key, True)
+    assert _refusal(verifier, second.access_token) == "bound"
+    url = f"{server.issuer}/agents"
+    text = ProofKey(kept.key).prove("GET", url, time.time(), token=second.access_token)
+    assert verifier.verify(second.access_token, proof=Proof(text, "GET", url)).sub.startswith("usr_")
+    thief = OAuth2Auth(server.issuer, client_id=app["client_id"], store=MemoryStore(), dpop=True)
+    thief._session.keep(replace(second, key=ProofKey.fresh().text, renew_at=0))
+    with pytest.raises(GatepostError) as refused:
+        thief._session.renewed(second.access_token).result()
+    assert refused.value.code == "invalid_grant"
+    auth.logout()
 
 
 def test_a_revocation_is_known_at_once(gatepost_server: GatepostServer, monkeypatch: pytest.MonkeyPatch) -> None:
