@@ -155,7 +155,7 @@ class TokenSettings:
         parse_retry_window,
         "duration",
         "How long the previous refresh token still answers with the current one: a duration, `until_used`, or `by_kind`"
-        " (60s for public apps, until_used for the others).",
+        " (60s for public apps that prove no key, until_used for the others).",
     )
     exchange_depth: int = _setting(
         "4", parse_number, "apps", "How many apps may act one behind another in an exchanged token.", bounds=(1, 8)
