@@ -100,14 +100,18 @@ class Auth:
 
     def _answer(self, request: HttpRequest, need: Need, go_on: Callable[[], Any]) -> Any:
         try:
-            request.token = self.guard.check(_header(request, "Authorization"), need, _sent(request), again=hasattr(request, "token"))
+            request.token = self.guard.check(
+                _header(request, "Authorization"), need, _sent(request), again=hasattr(request, "token")
+            )
             return go_on()
         except TokenError as error:
             return _respond(self.guard.refuse(error, need))
 
     async def _aanswer(self, request: HttpRequest, need: Need, go_on: Callable[[], Any]) -> Any:
         try:
-            token = await self.guard.acheck(_header(request, "Authorization"), need, _sent(request), again=hasattr(request, "token"))
+            token = await self.guard.acheck(
+                _header(request, "Authorization"), need, _sent(request), again=hasattr(request, "token")
+            )
             request.token = token
             return await go_on()
         except TokenError as error:

@@ -95,9 +95,7 @@ class Guard:
         """
         raw, proof = self._read(authorization, sent)
         try:
-            return self.verifier.verify(
-                raw, *need.scopes, any_of=need.any_of, org=need.org, proof=proof, again=again
-            )
+            return self.verifier.verify(raw, *need.scopes, any_of=need.any_of, org=need.org, proof=proof, again=again)
         except TokenError as error:
             _name_scheme(error, proof)
             raise
