@@ -74,8 +74,10 @@ def judge(proof: Proof, token: str, now: float) -> Judged:
 
 
 def thumbprint(jwk: dict[str, Any]) -> str:
-    """The name of a public key. RFC 7638 §3."""
-    members = {name: jwk[name] for name in _THUMBPRINT[jwk["kty"]]}
+    """The name of a public key. Raises ValueError when it lacks a part of that. RFC 7638 §3."""
+    members = {name: jwk.get(name) for name in _THUMBPRINT[jwk["kty"]]}
+    if not all(isinstance(each, str) for each in members.values()):
+        raise ValueError("its key lacks a member")
     return hash_of(json.dumps(members, separators=(",", ":"), sort_keys=True).encode())
 
 

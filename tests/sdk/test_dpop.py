@@ -154,6 +154,12 @@ async def test_tasks_are_told_the_same(verifier: Verifier, clock: Clock, raw: st
         await verifier.averify(raw, proof=proof)
 
 
+def test_a_key_that_lacks_a_part_of_its_name_is_none(verifier: Verifier, clock: Clock, raw: str) -> None:
+    short = ProofKey(KEY.text)
+    short._jwk = {name: value for name, value in KEY._jwk.items() if name != "crv"}
+    assert code(verifier, raw, Proof(prove(raw, clock.now, short), "GET", URL)) == "bad_proof"
+
+
 @pytest.mark.parametrize("cnf", [{"x5t#S256": "x"}, {"jkt": "x", "x5t#S256": "x"}, {}, "x", ["jkt"]])
 def test_what_is_bound_otherwise_is_not_taken(verifier: Verifier, issuer: Issuer, clock: Clock, cnf: Any) -> None:
     raw = issuer.mint(cnf=cnf)
