@@ -147,6 +147,22 @@ def test_what_is_no_proof_of_the_tokens_key(verifier: Verifier, clock: Clock, ra
     assert code(verifier, raw, Proof(good, "GET", URL)) == "bad_proof"
 
 
+def test_a_further_look_at_the_same_request_uses_nothing_up(verifier: Verifier, clock: Clock, raw: str) -> None:
+    proof = Proof(prove(raw, clock.now), "GET", URL)
+    for again in (False, True, True):
+        assert verifier.verify(raw, proof=proof, again=again).sub == "usr_ana"
+    assert code(verifier, raw, proof) == "bad_proof"
+
+
+async def test_a_middleware_and_a_route_look_at_one_proof(issuer: Issuer, raw: str, clock: Clock) -> None:
+    auth = gatepost_sdk.fastapi.Auth(ISSUER, audience=AUDIENCE)
+    issuer.install(auth)
+    app = auth.middleware(fastapi_app(auth))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=AUDIENCE) as client:
+        headers = sent(raw, prove(raw, clock.now))
+        assert [(await client.get("/agents", headers=headers)).status_code for _ in range(2)] == [200, 401]
+
+
 async def test_tasks_are_told_the_same(verifier: Verifier, clock: Clock, raw: str) -> None:
     proof = Proof(prove(raw, clock.now), "GET", URL)
     assert (await verifier.averify(raw, proof=proof)).sub == "usr_ana"

@@ -72,6 +72,7 @@ async def test_the_answer_says_what_the_app_is(world: World) -> None:
         "id_token_signed_response_alg": "RS256",
         "subject_type": "public",
         "require_pushed_authorization_requests": False,
+        "dpop_bound_access_tokens": False,
         "backchannel_logout_session_required": False,
     }
 
