@@ -12,6 +12,7 @@ from gatepost.store.limits import limit_app, limit_grant, limit_org
 from .conftest import OpenWorld
 from .exchanging import exchanged, make_agent
 from .test_check import IDENTITY, check, why_not
+from .test_usage import counted
 from .world import World, claims_of
 
 ON = {"limits.enabled": "true"}
@@ -147,3 +148,11 @@ async def test_an_exchanged_token_is_held_to_its_own_app_and_to_the_grant_it_cam
     bound = await exchanged(world, await make_agent(world, "other"), token)
     assert [(await check(world, bound)).status_code for _ in range(2)] == [204, 429]
     check_limited(await check(world, token), "grant")
+
+
+async def test_what_a_limit_keeps_out_is_not_told_as_passed(world: World) -> None:
+    token = (await world.tokens()).access_token
+    await limit(world, grant=token)
+    assert [(await check(world, token)).status_code for _ in range(3)] == [204, 429, 429]
+    found = await counted(world, world.acme.org, world.acme.web)
+    assert found[("passed", "check")] == 1

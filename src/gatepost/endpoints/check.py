@@ -15,6 +15,7 @@ from gatepost.endpoints.proofs import PROOF, nonce_headers
 from gatepost.errors import OAuthError
 from gatepost.flows.bearer import BEARER, Presented, parse_authorization
 from gatepost.flows.check import Passed, Wanted, check
+from gatepost.flows.counting import PASSED
 from gatepost.flows.dpop import SeenProofs
 from gatepost.flows.instance import Instance
 from gatepost.flows.introspect import VerifiedTokens
@@ -22,7 +23,7 @@ from gatepost.oauth.dpop import origin_of
 from gatepost.oauth.form import parse_form
 from gatepost.oauth.scope import parse_scope
 from gatepost.records import Rates
-from gatepost.secrets import Secret, parse_id
+from gatepost.secrets import Secret
 from gatepost.web.limits import MINUTE, MinuteBuckets, Quota
 from gatepost.web.message import EMPTY, Header, Reply, Request
 
@@ -43,11 +44,14 @@ class Check:
     async def check(self, request: Request) -> Reply:
         wanted = self._wanted(request.query)
         presented = _presented(request, wanted.origin)
-        passed, rates = await check(self._instance, self._verified, self._seen, wanted, presented)
+        passed, rates, org = await check(self._instance, self._verified, self._seen, wanted, presented)
         headers = _identity(passed) + nonce_headers(self._instance, request)
-        return Reply(204, EMPTY, b"", headers + self._take(passed, rates) if rates else headers)
+        if rates:
+            headers += self._take(passed, rates, org)
+        self._instance.counts.count(org, passed.client_id, PASSED, "check")
+        return Reply(204, EMPTY, b"", headers)
 
-    def _take(self, passed: Passed, rates: Rates) -> tuple[Header, ...]:
+    def _take(self, passed: Passed, rates: Rates, org: bytes) -> tuple[Header, ...]:
         """Count a request, and say what is left. Raises `too_many_requests`."""
         whose = zip(Rates._fields, (passed.grant, passed.client_id, passed.org), rates, strict=True)
         quotas = self._buckets.take({(name, who): rate for name, who, rate in whose if rate})
@@ -56,7 +60,7 @@ class Check:
                 raise OAuthError(
                     "too_many_requests",
                     f"The limit of this {name} is {quota.rate} requests a minute. Try again in {quota.wait} seconds.",
-                    org=parse_id("org", passed.org) or b"",
+                    org=org,
                     headers=_rate_headers(quotas),
                     retry_after=quota.wait,
                     limit=name,

@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 from gatepost.flows.bearer import Presented, accept, check_scopes
-from gatepost.flows.counting import PASSED
 from gatepost.flows.dpop import SeenProofs, refused
 from gatepost.flows.instance import Instance
 from gatepost.flows.introspect import VerifiedTokens
@@ -31,9 +30,17 @@ class Passed(NamedTuple):
     grant: str
 
 
+class Checked(NamedTuple):
+    """Who passes if the limits let them, and what those are; `org` is theirs."""
+
+    passed: Passed
+    rates: Rates | None
+    org: bytes
+
+
 async def check(
     instance: Instance, verified: VerifiedTokens, seen: SeenProofs, wanted: Wanted, presented: Presented
-) -> tuple[Passed, Rates | None]:
+) -> Checked:
     """Whose token it is, if it passes now, and what it is held to.
 
     Raises `invalid_token`, `insufficient_scope`, `invalid_dpop_proof`, `use_dpop_nonce`.
@@ -42,7 +49,6 @@ async def check(
     check_scopes(accepted, wanted.scopes)
     if accepted.proof and not seen.take(accepted.proof, instance.clock()):
         raise refused("it was used before", at_api=True)
-    instance.counts.count(accepted.org, accepted.claims["client_id"], PASSED, "check")
     claims = accepted.claims
     passed = Passed(claims["sub"], claims["org"], claims["client_id"], accepted.scope, claims.get("gid", ""))
-    return passed, accepted.rates
+    return Checked(passed, accepted.rates, accepted.org)
