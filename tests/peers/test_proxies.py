@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
+from gatepost_sdk.dpop import ProofKey
 from programs import AUTH_OPENIDC, find
 from servers import STOP_SECONDS, Server, command, reserved_port, running, wait_for_port
 
@@ -100,10 +101,10 @@ class Gate(NamedTuple):
         key = {"authorization": f"Bearer {self.server.ready['api_key']}"}
         return _token(self.http.post("/verify", json=pair | ({"resource": resource} if resource else {}), headers=key))
 
-    def service_token(self) -> str:
+    def service_token(self, headers: dict[str, str] | None = None) -> str:
         """An access token that an app got for itself: it has no grant."""
         form = {"grant_type": "client_credentials", "scope": "read", "resource": AUDIENCE}
-        return _token(self.http.post("/token", data=form, auth=("job", "the-secret-of-job")))
+        return _token(self.http.post("/token", data=form, auth=("job", "the-secret-of-job"), headers=headers))
 
     def revoke(self, token: str) -> None:
         answer = self.http.post("/revoke", data={"token": token}, auth=("web", "the-secret-of-web"))
@@ -203,8 +204,10 @@ def proxy(request: pytest.FixtureRequest, gate: Gate, tmp_path_factory: pytest.T
             process.wait(STOP_SECONDS)
 
 
-def ask(proxy: str, token: str | None, *, method: str = "GET", **options: Any) -> httpx.Response:
-    headers = options.pop("headers", {}) | ({"authorization": f"Bearer {token}"} if token else {})
+def ask(
+    proxy: str, token: str | None, *, method: str = "GET", scheme: str = "Bearer", **options: Any
+) -> httpx.Response:
+    headers = options.pop("headers", {}) | ({"authorization": f"{scheme} {token}"} if token else {})
     return httpx.request(method, f"{proxy}/things", headers=headers, timeout=30, **options)
 
 
@@ -274,6 +277,35 @@ def test_a_revoked_token_does_not_pass_any_more(proxy: str, gate: Gate) -> None:
     while ask(proxy, token).status_code == 200 and time.monotonic() < patience:
         time.sleep(0.2)
     assert ask(proxy, token).status_code == 401
+
+
+def test_a_token_that_is_bound_to_a_key_passes_with_its_proof_or_not_at_all(proxy: str, gate: Gate) -> None:
+    """nginx and Caddy ask about proofs; Envoy and Apache look at the token themselves, and take bearer tokens alone."""
+    key = ProofKey.fresh()
+
+    def proof(path: str, token: str = "", method: str = "GET") -> str:
+        return key.prove(method, f"https://api.acme.test{path}", time.time(), token=token)
+
+    token = gate.service_token({"dpop": key.prove("POST", f"{gate.server.ready['issuer']}/token", time.time())})
+    assert ask(proxy, token).status_code in (401, 403)
+    assert ask(proxy, token, headers={"dpop": proof("/things", token)}).status_code in (401, 403)
+    knows_proofs = ask(proxy, token, scheme="DPoP", headers={"dpop": proof("/things", token)})
+    if knows_proofs.status_code == 200:
+        assert identity(knows_proofs)["x-auth-client"] == ["job"]
+    made_up = {"x-forwarded-uri": "/other", "x-forwarded-method": "POST", "x-forwarded-host": "evil.test"}
+    wrong = [proof("/other", token), proof("/things", token, "POST"), proof("/things")]
+    for sent in ({"dpop": each} | more for each in wrong for more in ({}, made_up)):
+        assert ask(proxy, token, scheme="DPoP", headers=sent).status_code in (401, 403)
+    again = ask(proxy, token, scheme="DPoP", headers={"dpop": proof("/things", token)} | made_up)
+    assert again.status_code == knows_proofs.status_code
+
+
+@pytest.mark.parametrize("proxy", ["nginx", "caddy"], indirect=True)
+def test_these_ask_about_proofs(proxy: str, gate: Gate) -> None:
+    key = ProofKey.fresh()
+    token = gate.service_token({"dpop": key.prove("POST", f"{gate.server.ready['issuer']}/token", time.time())})
+    proof = key.prove("GET", "https://api.acme.test/things", time.time(), token=token)
+    assert ask(proxy, token, scheme="DPoP", headers={"dpop": proof}).status_code == 200
 
 
 def test_the_request_arrives_whole(proxy: str, gate: Gate) -> None:
