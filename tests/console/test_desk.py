@@ -49,6 +49,7 @@ PAGES = {
     "/people": READERS,
     "/people.csv": READERS,
     "/people/{user}": READERS,
+    "/people/{user}/remove": WRITERS,
     "/scopes": EVERYBODY,
     "/scope?name=read": EVERYBODY,
     "/resources/delete?uri=https://api.test/v1": WRITERS,
@@ -71,6 +72,8 @@ FORMS: dict[str, tuple[set[str], dict[str, str]]] = {
     "/connections/{grant}": (WRITERS, {}),
     "/connections/end": (WRITERS, {"app": "web-acme"}),
     "/people": (WRITERS, {"email": "new@acme.test", "role": "member"}),
+    "/people/{user}": (WRITERS, {"role": "auditor"}),
+    "/people/{user}/remove": (WRITERS, {}),
     "/people/withdraw": (set(), {"invitation": "inv_" + "0" * 32}),
     "/scope": (WRITERS, {"name": "write", "text_en": "Change things"}),
     "/resources": (WRITERS, {"uri": "https://new.test"}),
@@ -82,7 +85,8 @@ FORMS: dict[str, tuple[set[str], dict[str, str]]] = {
     "/apps/{app}/credentials/{secret}/delete": (WRITERS, {}),
     "/apps/{app}/disable": (WRITERS, {}),
     "/apps/{app}/delete": (WRITERS, {"name": "Changed"}),
-    "/settings/disable": ({"owner"}, {"name": "The company"}),
+    "/settings": (WRITERS, {"name": "Another company"}),
+    "/settings/disable": ({"owner"}, {"name": "Another company"}),
 }
 """Every form, who may send it about what others made, and what it is sent with; what ends things comes last."""
 

@@ -156,6 +156,72 @@ def _passkey_removal(visitor: Visitor) -> None:
     visitor.page.click("#passkey-list a")
 
 
+def _console(path: str) -> Way:
+    def go(visitor: Visitor) -> None:
+        sign_in(visitor)
+        visitor.go(visitor.console + path.format(app=visitor.app))
+
+    return go
+
+
+def _new_secret(visitor: Visitor) -> None:
+    _console("/apps/{app}/credentials")(visitor)
+    visitor.page.click("#submit")
+    visitor.page.wait_for_selector("#secret")
+
+
+def _refused_app(visitor: Visitor) -> None:
+    _console("/new-app?kind=web")(visitor)
+    visitor.page.fill("#name", "Shop")
+    visitor.page.fill("#redirect_uris", "https://shop.test/*")
+    visitor.page.click("#submit")
+    visitor.page.wait_for_selector("#error")
+
+
+def _first_row(path: str) -> Way:
+    def go(visitor: Visitor) -> None:
+        _console(path)(visitor)
+        visitor.page.click("#rows a")
+        visitor.page.wait_for_load_state()
+
+    return go
+
+
+CONSOLE: dict[str, Way] = {
+    "console-overview": _console(""),
+    "console-help": _console("/help"),
+    "console-kit": _console("/kit"),
+    "console-apps": _console("/apps"),
+    "console-new-app": _console("/new-app"),
+    "console-new-website": _console("/new-app?kind=web"),
+    "console-new-website-refused": _refused_app,
+    "console-app": _console("/apps/{app}"),
+    "console-app-credentials": _console("/apps/{app}/credentials"),
+    "console-secret": _new_secret,
+    "console-secret-over": _console("/secret"),
+    "console-app-redirects": _console("/apps/{app}/redirects"),
+    "console-app-permissions": _console("/apps/{app}/permissions"),
+    "console-app-advanced": _console("/apps/{app}/advanced"),
+    "console-app-danger": _console("/apps/{app}/danger"),
+    "console-app-delete": _console("/apps/{app}/delete"),
+    "console-connections": _console("/connections"),
+    "console-people": _console("/people"),
+    "console-person": _first_row("/people"),
+    "console-scopes": _console("/scopes"),
+    "console-scope": _console("/scope?name=read"),
+    "console-api-keys": _console("/api-keys"),
+    "console-api-key-end": _first_row("/api-keys"),
+    "console-keys": _console("/keys"),
+    "console-events": _console("/events"),
+    "console-event": _first_row("/events"),
+    "console-seed": _console("/seed"),
+    "console-health": _console("/health"),
+    "console-settings": _console("/settings"),
+    "console-disable": _console("/settings/disable"),
+    "console-not-there": _console("0"),
+}
+"""The console's pages; they may weigh more."""
+
 PAGES: dict[str, Way] = {
     "unknown": _plain("/no-such-page"),
     "api": _plain("/api/v1/docs"),
@@ -205,12 +271,16 @@ PAGES: dict[str, Way] = {
     "sign-up-new": _mailed("/sign-up"),
     "passkeys": _passkeys,
     "passkey-removal": _passkey_removal,
+    **CONSOLE,
 }
 
 FOR_SOMEBODY = {"apps-empty", "second-step", "recovery-codes", "totp-off", "passkeys", "passkey-removal"}
 """They need a person of their own, or change one."""
 
-SHOWN_ONCE = {"reset-mailed", "login-wrong", "device-wrong", "recovery-codes", "posting"}
+SHOWN_ONCE = {
+    *("reset-mailed", "login-wrong", "device-wrong", "recovery-codes", "posting"),
+    *("console-secret", "console-new-website-refused"),
+}
 """They answer a form or leave by themselves, and cannot be loaded again."""
 
 IN_ENGLISH = {"unknown"}

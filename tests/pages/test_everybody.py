@@ -38,7 +38,8 @@ OUTSIDE = """() => document.documentElement.scrollWidth <= innerWidth ? [] :
 # Where a person without a mouse has to get.
 STOPS = """() => {
   const all = "a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']";
-  window.stops = [...document.querySelectorAll(all)].filter((each) => each.type !== "radio" || each.checked);
+  window.stops = [...document.querySelectorAll(all)]
+    .filter((each) => each.checkVisibility() && (each.type !== "radio" || each.checked));
   return stops.map((each) => each.outerHTML.slice(0, 200));
 }"""
 

@@ -54,6 +54,8 @@ class Visitor:
     def __init__(self, context: BrowserContext, ready: dict[str, Any], who: Who) -> None:
         self.issuer: str = ready["issuer"]
         self.link: str = ready["sign_in"]
+        self.console = f"/console/{ready['org']}"
+        self.app: str = ready["app"]["client_id"]
         self.who = who
         self.complaints: list[str] = []
         self._context = context

@@ -9,6 +9,7 @@ from gatepost.errors import GatepostError
 from gatepost.flows.browsing import browse_members, find_member_by
 from gatepost.flows.instance import Instance
 from gatepost.flows.joining import invite, open_invitations, withdraw
+from gatepost.flows.members import end_membership, member_of, set_role
 from gatepost.flows.people import every_member
 from gatepost.flows.roles import ROLES, Deed
 from gatepost.records import Member
@@ -37,15 +38,33 @@ class People:
         return csv_reply("people.csv", ("id", "email", "role", "since"), rows())
 
     async def one(self, desk: Desk) -> Reply:
-        """One member."""
+        """One member, and the role they have."""
+        return self._show_one(desk, await self._member(desk))
+
+    async def set_role(self, desk: Desk, fields: dict[str, str]) -> Reply:
+        """Give them another role."""
         member = await self._member(desk)
-        return desk.show(
-            "person.html",
-            section="people",
-            cli=desk.cli("user", "list"),
-            member=member,
-            id=render_id("usr", member.id),
-        )
+        try:
+            await set_role(self._instance, desk.org.id, member, fields.get("role", ""), desk.actor)
+        except GatepostError as error:
+            if error.status not in (400, 409, 412):
+                raise
+            return self._show_one(desk, member, error)
+        return desk.see(f"/people/{desk.names['user']}")
+
+    async def ask_remove(self, desk: Desk) -> Reply:
+        """Are they to go, with all their connections here?"""
+        return self._ask_remove(desk, await self._member(desk))
+
+    async def remove(self, desk: Desk, fields: dict[str, str]) -> Reply:
+        member = await self._member(desk)
+        try:
+            await end_membership(self._instance, desk.org.id, member, desk.actor)
+        except GatepostError as error:
+            if error.status not in (409, 412):
+                raise
+            return self._ask_remove(desk, member, error)
+        return desk.see("/people")
 
     async def invite(self, desk: Desk, fields: dict[str, str]) -> Reply:
         """Invite somebody. Where no mail is sent, the link is shown, to be handed on."""
@@ -67,10 +86,29 @@ class People:
         return desk.see("/people")
 
     async def _member(self, desk: Desk) -> Member:
-        member = await find_member_by(self._instance, desk.org.id, desk.names["user"])
-        if member is None:
-            raise GatepostError("not_found", "There is no such person here.")
-        return member
+        return await member_of(self._instance, desk.org.id, desk.names["user"], desk.actor)
+
+    def _show_one(self, desk: Desk, member: Member, error: GatepostError | None = None) -> Reply:
+        id = render_id("usr", member.id)
+        return desk.show(
+            "person.html",
+            error.status if error else 200,
+            section="people",
+            cli=desk.cli("user", "role", member.email, member.role),
+            member=member,
+            id=id,
+            roles=self._roles(desk),
+            may_write=desk.actor.may(Deed.OWNERS_WRITE if member.role == "owner" else Deed.PEOPLE_WRITE),
+            error=error,
+        )
+
+    def _ask_remove(self, desk: Desk, member: Member, error: GatepostError | None = None) -> Reply:
+        cli, status = desk.cli("user", "remove", member.email), error.status if error else 200
+        return desk.show("person_remove.html", status, section="people", cli=cli, member=member, error=error)
+
+    def _roles(self, desk: Desk) -> list[str]:
+        """The roles that one may give here."""
+        return [role for role in ROLES if role != "owner" or desk.actor.may(Deed.OWNERS_WRITE)]
 
     async def _show(self, desk: Desk, fields: dict[str, str], error: GatepostError | None = None) -> Reply:
         ask = read_ask(desk, ("email",))
@@ -87,7 +125,7 @@ class People:
             cli=desk.cli("user", "invite", fields.get("email") or "ana@acme.dev", "--role", "developer"),
             list=listing(ask, page),
             invitations=[(render_id("inv", each.id), each) for each in invitations],
-            roles=[role for role in ROLES if role != "owner" or desk.actor.may(Deed.OWNERS_WRITE)],
+            roles=self._roles(desk),
             may_write=desk.actor.may(Deed.PEOPLE_WRITE),
             sends_mail=self._instance.mailer is not None,
             fields=fields,

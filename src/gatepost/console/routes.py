@@ -110,7 +110,8 @@ def _org_routes(instance: Instance, doors: Doors, slips: Slips) -> dict[str, Rou
         f"{ORG}/people": page(Deed.PEOPLE_READ, people.page, people.invite, may=Deed.PEOPLE_WRITE),
         f"{ORG}/people.csv": page(Deed.PEOPLE_READ, people.export),
         f"{ORG}/people/withdraw": form(Deed.PEOPLE_WRITE, people.withdraw),
-        f"{ORG}/people/{{user}}": page(Deed.PEOPLE_READ, people.one),
+        f"{ORG}/people/{{user}}": page(Deed.PEOPLE_READ, people.one, people.set_role, may=Deed.PEOPLE_WRITE),
+        f"{ORG}/people/{{user}}/remove": page(Deed.PEOPLE_WRITE, people.ask_remove, people.remove),
         f"{ORG}/scopes": page(Deed.RESOURCES_READ, scopes.page),
         f"{ORG}/scope": page(Deed.RESOURCES_READ, scopes.one, scopes.describe, may=Deed.RESOURCES_WRITE),
         f"{ORG}/resources": form(Deed.RESOURCES_WRITE, scopes.add_resource),
@@ -120,6 +121,6 @@ def _org_routes(instance: Instance, doors: Doors, slips: Slips) -> dict[str, Rou
         f"{ORG}/keys": page(Deed.SIGNING_READ, signing.page),
         f"{ORG}/seed": page(Deed.APPS_READ, seed.page, seed.make_token, may=Deed.APPS_WRITE),
         f"{ORG}/health": page(Deed.ORG_READ, health.page),
-        f"{ORG}/settings": page(Deed.ORG_READ, settings.page),
+        f"{ORG}/settings": page(Deed.ORG_READ, settings.page, settings.rename, may=Deed.ORG_WRITE),
         f"{ORG}/settings/disable": page(Deed.ORG_END, settings.ask_disable, settings.disable),
     }

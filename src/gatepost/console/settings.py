@@ -2,8 +2,9 @@
 
 from gatepost.console.advanced import shown_duration
 from gatepost.console.desk import Desk, command
+from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance
-from gatepost.flows.organizations import set_disabled
+from gatepost.flows.organizations import rename, set_disabled
 from gatepost.flows.roles import Deed
 from gatepost.web.message import Reply
 
@@ -17,9 +18,24 @@ class SettingsPage:
         self._instance = instance
 
     async def page(self, desk: Desk) -> Reply:
+        return self._show(desk, desk.org.name)
+
+    async def rename(self, desk: Desk, fields: dict[str, str]) -> Reply:
+        """Give it another name."""
+        name = fields.get("name", "")
+        try:
+            await rename(self._instance, desk.org, name, desk.actor)
+        except GatepostError as error:
+            if error.status not in (400, 412):
+                raise
+            return self._show(desk, name, error)
+        return desk.see("/settings")
+
+    def _show(self, desk: Desk, name: str, error: GatepostError | None = None) -> Reply:
         instance = self._instance
         return desk.show(
             "settings.html",
+            error.status if error else 200,
             section="settings",
             cli=command("org", "show", desk.org_id),
             lives={name: shown_duration(getattr(instance.tokens, name)) for name in LIVES},
@@ -27,6 +43,9 @@ class SettingsPage:
             sign_up=instance.sign_up,
             registration=instance.registration,
             issuer=instance.issuer,
+            name=name,
+            error=error,
+            may_write=desk.actor.may(Deed.ORG_WRITE),
             may_end=desk.actor.may(Deed.ORG_END),
         )
 
