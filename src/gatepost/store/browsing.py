@@ -53,28 +53,31 @@ def browse_apps(
 
     The cursor is a name, in the lower case of the index, and a client_id.
     """
-    begin, behind = after or ("", "")
-    inner = """from apps where org = ? and (lower(name), client_id) > (?, ?)
-        and lower(name) >= lower(?) and lower(name) < lower(?) || ? order by lower(name), client_id limit ?"""
-    params = (org, begin, behind, name, name, _LAST)
-    conditions: list[Condition] = []
-    if kind:
-        conditions.append(("a.kind = ?", (kind,)))
+    begin, behind = after or (name, "")
+    # All of it is in the index, so that a page that finds little reads little.
+    keys = """select lower(name) as name, client_id, kind, disabled_at, created_by from apps
+        where org = ? and lower(name) >= lower(?) and lower(name) < lower(?) || ? and (lower(name), client_id) > (?, ?)
+        order by lower(name), client_id limit ?"""
+    params = (org, begin, name, _LAST, *(after or ("", behind)))
+    conditions: list[Condition] = [("kind = ?", (kind,))] if kind else []
     if created_by is not None:
-        conditions.append(("a.created_by = ?", (created_by,)))
+        conditions.append(("created_by = ?", (created_by,)))
     if disabled is not None:
-        conditions.append((f"a.disabled_at is {'not ' if disabled else ''}null", ()))
+        conditions.append((f"disabled_at is {'not ' if disabled else ''}null", ()))
     where, values = _where(conditions)
+    reach = SCAN if conditions else limit + 1
     rows = yield SQL(
-        f"""select {APP_COLUMNS}, lower(a.name) from (select * {inner}) a left join orgs o on o.org = a.org
-            where 1 = 1{where} order by lower(a.name), a.client_id limit ?""",
-        (*params, SCAN, *values, limit + 1),
+        f"""select {APP_COLUMNS}, found.name from
+            (select * from ({keys}) seen where 1 = 1{where} order by name, client_id limit ?) found
+            cross join apps a left join orgs o on o.org = a.org where a.org = ? and a.client_id = found.client_id
+            order by found.name, found.client_id""",
+        (*params, reach, *values, limit + 1, org),
     )
     apps = [App._make(row[:-1]) for row in rows[:limit]]
     if len(rows) > limit:
         return Page(apps, (rows[limit - 1][-1], apps[-1].client_id))
-    last = yield SQL(f"select lower(name), client_id {inner} offset ?", (*params, 1, SCAN - 1))
-    return Page(apps, tuple(last[0]) if last else None, bool(last))
+    last = (yield SQL(f"{keys} offset ?", (*params, 1, SCAN - 1))) if conditions else []
+    return Page(apps, tuple(last[0][:2]) if last else None, bool(last))
 
 
 @question
@@ -82,13 +85,17 @@ def browse_grants(
     org: bytes, before: bytes | None, limit: int, *, client_id: str | None = None, user_id: bytes | None = None
 ) -> Steps[Page[Grant]]:
     """Grants, the newest first: of the organization, of one app, of one person, of both together."""
-    conditions: list[Condition] = [("g.id < ?", (before or _NEWEST,))]
+    conditions: list[Condition] = [("id < ?", (before or _NEWEST,))]
     if client_id is not None:
-        conditions.append(("g.client_id = ?", (client_id,)))
+        conditions.append(("client_id = ?", (client_id,)))
     if user_id is not None:
-        conditions.append(("g.user_id = ?", (user_id,)))
+        conditions.append(("user_id = ?", (user_id,)))
     where, values = _where(conditions)
-    rows = yield SQL(f"{LIVE}{where} order by g.id desc limit ?", (INSTANCE, org, *values, limit + 1))
+    # The ids alone are in an index of the app's and of the person's; asked for whole rows, SQLite walks through all.
+    rows = yield SQL(
+        f"""{LIVE} and g.id in (select id from grants where org = ?{where} order by id desc limit ?) order by g.id desc""",
+        (INSTANCE, org, org, *values, limit + 1),
+    )
     grants = [Grant._make(row) for row in rows[:limit]]
     return Page(grants, grants[-1].id if len(rows) > limit else None)
 
@@ -114,17 +121,16 @@ def browse_events(
     if client_id is not None:
         reach.append(("client_id = ?", (client_id,)))
     inner_where, inner_values = _where(reach)
-    inner = f"from events where org = ?{inner_where} order by id desc limit ?"
+    ids = f"select id from events where org = ?{inner_where} order by id desc limit ?"
     where, values = matching(None, user_id, type, result, since, until)
     rows = yield SQL(
-        f"""select {EVENT_COLUMNS} from (select {EVENT_COLUMNS} {inner}) e where 1 = 1{where}
-            order by id desc limit ?""",
-        (org, *inner_values, SCAN, *values, limit + 1),
+        f"""select {EVENT_COLUMNS} from events where org = ? and id in ({ids}){where} order by id desc limit ?""",
+        (org, org, *inner_values, SCAN if where else limit + 1, *values, limit + 1),
     )
     events = [Event._make(row) for row in rows[:limit]]
     if len(rows) > limit:
         return Page(events, events[-1].id)
-    last = yield SQL(f"select id {inner} offset ?", (org, *inner_values, 1, SCAN - 1))
+    last = (yield SQL(f"{ids} offset ?", (org, *inner_values, 1, SCAN - 1))) if where else []
     return Page(events, last[0][0] if last else None, bool(last))
 
 

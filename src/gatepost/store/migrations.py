@@ -222,6 +222,15 @@ MIGRATIONS = (
                 primary key (org, webhook_id, event_id)){table}""",
         ),
     ),
+    Migration(
+        13,
+        "apps by name alone",
+        (
+            # With all that a list is filtered by, so that what does not match is never read.
+            "drop index apps_by_name",
+            "create index apps_by_name on apps (org, lower(name), client_id, kind, disabled_at, created_by)",
+        ),
+    ),
 )
 
 NEWEST = MIGRATIONS[-1].number
