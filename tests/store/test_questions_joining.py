@@ -10,7 +10,7 @@ from gatepost.store.invitations import (
     withdraw_invitation,
 )
 from gatepost.store.orgs import find_org, find_owner
-from gatepost.store.people import find_member, find_password_hash, find_user
+from gatepost.store.people import find_member, find_password_hash, find_user, make_member
 from gatepost.store.question import Store
 from gatepost.store.recovery import reset_password, sign_up, verify_email
 from gatepost.store.restored import note_restored
@@ -33,6 +33,17 @@ async def test_an_invitation_makes_one_member(store: Store) -> None:
     found = await store.read(find_invitation(a.org, a.invitation))
     assert found is not None
     assert found.ended_at == NOW + 1
+
+
+async def test_a_member_who_accepts_an_older_invitation_keeps_their_role(store: Store) -> None:
+    a = await populate(store, "acme")
+    email = "eve@invited.example"
+    owner, _ = await store.ask(make_member(a.org, new_id(), email, None, "owner", EPOCH, act()))
+    joined = await store.ask(accept_invitation(a.org, a.invitation, new_id(), None, EPOCH, act(NOW + 1)))
+    assert joined == (owner, False)
+    member = await store.read(find_member(a.org, owner))
+    assert member is not None
+    assert member.role == "owner"
 
 
 async def test_an_invitation_ends_in_time_or_when_withdrawn(store: Store) -> None:

@@ -60,7 +60,12 @@ def _operation(document: dict[str, Any], path: str, method: str, operation: dict
         path=path,
         summary=operation["summary"],
         scope=operation.get("x-gatepost-scope"),
-        roles=", ".join(operation.get("x-gatepost-roles", ())),
+        roles=", ".join(
+            [
+                *operation.get("x-gatepost-roles", ()),
+                *(f"{role} (of their own apps)" for role in operation.get("x-gatepost-own-roles", ())),
+            ]
+        ),
         command=operation.get("x-gatepost-command", ""),
         members=_members(document, operation),
         answer=_kind(_schema_of(good)),

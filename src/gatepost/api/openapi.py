@@ -78,6 +78,7 @@ def _operation(path: str, method: str, endpoint: Endpoint) -> dict[str, Any]:
         rule = MATRIX[endpoint.deed]
         found["x-gatepost-scope"] = next(iter(rule.scopes), None)
         found["x-gatepost-roles"] = sorted(rule.roles)
+        found["x-gatepost-own-roles"] = sorted(rule.own)
     if endpoint.command:
         found["x-gatepost-command"] = f"gatepost {endpoint.command}"
     parameters = _parameters(method, endpoint)

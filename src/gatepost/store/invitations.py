@@ -63,7 +63,8 @@ def accept_invitation(
     if not rows:
         return None
     email, role = rows[0]
-    return (yield from make_member(org, candidate, email, password_hash, role, epoch, act))
+    # Whoever became a member meanwhile, perhaps the one owner, does not become less by accepting.
+    return (yield from make_member(org, candidate, email, password_hash, role, epoch, act, keeps_role=True))
 
 
 def _named(id: bytes) -> str:

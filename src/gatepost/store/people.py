@@ -20,11 +20,19 @@ _OWNED = """(role <> 'owner' or ? = 'owner' or exists
 
 @question
 def make_member(
-    org: bytes, candidate: bytes, email: str, password_hash: str | None, role: str, epoch: int, act: Act
+    org: bytes,
+    candidate: bytes,
+    email: str,
+    password_hash: str | None,
+    role: str,
+    epoch: int,
+    act: Act,
+    *,
+    keeps_role: bool = False,
 ) -> Steps[tuple[bytes, bool]]:
     """Make the person if the e-mail is new, and a member of the organization. Answers their id and whether they are new.
 
-    A person who exists keeps their password; a member keeps their place and gets the role.
+    A person who exists keeps their password; a member keeps their place and gets the role, unless they are to keep theirs.
     """
     user_id = yield from claim_name("email", email, candidate)
     is_new = user_id == candidate
@@ -35,8 +43,9 @@ def make_member(
         )
     yield SQL(
         """insert into memberships (org, user_id, role, epoch, created_at) values (?, ?, ?, ?, ?)
-            on conflict (org, user_id) do update set role = excluded.role""",
-        (org, user_id, role, epoch, act.at),
+            on conflict (org, user_id) do update
+                set role = case when ? = 1 then memberships.role else excluded.role end""",
+        (org, user_id, role, epoch, act.at, int(keeps_role)),
     )
     yield from record(org, "user.made" if is_new else "user.joined", act._replace(user_id=user_id))
     return user_id, is_new
