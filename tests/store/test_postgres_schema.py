@@ -56,6 +56,17 @@ def test_a_migration_that_fails_leaves_nothing(monkeypatch: pytest.MonkeyPatch) 
         ]
 
 
+def test_grants_keep_room_for_refreshes_unless_somebody_has_decided() -> None:
+    url = postgres.databases().new()
+    asked = "select reloptions from pg_class where oid = 'grants'::regclass"
+    upgrade(url, NOW, migrate=False)
+    with psycopg.connect(url, autocommit=True) as connection:
+        assert connection.execute(asked).fetchall() == [(["fillfactor=80"],)]
+        connection.execute("alter table grants set (fillfactor = 95)")
+        upgrade(url, NOW, migrate=False)
+        assert connection.execute(asked).fetchall() == [(["fillfactor=95"],)]
+
+
 @pytest.mark.parametrize(
     ("url", "expected"),
     [

@@ -28,7 +28,7 @@ def make_device_request(request: DeviceRequest, interval: int) -> Steps[bool]:
     """Keep a new request. False when another one has its user code. Passing by, it clears away a few that expired."""
     yield SQL(
         """delete from device_requests where org = ? and user_code in
-            (select user_code from device_requests where org = ? and expires_at <= ? limit ?)""",
+            (select user_code from device_requests where org = ? and expires_at <= ? order by expires_at limit ?)""",
         (INSTANCE, INSTANCE, request.created_at, SWEEP),
     )
     rows = yield SQL(

@@ -25,6 +25,13 @@ An organization, an app, a membership and an API key each count their revocation
 the four counts it was born with and lives while the sum is still the same. Revoking everything of an app is then one
 increment, however many grants there are, and a grant made while the revocation ran is on one side of it or the other.
 
+# What is over clears itself away
+
+Grants that expired long ago are deleted a few at a time by the new ones that pass by: more than are made, so none pile up,
+and few, so nobody waits for it. The order by their end is what keeps that so: with it every database takes them out of the
+index from the front, also when nearly all of a table has expired; without it, one that finds them anywhere would rather walk
+through the table, past all that it deleted before.
+
 # What a wrong clock may not do
 
 A clock that ran ahead for a while must not have cleared away what had not expired, so sweeping waits another while. One that
@@ -171,7 +178,8 @@ def make_grant(org: bytes, new: NewGrant, act: Act, approved_at: int = ALWAYS) -
         return False
     if new.id[-1] % 8 == 0:
         yield SQL(
-            "delete from grants where org = ? and id in (select id from grants where org = ? and expires_at < ? limit ?)",
+            """delete from grants where org = ? and id in
+                (select id from grants where org = ? and expires_at < ? order by expires_at limit ?)""",
             (org, org, act.at - SWEEP_AFTER, SWEEP),
         )
     yield from record(org, "grant.made", act)

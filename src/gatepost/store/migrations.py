@@ -3,6 +3,9 @@
 `org` is the first column of every primary key: the tenancy boundary, and the key by which a distributed database places
 rows. Each engine fills in three words of its dialect: `{bytes}` and `{text}`, its types for bytes and for text that sorts
 by its bytes, and `{table}`, what it wants behind a table. Everything else both databases read as it stands.
+
+A migration leaves the version before it working: it adds, with a default for whoever does not know, and what it makes
+needless goes one version later. So the nodes of an old version serve on while the schema is newer, and are replaced one by one.
 """
 
 from typing import NamedTuple, NoReturn

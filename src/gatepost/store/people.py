@@ -185,7 +185,7 @@ def spend(kind: str, id: bytes, made_at: int, expires_at: int, now: int) -> Step
     if id[-1] % 8 == 0:
         yield SQL(
             """delete from spent where org = ? and kind = ? and id in
-                (select id from spent where org = ? and kind = ? and expires_at < ? limit ?)""",
+                (select id from spent where org = ? and kind = ? and expires_at < ? order by expires_at limit ?)""",
             (INSTANCE, kind, INSTANCE, kind, now, SWEEP),
         )
     rows = yield SQL(

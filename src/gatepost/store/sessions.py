@@ -24,7 +24,7 @@ def make_session(session: Session, act: Act) -> Steps[None]:
     """Keep a new session. Passing by, it clears away a few that expired."""
     yield SQL(
         """delete from sessions where org = ? and id in
-            (select id from sessions where org = ? and expires_at < ? limit ?)""",
+            (select id from sessions where org = ? and expires_at < ? order by expires_at limit ?)""",
         (INSTANCE, INSTANCE, act.at, SWEEP),
     )
     yield SQL(

@@ -21,7 +21,7 @@ ROWS = 64
 _ROW = "(?, ?, ?, ?, ?, ?, ?)"
 
 _SWEEP = """delete from usage where (org, width, at, client_id, kind, name) in
-    (select org, width, at, client_id, kind, name from usage where width = ? and at < ? limit ?)"""
+    (select org, width, at, client_id, kind, name from usage where width = ? and at < ? order by at limit ?)"""
 
 
 class Count(NamedTuple):
