@@ -2,6 +2,7 @@
 
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -83,6 +84,14 @@ def test_figures_are_not_shown_to_everybody(
     for name, value in variables.items():
         monkeypatch.setenv(f"GATEPOST_{name}", value)
     assert said in gatepost.refused(3, "serve", *ISSUER, "--port", "0")["message"]
+
+
+@pytest.mark.parametrize("verb", [["serve", *ISSUER], ["dev"]], ids=["serve", "dev"])
+def test_telemetry_needs_what_sends_it(gatepost: Gatepost, monkeypatch: pytest.MonkeyPatch, verb: list[str]) -> None:
+    monkeypatch.setenv("GATEPOST_TELEMETRY__OTLP", "http://127.0.0.1:4318")
+    monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http", None)
+    assert "gatepost[otel]" in gatepost.refused(3, *verb, "--port", "0")["fix"]
+    assert not gatepost.data.exists()
 
 
 @pytest.fixture

@@ -1,9 +1,13 @@
 """`/metrics`: what is counted, who may read it, and that it says nothing of anybody. The dashboard asks for what there is."""
 
+import asyncio
 import json
 import re
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
@@ -12,7 +16,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from gatepost.endpoints.telemetry import Telemetry
+from gatepost.endpoints.telemetry import SEND_SECONDS, Telemetry
 from gatepost.web.message import Request
 
 from .conftest import OpenWorld
@@ -180,6 +184,53 @@ def test_a_span_tells_the_route_and_no_secret() -> None:
     }
     assert not span.status.is_ok
     assert "secret" not in span.to_json() + str(reader.get_metrics_data())
+
+
+class Collector(BaseHTTPRequestHandler):
+    """Takes what is sent to it, and remembers where to."""
+
+    paths: ClassVar[list[str]] = []
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.paths.append(self.path)
+        self.send_response(200)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+async def end(telemetry: Telemetry) -> float:
+    """The seconds that a server with this one waits for it at its end."""
+    running = asyncio.create_task(telemetry.run())
+    await asyncio.sleep(0)
+    began = time.monotonic()
+    running.cancel()
+    await asyncio.wait([running])
+    return time.monotonic() - began
+
+
+async def test_what_is_left_is_sent_at_the_end() -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Collector)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        telemetry = Telemetry(f"http://127.0.0.1:{server.server_port}")
+        telemetry.note(Request("GET", b"/healthz", b"", {}, "192.0.2.1", b""), "/healthz", 200, 0.001)
+        await end(telemetry)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert set(Collector.paths) == {"/v1/traces", "/v1/metrics"}
+
+
+async def test_a_collector_that_is_away_keeps_no_server_from_ending() -> None:
+    telemetry = Telemetry("http://127.0.0.1:1")
+    telemetry.note(Request("GET", b"/healthz", b"", {}, "192.0.2.1", b""), "/healthz", 200, 0.001)
+    assert await end(telemetry) < 2 * SEND_SECONDS + 2
 
 
 def _points(reader: InMemoryMetricReader) -> list[Any]:

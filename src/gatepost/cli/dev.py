@@ -14,6 +14,7 @@ from gatepost.cli.serving import (
     add_server_options,
     bind,
     bind_metrics,
+    check_telemetry,
     check_tls,
     run_server,
     server_flags,
@@ -35,6 +36,7 @@ def add_arguments(parser: Parser) -> None:
 def _dev(options: argparse.Namespace) -> int:
     settings = settings_of(options, server_flags(options), DEV_DEFAULTS)
     check_tls(settings)
+    check_telemetry(settings)
     with (
         bind(settings.server.host, settings.server.port) as listener,
         bind_metrics(settings) as metrics,

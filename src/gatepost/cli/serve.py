@@ -13,6 +13,7 @@ from gatepost.cli.serving import (
     add_server_options,
     bind,
     bind_metrics,
+    check_telemetry,
     check_tls,
     run_server,
     server_flags,
@@ -74,6 +75,7 @@ def check_safe(settings: Settings) -> None:
     """Raises `invalid_configuration` for what must not face the world, naming the setting and the mend."""
     check_issuer(settings.issuer)
     check_tls(settings)
+    check_telemetry(settings)
     if settings.server.workers > 1 and database_of(settings).file:
         raise _unsafe(
             f"server.workers is {settings.server.workers}, but SQLite serves one process; it is fast enough for most",

@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import errno
 import fcntl
+import importlib.util
 import os
 import socket
 import ssl
@@ -152,6 +153,23 @@ def check_tls(settings: Settings) -> None:
             f"The certificate {cert} and the key {key} cannot be used: {why}.",
             fix="give a certificate chain in PEM and the unencrypted key that belongs to it",
         ) from None
+
+
+def check_telemetry(settings: Settings) -> None:
+    """Raises `invalid_configuration` when OpenTelemetry is wanted and not installed."""
+    if settings.telemetry.otlp and not _is_installed("opentelemetry.exporter.otlp.proto.http"):
+        raise GatepostError(
+            "invalid_configuration",
+            "telemetry.otlp is set, but OpenTelemetry is not installed.",
+            fix="pip install 'gatepost[otel]'",
+        )
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def run_server(

@@ -8,28 +8,23 @@ of a `traceparent` (W3C Trace Context). How many are kept is the SDK's own setti
 import asyncio
 import time
 
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import SpanKind, Status, StatusCode
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
 from gatepost import __version__
-from gatepost.errors import GatepostError
 from gatepost.tally import SECONDS
 from gatepost.web.app import request_id_of
 from gatepost.web.message import Request
 
-try:
-    from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-    from opentelemetry.sdk.metrics import MeterProvider
-    from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
-    from opentelemetry.sdk.resources import Resource
-    from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor
-    from opentelemetry.trace import SpanKind, Status, StatusCode
-    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-except ImportError:
-    raise GatepostError(
-        "invalid_configuration",
-        "telemetry.otlp is set, but OpenTelemetry is not installed.",
-        fix="pip install 'gatepost[otel]'",
-    ) from None
+SEND_SECONDS = 2
+"""How long a collector may take; so long, at most, a stopping server waits for one that is away, for each of the two."""
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -39,8 +34,8 @@ class Telemetry:
 
     def __init__(self, otlp: str, spans: SpanProcessor | None = None, reader: MetricReader | None = None) -> None:
         resource = Resource.create({"service.name": "gatepost", "service.version": __version__})
-        spans = spans or BatchSpanProcessor(OTLPSpanExporter(f"{otlp}/v1/traces"))
-        reader = reader or PeriodicExportingMetricReader(OTLPMetricExporter(f"{otlp}/v1/metrics"))
+        spans = spans or BatchSpanProcessor(OTLPSpanExporter(f"{otlp}/v1/traces", timeout=SEND_SECONDS))
+        reader = reader or PeriodicExportingMetricReader(OTLPMetricExporter(f"{otlp}/v1/metrics", timeout=SEND_SECONDS))
         self._tracers = TracerProvider(resource=resource, shutdown_on_exit=False)
         self._tracers.add_span_processor(spans)
         self._meters = MeterProvider([reader], resource=resource, shutdown_on_exit=False)
@@ -79,8 +74,11 @@ class Telemetry:
         try:
             await asyncio.Event().wait()
         finally:
-            self._tracers.shutdown()
-            self._meters.shutdown()
+            await asyncio.to_thread(self._end)
+
+    def _end(self) -> None:
+        self._tracers.shutdown()
+        self._meters.shutdown()
 
 
 def _carrier(request: Request) -> dict[str, str]:
