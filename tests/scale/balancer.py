@@ -1,6 +1,7 @@
-"""nginx before several nodes, as `docs/deploy.md` has it: one that cannot be reached is passed over for the next."""
+"""nginx before two nodes, as `deploy/nginx.conf` sets it up: one that cannot be reached is passed over for the other."""
 
 import contextlib
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,37 +10,7 @@ from typing import NamedTuple
 from programs import find
 from servers import STOP_SECONDS, reserved_port, wait_for_port
 
-NGINX = """
-daemon off;
-pid {folder}/pid;
-error_log {folder}/log;
-worker_processes 1;
-events {{ }}
-http {{
-  access_log off;
-  client_body_temp_path {folder}/body;
-  proxy_temp_path {folder}/proxy;
-  fastcgi_temp_path {folder}/fastcgi;
-  uwsgi_temp_path {folder}/uwsgi;
-  scgi_temp_path {folder}/scgi;
-  upstream gatepost {{
-    {servers}
-    keepalive 16;
-    keepalive_timeout 10s;
-  }}
-  server {{
-    listen 127.0.0.1:{port};
-    client_max_body_size 64k;
-    location / {{
-      proxy_pass http://gatepost;
-      proxy_http_version 1.1;
-      proxy_set_header Connection "";
-      proxy_set_header Host $host;
-      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-    }}
-  }}
-}}
-"""
+SHIPPED = Path(__file__).parents[2] / "deploy" / "nginx.conf"
 
 
 class Balancer(NamedTuple):
@@ -48,12 +19,11 @@ class Balancer(NamedTuple):
 
 @contextlib.contextmanager
 def balancer(folder: Path, ports: list[int]) -> Iterator[Balancer]:
-    """An nginx that spreads requests over these ports."""
+    """An nginx that spreads requests over these two ports."""
     folder.mkdir()
-    servers = "\n    ".join(f"server 127.0.0.1:{port} max_fails=0;" for port in ports)
     with reserved_port() as port:
         configuration = folder / "nginx.conf"
-        configuration.write_text(NGINX.format(folder=folder, port=port, servers=servers))
+        configuration.write_text(_here(SHIPPED.read_text(), folder, port, ports))
         process = subprocess.Popen([find("nginx"), "-c", configuration, "-p", folder, "-e", folder / "log"])
         try:
             wait_for_port(process, port, folder / "log")
@@ -61,3 +31,16 @@ def balancer(folder: Path, ports: list[int]) -> Iterator[Balancer]:
         finally:
             process.terminate()
             process.wait(STOP_SECONDS)
+
+
+def _here(shipped: str, folder: Path, port: int, ports: list[int]) -> str:
+    """What ships, with the places of this test instead of those of a container, and nothing else changed."""
+    text = f"daemon off;\n{shipped}".replace("/tmp/", f"{folder}/").replace(
+        "error_log stderr", f"error_log {folder}/log"
+    )
+    places = [(r"listen 8080", f"listen 127.0.0.1:{port}")]
+    places += [(rf"gatepost-{number}:8710", f"127.0.0.1:{each}") for number, each in enumerate(ports, 1)]
+    for shipped_place, own in places:
+        text, found = re.subn(shipped_place, own, text)
+        assert found == 1, shipped_place
+    return text

@@ -7,7 +7,7 @@ import pytest
 
 import postgres
 from gatepost.store.migrations import NEWEST
-from servers import GATEPOST, command, reserved_port, running
+from servers import GATEPOST, Client, command, reserved_port, running
 
 from .balancer import Balancer, balancer
 from .clients import check, settle, working
@@ -116,6 +116,9 @@ def test_a_rolling_upgrade_across_a_migration_fails_no_request(
 ) -> None:
     def upgrade() -> None:
         assert instance.command("migrate", program=NEXT)["version"] == NEWEST + 1
+        for port in ports:
+            with Client(port) as client:
+                assert client.get("/readyz").status == 200, "the old nodes stay until they are replaced"
         for port in ports:
             fleet.replace(port, NEXT)
 

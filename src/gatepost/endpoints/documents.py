@@ -97,9 +97,12 @@ class Documents:
         return json_reply({"status": "ok"})
 
     async def readyz(self, request: Request) -> Reply:
-        """The store answers too, with the schema this code was written for."""
-        if await self._instance.store.read(schema_version()) != NEWEST:
-            raise GatepostError("temporarily_unavailable", "The database's schema is not this version's.")
+        """The store answers too, with a schema that this code can work on.
+
+        That may be a newer one: a migration leaves the version before it working, so nodes can be replaced one by one.
+        """
+        if await self._instance.store.read(schema_version()) < NEWEST:
+            raise GatepostError("temporarily_unavailable", "The database's schema is older than this version's.")
         return json_reply({"status": "ready"})
 
 
