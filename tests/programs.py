@@ -18,6 +18,7 @@ PACKAGES = {
     "apache2": "apache2",
     "nginx": "nginx",
     "caddy": "caddy",
+    "systemd-analyze": "systemd",
     str(AUTH_OPENIDC): "libapache2-mod-auth-openidc",
 }
 """Programs and modules, and Debian's package of each."""
