@@ -36,7 +36,7 @@ from .conftest import ISSUER, Gatepost, Shop
 
 T = TypeVar("T")
 
-MANY = 6000
+MANY = 20_000
 
 Databases = Callable[[str], str]
 """The URL of a new database, `sqlite` or `postgres`."""
