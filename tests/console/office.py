@@ -9,6 +9,7 @@ import httpx
 
 from gatepost.flows.people import create_user
 from gatepost.flows.roles import operator
+from gatepost.flows.webhooks import create_webhook
 from gatepost.secrets import render_id
 from gatepost.store.keys import list_keys
 from gatepost.store.scope_texts import set_scope_text
@@ -51,7 +52,16 @@ class Office:
             "event": render_id("evt", grant.id),
             "secret": secret.detail.split('"')[3],
             "key": render_id("key", keys[0].id),
+            "webhook": await self._make_webhook(),
         }
+
+    async def _make_webhook(self) -> str:
+        world = self.world
+        made, secret = await create_webhook(
+            world.instance, world.acme.org, "https://93.184.215.14/in", ("app",), "Hooks", operator(world.act)
+        )
+        world.canary.watch(secret.reveal())
+        return render_id("whk", made.id)
 
     def path(self, template: str, names: Mapping[str, str] | None = None) -> str:
         """The path of a route, with what its names stand for."""

@@ -212,6 +212,7 @@ CONSOLE: dict[str, Way] = {
     "console-api-keys": _console("/api-keys"),
     "console-api-key-end": _first_row("/api-keys"),
     "console-keys": _console("/keys"),
+    "console-webhooks": _console("/webhooks"),
     "console-events": _console("/events"),
     "console-event": _first_row("/events"),
     "console-seed": _console("/seed"),

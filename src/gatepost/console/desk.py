@@ -43,6 +43,7 @@ SECTIONS = (
     Section("scopes", "/scopes", Deed.RESOURCES_READ, "s"),
     Section("api-keys", "/api-keys", Deed.KEYS_READ),
     Section("keys", "/keys", Deed.SIGNING_READ, "k"),
+    Section("webhooks", "/webhooks", Deed.WEBHOOKS_READ),
     Section("events", "/events", Deed.EVENTS_READ, "e"),
     Section("seed", "/seed", Deed.APPS_READ),
     Section("health", "/health", Deed.ORG_READ, "h"),

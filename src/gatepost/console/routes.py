@@ -17,6 +17,7 @@ from gatepost.console.seed import SeedPage
 from gatepost.console.settings import SettingsPage
 from gatepost.console.signing import Signing
 from gatepost.console.slips import Slips
+from gatepost.console.webhooks import Webhooks
 from gatepost.flows.instance import Instance
 from gatepost.flows.roles import Deed
 from gatepost.ui.visit import Visits
@@ -105,7 +106,7 @@ def _org_routes(instance: Instance, doors: Doors, slips: Slips) -> dict[str, Rou
     """What else an organization has."""
     people, keys, signing = People(instance, slips), ApiKeys(instance, slips), Signing(instance)
     scopes, seed, health, settings = Scopes(instance), SeedPage(instance), Health(instance), SettingsPage(instance)
-    page, form = doors.page, doors.form
+    webhooks, page, form = Webhooks(instance, slips), doors.page, doors.form
     return {
         f"{ORG}/people": page(Deed.PEOPLE_READ, people.page, people.invite, may=Deed.PEOPLE_WRITE),
         f"{ORG}/people.csv": page(Deed.PEOPLE_READ, people.export),
@@ -118,6 +119,9 @@ def _org_routes(instance: Instance, doors: Doors, slips: Slips) -> dict[str, Rou
         f"{ORG}/resources/delete": page(Deed.RESOURCES_WRITE, scopes.ask_drop, scopes.drop_resource),
         f"{ORG}/api-keys": page(Deed.KEYS_READ, keys.page, keys.create, may=Deed.KEYS_WRITE),
         f"{ORG}/api-keys/{{key}}/end": page(Deed.KEYS_WRITE, keys.ask_end, keys.end),
+        f"{ORG}/webhooks": page(Deed.WEBHOOKS_READ, webhooks.page, webhooks.create, may=Deed.WEBHOOKS_WRITE),
+        f"{ORG}/webhooks/{{webhook}}": page(Deed.WEBHOOKS_READ, webhooks.one, webhooks.change, may=Deed.WEBHOOKS_WRITE),
+        f"{ORG}/webhooks/{{webhook}}/delete": page(Deed.WEBHOOKS_WRITE, webhooks.ask_drop, webhooks.drop),
         f"{ORG}/keys": page(Deed.SIGNING_READ, signing.page),
         f"{ORG}/seed": page(Deed.APPS_READ, seed.page, seed.make_token, may=Deed.APPS_WRITE),
         f"{ORG}/health": page(Deed.ORG_READ, health.page),

@@ -1,5 +1,6 @@
 """Webhooks as an organization manages them: made, changed, tried, and what was delivered to them."""
 
+import asyncio
 import base64
 import os
 from collections.abc import Iterable
@@ -139,7 +140,7 @@ async def try_webhook(instance: Instance, org: bytes, webhook: Webhook, actor: A
     delivery = await instance.store.read(find_delivery(org, webhook.id, event)) if event else None
     if delivery is None:
         raise _gone(webhook)
-    return await deliver(instance, org, webhook, delivery)
+    return await asyncio.create_task(deliver(instance, org, webhook, delivery))
 
 
 async def deliveries_of(
@@ -172,7 +173,8 @@ async def _replace(instance: Instance, org: bytes, webhook: Webhook, actor: Acto
 async def _check_url(instance: Instance, url: str) -> None:
     """Raises `invalid_request` for a place that no request may go to, in one way whatever the reason."""
     try:
-        await instance.fetcher.check(url)
+        # A connection drives its handlers itself; what has a deadline needs a task.
+        await asyncio.create_task(instance.fetcher.check(url))
     except OutboundError as error:
         raise GatepostError(
             "invalid_request",
