@@ -8,6 +8,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
 from gatepost.errors import GatepostError
+from gatepost.foreign_passwords import is_foreign, is_foreign_password
 
 MIN_CHARACTERS = 8
 MAX_CHARACTERS = 1000
@@ -49,6 +50,18 @@ def hash_password(password: str) -> str:
 def is_password(password: str, password_hash: str) -> bool:
     """Whether the hash is this password's. Takes as long for a wrong one as for the right one."""
     try:
+        if is_foreign(password_hash):
+            return is_foreign_password(password, password_hash)
         return _hasher().verify(password_hash, password)
     except (VerifyMismatchError, UnicodeEncodeError):
         return False
+
+
+def is_outdated(password: str, password_hash: str) -> bool:
+    """Whether a hash of this password should be made anew, in our own way: it came from elsewhere, or is of former times.
+
+    A password that could not be set today keeps the hash that it came with.
+    """
+    if len(password) < MIN_CHARACTERS:
+        return False
+    return is_foreign(password_hash) or _hasher().check_needs_rehash(password_hash)

@@ -7,8 +7,19 @@ from graphlib import TopologicalSorter
 from .source import Module, assert_none, assert_same, imports, modules, nodes, place
 
 FLOORS = (
-    ("__init__", "errors"),
-    ("records", "secrets", "certificates", "passwords", "totp", "webauthn", "jose", "log", "files", "tally"),
+    ("__init__", "errors", "foreign_passwords"),
+    (
+        "records",
+        "secrets",
+        "certificates",
+        "passwords",
+        "totp",
+        "webauthn",
+        "jose",
+        "log",
+        "files",
+        "tally",
+    ),
     ("oauth", "store", "web", "settings", "outbound", "mail"),
     ("flows",),
     ("ui",),
@@ -23,6 +34,7 @@ FLOORS = (
 OUTSIDE = {
     "apsw": {"store", "bench"},
     "argon2": {"passwords"},
+    "bcrypt": {"foreign_passwords"},
     "cryptography": {"secrets", "certificates", "jose"},
     "gatepost_sdk": {"bench"},
     "fido2": {"webauthn"},

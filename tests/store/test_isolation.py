@@ -238,6 +238,8 @@ ACROSS = {
     "list_apps_of_session": "sessions are people's, and people belong to the instance",
     "list_sessions": "sessions are people's, and people belong to the instance",
     "list_listening": "asked by what feeds the webhooks of every organization",
+    "bring_people": "makes people, who belong to the instance, members of the organization",
+    "replace_password_hash": "people belong to the instance",
     "list_seal_keys": "the instance's",
     "list_unsealed": "asked by what seals the events of every organization",
     "list_signing_keys": "the instance's",

@@ -6,6 +6,7 @@ Starting fast is part of the interface: nothing of the server is imported before
 import argparse
 import importlib
 import io
+import keyword
 import os
 import re
 import sys
@@ -37,6 +38,7 @@ NOUNS = {
     "doctor": "what is wrong with this deployment, and how to mend it",
     "migrate": "bring the database's schema up to this version",
     "copy": "move to another database, as from SQLite to PostgreSQL",
+    "import": "apps and people from Keycloak, Auth0, Hydra or django-oauth-toolkit",
     "backup": "copy database and instance key into one file",
     "restore": "bring a backup back",
     "bench": "rates of the hot operations beside a bare server",
@@ -153,7 +155,8 @@ def _parser(nouns: tuple[str, ...]) -> Parser:
     add_common(top)
     commands = top.add_subparsers(metavar="command", required=True, parser_class=Parser)
     for noun in nouns:
-        module = importlib.import_module(f"gatepost.cli.{noun.replace('-', '_')}")
+        file = noun.replace("-", "_") + "_" * keyword.iskeyword(noun)
+        module = importlib.import_module(f"gatepost.cli.{file}")
         parser = commands.add_parser(
             noun, help=NOUNS[noun], description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
         )

@@ -5,7 +5,7 @@ whole file is then written in one transaction.
 """
 
 import hmac
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from gatepost.errors import GatepostError
 from gatepost.flows.apps import FreshSecret, NewApp, draft_app, draft_change, fresh_secret
@@ -84,6 +84,10 @@ class Imported(NamedTuple):
     is_new: bool
 
 
+Planned: TypeAlias = tuple[Draft, FreshSecret | None]
+"""An app as it would be kept, and the secret that it would have then."""
+
+
 class _Entry(NamedTuple):
     """One entry of the file, read: how it is called in messages, and its members of the right shape."""
 
@@ -111,7 +115,16 @@ async def import_apps(
     `conflict` for a client_id that exists (an own one may be updated, another organization's never). Then nothing was
     imported.
     """
-    act = actor.check(Deed.APPS_WRITE, org)
+    planned, warnings = await plan_apps(instance, org, entries, update=update, actor=actor)
+    await keep_planned(instance, org, planned, actor.act)
+    return [Imported(draft.app, fresh.text if fresh else None, draft.is_new) for draft, fresh in planned], warnings
+
+
+async def plan_apps(
+    instance: Instance, org: bytes, entries: Any, *, update: bool, actor: Actor
+) -> tuple[list[Planned], list[str]]:
+    """What `import_apps` would keep, and what it would drop; raises as it does, and writes nothing."""
+    actor.check(Deed.APPS_WRITE, org)
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise GatepostError("invalid_request", "The file is not a JSON array of objects (RFC 7591 client metadata).")
     warnings: list[str] = []
@@ -119,9 +132,12 @@ async def import_apps(
     names = [entry.client_id for entry in read if entry.client_id]
     if len(names) != len(set(names)):
         raise GatepostError("invalid_request", "A client_id is in the file twice.")
-    planned = [await _plan(instance, org, entry, update, warnings, actor) for entry in read]
+    return [await _plan(instance, org, entry, update, warnings, actor) for entry in read], warnings
+
+
+async def keep_planned(instance: Instance, org: bytes, planned: list[Planned], act: Act) -> None:
+    """Keep what was planned, all of it or nothing. Raises `conflict` when a client_id was taken meanwhile."""
     await instance.store.ask(keep_apps(org, tuple(draft for draft, _ in planned), act))
-    return [Imported(draft.app, fresh.text if fresh else None, draft.is_new) for draft, fresh in planned], warnings
 
 
 def _read(index: int, content: dict[str, Any], warnings: list[str]) -> _Entry:

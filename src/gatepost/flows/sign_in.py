@@ -13,11 +13,11 @@ from typing import TypeVar
 from gatepost.errors import GatepostError, OAuthError
 from gatepost.flows.instance import Instance
 from gatepost.flows.people import check_email
-from gatepost.passwords import MAX_CHARACTERS, hash_password, is_password
+from gatepost.passwords import MAX_CHARACTERS, hash_password, is_outdated, is_password
 from gatepost.records import User
 from gatepost.secrets import Secret
 from gatepost.store.orgs import find_owner
-from gatepost.store.people import find_password_hash, find_user
+from gatepost.store.people import find_password_hash, find_user, replace_password_hash
 
 T = TypeVar("T")
 
@@ -68,4 +68,6 @@ async def check_password(instance: Instance, passwords: Passwords, email: str, p
     password_hash = await instance.store.read(find_password_hash(user.id)) if user else None
     if not await passwords.match(password, password_hash) or user is None or user.disabled_at is not None:
         return None
+    if password_hash and is_outdated(password.reveal(), password_hash):
+        await instance.store.ask(replace_password_hash(user.id, password_hash, await passwords.hash(password)))
     return user

@@ -51,6 +51,43 @@ def make_member(
     return user_id, is_new
 
 
+class Newcomer(NamedTuple):
+    """Somebody who is brought from elsewhere, with what was known of them there."""
+
+    id: bytes
+    email: str
+    password_hash: str | None
+    name: str | None
+    email_verified_at: int | None
+    disabled_at: int | None
+
+
+@question
+def bring_people(org: bytes, people: tuple[Newcomer, ...], epoch: int, act: Act) -> Steps[None]:
+    """Make people members of the organization. Who is known already keeps what they have, a member their role."""
+    for each in people:
+        known = yield SQL(
+            "select owner from names where org = ? and kind = 'email' and name = ?", (INSTANCE, each.email)
+        )
+        if known and (yield from find_member(org, known[0][0])):
+            continue
+        _, is_new = yield from make_member(org, each.id, each.email, each.password_hash, "member", epoch, act)
+        if is_new:
+            yield SQL(
+                "update users set name = ?, email_verified_at = ?, disabled_at = ? where org = ? and id = ?",
+                (each.name, each.email_verified_at, each.disabled_at, INSTANCE, each.id),
+            )
+
+
+@question
+def replace_password_hash(user_id: bytes, before: str, after: str) -> Steps[None]:
+    """Keep a better hash of the same password, unless the password was changed meanwhile."""
+    yield SQL(
+        "update users set password_hash = ? where org = ? and id = ? and password_hash = ?",
+        (after, INSTANCE, user_id, before),
+    )
+
+
 @question
 def find_member(org: bytes, user_id: bytes) -> Steps[Member | None]:
     """The person with this id, as a member of the organization."""
