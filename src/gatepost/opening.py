@@ -3,11 +3,20 @@
 import contextlib
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from gatepost.errors import GatepostError
+from gatepost.flows.client_documents import ClientDocuments
+from gatepost.flows.counting import Counts
+from gatepost.flows.instance import Instance, wall_clock
+from gatepost.flows.policy import Policy
+from gatepost.flows.remote_keys import RemoteKeys
 from gatepost.flows.restore import Place, finish_restore
+from gatepost.flows.signing import SigningRing
 from gatepost.mail import Box, Smtp, Transport
+from gatepost.outbound import Fetcher
+from gatepost.pages.mails import Postman
 from gatepost.secrets import Keyring
 from gatepost.settings import MailSettings, Settings
 from gatepost.store.engines import Database, find_database
@@ -17,6 +26,43 @@ from gatepost.store.question import Store
 KEY_FILE = "instance.key"
 BOX = "box:"
 """The mail.url of a development server: mails are kept where its developer sees them."""
+
+
+def open_instance(
+    settings: Settings, issuer: str, *, migrate: bool = False, clock: Callable[[], int] = wall_clock
+) -> Instance:
+    """Everything the verbs stand on. Close its store when done.
+
+    The key comes first, so that a database is never found without its key, not even by a process that starts at the same
+    moment. Raises `invalid_configuration`, `not_allowed`, `temporarily_unavailable`.
+    """
+    finish_restores(settings)
+    keyring = open_keyring(settings, make=not database_of(settings).exists())
+    transport = mail_transport(settings.mail)
+    store = open_store(settings, migrate=migrate)
+    signing = SigningRing(store, keyring, clock)
+    policy = Policy(store)
+    fetcher = Fetcher(allow_loopback=settings.outbound.allow_loopback)
+    remote_keys = RemoteKeys(fetcher, clock)
+    return Instance(
+        store,
+        keyring,
+        signing,
+        policy,
+        Counts(store, clock),
+        fetcher,
+        remote_keys,
+        ClientDocuments(fetcher, clock),
+        Postman(transport) if transport else None,
+        issuer,
+        settings.tokens,
+        settings.dpop,
+        settings.passwords,
+        settings.sessions,
+        settings.sign_up,
+        settings.registration.mode,
+        clock,
+    )
 
 
 def database_of(settings: Settings) -> Database:

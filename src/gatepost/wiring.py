@@ -1,6 +1,5 @@
 """The composition root: settings -> store -> flows -> route table. Nothing imports this but the commands."""
 
-from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from gatepost.api.api import Api
@@ -21,21 +20,14 @@ from gatepost.endpoints.tokens import Tokens
 from gatepost.endpoints.userinfo import Userinfo
 from gatepost.flows import mail_links
 from gatepost.flows.app_auth import METHODS
-from gatepost.flows.client_documents import ClientDocuments
-from gatepost.flows.counting import Counts
-from gatepost.flows.instance import Instance, wall_clock
+from gatepost.flows.instance import Instance
 from gatepost.flows.introspect import VerifiedTokens
 from gatepost.flows.mail_links import PATHS
-from gatepost.flows.policy import Policy
-from gatepost.flows.remote_keys import RemoteKeys
 from gatepost.flows.sign_in import Passwords
-from gatepost.flows.signing import SigningRing
 from gatepost.flows.token import GRANTS
 from gatepost.jose import ALGORITHMS
 from gatepost.mail import Box, Transport
 from gatepost.oauth.metadata import ENDPOINTS, render_metadata
-from gatepost.opening import database_of, finish_restores, mail_transport, open_keyring, open_store
-from gatepost.outbound import Fetcher
 from gatepost.pages.account import ACCOUNT, Account
 from gatepost.pages.authorize import CHOICE, CONSENT, VERIFY, Authorize
 from gatepost.pages.choice import Choice
@@ -65,43 +57,6 @@ from gatepost.web.places import Places
 BURST_SECONDS = 10
 BELOW = "…"
 """Behind a path: it is the route of everything below."""
-
-
-def open_instance(
-    settings: Settings, issuer: str, *, migrate: bool = False, clock: Callable[[], int] = wall_clock
-) -> Instance:
-    """Everything the verbs stand on. Close its store when done.
-
-    The key comes first, so that a database is never found without its key, not even by a process that starts at the same
-    moment. Raises `invalid_configuration`, `not_allowed`, `temporarily_unavailable`.
-    """
-    finish_restores(settings)
-    keyring = open_keyring(settings, make=not database_of(settings).exists())
-    transport = mail_transport(settings.mail)
-    store = open_store(settings, migrate=migrate)
-    signing = SigningRing(store, keyring, clock)
-    policy = Policy(store)
-    fetcher = Fetcher(allow_loopback=settings.outbound.allow_loopback)
-    remote_keys = RemoteKeys(fetcher, clock)
-    return Instance(
-        store,
-        keyring,
-        signing,
-        policy,
-        Counts(store, clock),
-        fetcher,
-        remote_keys,
-        ClientDocuments(fetcher, clock),
-        Postman(transport) if transport else None,
-        issuer,
-        settings.tokens,
-        settings.dpop,
-        settings.passwords,
-        settings.sessions,
-        settings.sign_up,
-        settings.registration.mode,
-        clock,
-    )
 
 
 def build_app(settings: Settings, instance: Instance, watch: Watch | None = None) -> App:

@@ -18,8 +18,8 @@ from gatepost.flows.instance import Instance, wall_clock
 from gatepost.flows.minting import Issued
 from gatepost.flows.token import refresh
 from gatepost.flows.verify import VerifyAsk, verify
+from gatepost.opening import open_instance
 from gatepost.settings import Settings
-from gatepost.wiring import open_instance
 
 ISSUER = "https://auth.example"
 REDIRECT = "https://shop.example/callback"

@@ -21,6 +21,7 @@ from gatepost.flows.copy import TABLES, copy_instance
 from gatepost.flows.instance import Instance
 from gatepost.flows.introspect import VerifiedTokens, introspect
 from gatepost.flows.token import refresh
+from gatepost.opening import open_instance
 from gatepost.secrets import Keyring, Secret, new_id
 from gatepost.settings import Settings
 from gatepost.store.copying import read_page
@@ -29,7 +30,6 @@ from gatepost.store.migrations import UNFINISHED
 from gatepost.store.orgs import make_org
 from gatepost.store.question import SQL, Row, Steps, Store, question
 from gatepost.store.sqlite import connect, transact
-from gatepost.wiring import open_instance
 from store.world import act, populate
 
 from .conftest import ISSUER, Gatepost, Shop

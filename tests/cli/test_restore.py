@@ -16,11 +16,11 @@ from gatepost.flows.instance import Instance
 from gatepost.flows.links import create_link, open_link
 from gatepost.flows.token import refresh
 from gatepost.flows.verify import VerifyAsk, verify
+from gatepost.opening import open_instance
 from gatepost.secrets import parse_id
 from gatepost.settings import Settings
 from gatepost.store.sqlite import connect
 from gatepost.store.sqlite_file import find_faults
-from gatepost.wiring import open_instance
 from servers import command, running
 
 from .archives import OTHER_KEY, contents, make_archive, orgs

@@ -9,10 +9,11 @@ import orjson
 import pytest
 
 from gatepost.api.endpoints import ENDPOINTS, PREFIX
+from gatepost.opening import open_instance
 from gatepost.settings import load_settings
 from gatepost.web.app import App
 from gatepost.web.message import Request
-from gatepost.wiring import build_app, open_instance
+from gatepost.wiring import build_app
 
 from .source import PACKAGE, ROOT, assert_none, assert_same, definitions, modules, sdk, suite
 from .write_docs import DOCUMENTS, written

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from gatepost.flows.restore import Place, restore
+from gatepost.opening import open_instance
 from gatepost.settings import Settings
 from gatepost.store.orgs import list_orgs
-from gatepost.wiring import open_instance
 
 STEPS = {
     "os.rename",

@@ -23,13 +23,13 @@ from gatepost.flows.resources import create_resource
 from gatepost.flows.roles import Actor, operator
 from gatepost.flows.signing import make_keys_once
 from gatepost.jose import decode_segment
-from gatepost.opening import database_of, database_path
+from gatepost.opening import database_of, database_path, open_instance
 from gatepost.records import Event
 from gatepost.secrets import render_id
 from gatepost.settings import load_settings
 from gatepost.store.events import Act, list_events
 from gatepost.store.question import INSTANCE
-from gatepost.wiring import build_app, open_instance
+from gatepost.wiring import build_app
 
 from .canary import Canary
 

@@ -20,8 +20,8 @@ from gatepost.cli.serving import (
     server_flags,
     sole_server,
 )
+from gatepost.opening import open_instance
 from gatepost.settings import Settings
-from gatepost.wiring import open_instance
 
 _EXTRACT = r"""sed 's/.*"refresh_token":"\([^"]*\)".*/{"refresh_token":"\1"}/'"""
 

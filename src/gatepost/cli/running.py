@@ -12,10 +12,9 @@ from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance
 from gatepost.flows.roles import Actor, operator
 from gatepost.flows.signing import make_keys_once
-from gatepost.opening import database_of, finish_restores
+from gatepost.opening import database_of, finish_restores, open_instance
 from gatepost.settings import Settings
 from gatepost.store.events import Act
-from gatepost.wiring import open_instance
 
 T = TypeVar("T")
 

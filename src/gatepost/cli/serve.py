@@ -22,10 +22,9 @@ from gatepost.cli.serving import (
 from gatepost.cli.workers import Workers
 from gatepost.errors import GatepostError
 from gatepost.flows.signing import make_keys_once
-from gatepost.opening import BOX, database_of
+from gatepost.opening import BOX, database_of, open_instance
 from gatepost.settings import Settings
 from gatepost.store.events import Act
-from gatepost.wiring import open_instance
 
 _ISSUER = re.compile(
     r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5}))?(/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?"
