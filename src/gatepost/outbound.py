@@ -11,13 +11,15 @@ import ipaddress
 import re
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from types import MappingProxyType
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import httptools
+
+T = TypeVar("T")
 
 MAX_BODY = 65_536
 MAX_HEAD = 16_384
@@ -100,7 +102,7 @@ class Fetcher:
 
     async def get(self, url: str, *, accept: str = "application/json", limit: int = MAX_BODY) -> Fetched:
         """The answer to a GET. Raises `OutboundError`; any status is an answer."""
-        return await self._fetch(url, b"GET", f"Accept: {accept}\r\n", b"", limit)
+        return await _in_task(self._fetch(url, b"GET", f"Accept: {accept}\r\n", b"", limit))
 
     async def post(
         self, url: str, content_type: str, body: bytes, headers: Mapping[str, str] = MappingProxyType({})
@@ -108,10 +110,13 @@ class Fetcher:
         """The answer to a POST, with further headers of ours. Raises `OutboundError`; any status is an answer."""
         head = f"Accept: */*\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n"
         head += "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        return await self._fetch(url, b"POST", head, body, MAX_BODY)
+        return await _in_task(self._fetch(url, b"POST", head, body, MAX_BODY))
 
     async def check(self, url: str) -> None:
         """Look whether a request may go to this URL at all. Raises `OutboundError`."""
+        await _in_task(self._check(url))
+
+    async def _check(self, url: str) -> None:
         try:
             async with asyncio.timeout(TOTAL_SECONDS):
                 await self._checked_addresses(_parse(url))
@@ -203,6 +208,11 @@ def is_public(address: Address) -> bool:
     if isinstance(address, ipaddress.IPv6Address) and address not in _UNICAST:
         return False
     return address.is_global and not address.is_multicast and not any(address in network for network in _SPECIAL)
+
+
+async def _in_task(work: Coroutine[Any, Any, T]) -> T:
+    """A deadline belongs to a task, and whoever answers a request may have none."""
+    return await asyncio.create_task(work)
 
 
 def _parse(url: str) -> _Target:

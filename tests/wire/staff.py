@@ -12,12 +12,15 @@ from gatepost.flows.resources import create_resource
 from gatepost.flows.roles import ROLES
 from gatepost.flows.scopes import ScopeText, describe_scope
 from gatepost.flows.trusted_issuers import trust
+from gatepost.flows.webhooks import create_webhook, deliveries_of, drop_webhook, try_webhook, webhooks_of
 from gatepost.secrets import parse_id, render_id
 
 from .browser import Browser, connected, give_password
 from .world import ADDRESS, Client, Tenant, World, claims_of
 
 API = "/api/v1"
+HOOK = "http://127.0.0.1:59999/hook"
+"""Nobody listens there."""
 NAMED = "https://named.test/cb"
 
 
@@ -67,7 +70,7 @@ async def ask(world: World, method: str, path: str, by: Tenant | Person | str | 
         assert problem["event_id"] == response.headers["x-event-id"]
         assert problem["detail"]
         assert problem["type"].endswith(f"#{problem['code']}")
-    for name in ("client_secret", "api_key", "link"):
+    for name in ("client_secret", "api_key", "link", "secret"):
         if response.content and (secret := response.json().get(name)):
             world.canary.watch(secret)
     return response
@@ -86,12 +89,20 @@ async def things(world: World, tenant: Tenant, maker: str = "") -> dict[str, str
     await create_resource(world.instance, tenant.org, uri, "read", None, world.operator)
     issuer = f"https://trusted.test/{app.client_id}"
     await trust(world.instance, tenant.org, issuer, f"{issuer}/jwks", world.operator)
+    for each in await webhooks_of(world.instance, tenant.org, world.operator):
+        await drop_webhook(world.instance, tenant.org, each, world.operator)
+    hook, whsec = await create_webhook(world.instance, tenant.org, HOOK, (), "Hook", world.operator)
+    world.canary.watch(whsec.reveal())
+    await try_webhook(world.instance, tenant.org, hook, world.operator)
+    (delivery,) = await deliveries_of(world.instance, tenant.org, hook, world.operator, 1)
     tokens = await world.tokens(Client(app.client_id, "", NAMED), tenant)
     return {
         "client_id": app.client_id,
         "secret": render_id("sec", secret.record.id),
         "invitation": render_id("inv", invitation.id),
         "resource": uri,
+        "webhook": render_id("whk", hook.id),
+        "delivered": render_id("evt", delivery.event_id),
         "issuer": issuer,
         "grant": claims_of(tokens.access_token)["gid"],
         "key": (await world.make_key(tenant.org))[1],

@@ -13,10 +13,17 @@ from gatepost.oauth.client_metadata import ClientMetadata
 from gatepost.secrets import new_id, render_id
 from gatepost.store.question import SQL, Steps, question
 
+from .conftest import OpenWorld
 from .staff import Person, ask, hire, sign_in, things
 from .world import DAY, ISSUER, World
 
 NEW = {"name": "Shop", "redirect_uris": ["https://shop.test/cb"]}
+
+
+@pytest.fixture
+async def world(open_world: OpenWorld) -> World:
+    """A world in which webhooks may be on this machine."""
+    return await open_world({"outbound.allow_loopback": "true"})
 
 
 async def every(world: World, path: str, by: Any) -> list[dict[str, Any]]:
@@ -44,6 +51,7 @@ async def test_what_is_another_organizations_is_as_unknown_as_what_never_was(wor
             if "{" not in path:
                 continue
             body: dict[str, Any] = {"PATCH /apps/{client_id}": {"name": "x"}, "PATCH /people/{user}": {"role": "admin"}}
+            body |= {"PATCH /webhooks/{webhook}": {"name": "x"}}
             body |= {f"PUT {each}/limit": {"rate_limit": 1} for each in ("/apps/{client_id}", "/grants/{grant}")}
             json = body.get(f"{method} {path}", {} if method == "POST" and endpoint.ask else None)
             for by in (staff.owner, everything):
@@ -56,9 +64,20 @@ async def test_what_is_another_organizations_is_as_unknown_as_what_never_was(wor
     assert await snapshot(world) == before
 
 
+PREFIXES = {
+    "client_id": "app",
+    "secret": "sec",
+    "invitation": "inv",
+    "grant": "gnt",
+    "event": "evt",
+    "delivered": "evt",
+    "webhook": "whk",
+    "user": "usr",
+}
+
+
 def _never(name: str) -> str:
-    prefix = {"client_id": "app", "secret": "sec", "invitation": "inv", "grant": "gnt", "event": "evt", "user": "usr"}
-    return render_id(prefix.get(name, name), new_id())
+    return render_id(PREFIXES.get(name, name), new_id())
 
 
 def _without(answer: httpx.Response, names: dict[str, str]) -> dict[str, Any]:

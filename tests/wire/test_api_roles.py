@@ -10,7 +10,8 @@ from gatepost.flows.callers import POWERS
 from gatepost.flows.roles import MATRIX
 
 from .browser import Browser, connected, give_password
-from .staff import Person, ask, hire, sign_in, things
+from .conftest import OpenWorld
+from .staff import HOOK, Person, ask, hire, sign_in, things
 from .world import World
 
 OWN, OTHERS = "own", "others'"
@@ -57,6 +58,15 @@ DELETE /scopes                           + + - - -
 GET    /trusted-issuers                  + + + + -
 POST   /trusted-issuers                  + - - - -
 DELETE /trusted-issuers                  + - - - -
+GET    /webhooks                         + + - + -
+POST   /webhooks                         + + - - -
+GET    /webhooks/{webhook}               + + - + -
+PATCH  /webhooks/{webhook}               + + - - -
+DELETE /webhooks/{webhook}               + + - - -
+POST   /webhooks/{webhook}/secret        + + - - -
+POST   /webhooks/{webhook}/test          + + - - -
+GET    /webhooks/{webhook}/deliveries    + + - + -
+POST   /webhooks/{webhook}/deliveries/{delivered} + + - - -
 GET    /usage                            + + + + -
 GET    /usage/apps                       + + + + -
 GET    /signing-keys                     + + + + -
@@ -72,6 +82,9 @@ ASKS: dict[str, Any] = {
     "PATCH /apps/{client_id}": {"name": "Renamed"},
     "POST /apps/{client_id}/secrets": {},
     "GET /grants": {"app": "{client_id}"},
+    "POST /webhooks": {"url": HOOK},
+    "PATCH /webhooks/{webhook}": {"name": "Another"},
+    "POST /webhooks/{webhook}/secret": {},
     "PUT /apps/{client_id}/limit": {"rate_limit": 60},
     "PUT /grants/{grant}/limit": {"rate_limit": None},
     "POST /trusted-issuers": {"issuer": "https://idp.test/{client_id}", "jwks_uri": "https://idp.test/jwks"},
@@ -88,6 +101,12 @@ ASKS: dict[str, Any] = {
     "GET /events": {"app": "{client_id}"},
 }
 """What is asked, where something must be."""
+
+
+@pytest.fixture
+async def world(open_world: OpenWorld) -> World:
+    """A world in which webhooks may be on this machine."""
+    return await open_world({"outbound.allow_loopback": "true"})
 
 
 def rows() -> list[tuple[str, str, list[str]]]:

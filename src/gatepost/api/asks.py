@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from gatepost.flows.callers import POWERS
 from gatepost.flows.limits import MAX_RATE
 from gatepost.flows.roles import ROLES
+from gatepost.flows.webhooks import OVERLAP
 from gatepost.oauth.client_metadata import AUTH_METHODS, KINDS, PROFILES, SUPPORTED_GRANTS
 from gatepost.records import MAX_ACCESS_TTL
 
@@ -20,6 +21,7 @@ Uris = Annotated[list[Uri], Meta(max_length=MAX_LIST)]
 Scope = Annotated[str, Meta(max_length=2048, description="Scopes, separated by spaces.")]
 Seconds = Annotated[int, Meta(ge=1, le=36_500 * 86_400)]
 AccessSeconds = Annotated[int, Meta(ge=1, le=MAX_ACCESS_TTL)]
+EventTypes = Annotated[list[Annotated[str, Meta(max_length=100)]], Meta(max_length=MAX_LIST)]
 Window = Annotated[int, Meta(ge=0, le=36_500 * 86_400)] | Literal["until_used"] | None
 Limit = Annotated[int, Meta(ge=1, le=1000)]
 ClientId = Annotated[str, Meta(max_length=200)]
@@ -223,6 +225,29 @@ class UsageChoice(Struct, frozen=True, forbid_unknown_fields=True):
 
     seconds: Annotated[int, Meta(ge=60, le=90 * 86_400)] = 86_400
     app: ClientId | None = None
+
+
+class NewWebhook(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where events are to be sent, and which: types or families of them; all without any."""
+
+    url: Uri
+    types: EventTypes = []
+    name: Name = "Webhook"
+
+
+class WebhookChange(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is to change of a webhook; the rest stays."""
+
+    url: Uri | None = None
+    types: EventTypes | None = None
+    name: Name | None = None
+    disabled: bool | None = None
+
+
+class Renewal(Struct, frozen=True, forbid_unknown_fields=True):
+    """For how many seconds the secret before signs beside the new one."""
+
+    overlap: Annotated[int, Meta(ge=0, le=30 * 86_400)] = OVERLAP
 
 
 class NewScopeWords(Struct, frozen=True, forbid_unknown_fields=True):

@@ -181,6 +181,38 @@ class Share(Struct, frozen=True):
     times: int
 
 
+class WebhookDocument(Struct, frozen=True):
+    """Where the organization hears of its events. `secret` is there once, when it is made or renewed."""
+
+    id: str
+    name: str
+    url: str
+    types: list[str]
+    created_at: datetime
+    disabled: bool
+    failing_since: datetime | None
+    secret: str | None = None
+
+
+class Tried(Struct, frozen=True):
+    """One try to deliver: the status and start of the answer, or why there was none."""
+
+    at: datetime
+    ms: int
+    status: int | None
+    error: str | None
+    answer: str
+
+
+class DeliveryDocument(Struct, frozen=True):
+    """An event on its way to a webhook, or what became of it."""
+
+    event: str
+    type: str
+    state: str
+    attempts: list[dict[str, Any]]
+
+
 class ScopeWords(Struct, frozen=True):
     """What a scope means, in one language."""
 

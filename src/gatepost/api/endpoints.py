@@ -3,10 +3,11 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
-from gatepost.api import apps, asks, grants, keys, organization, people, resources, usage
+from gatepost.api import apps, asks, grants, keys, organization, people, resources, usage, webhooks
 from gatepost.api.call import Call
 from gatepost.api.documents import (
     AppDocument,
+    DeliveryDocument,
     EventDocument,
     GrantDocument,
     InvitationDocument,
@@ -22,8 +23,10 @@ from gatepost.api.documents import (
     SecretDocument,
     Share,
     SigningKeyDocument,
+    Tried,
     TrustedIssuerDocument,
     Usage,
+    WebhookDocument,
 )
 from gatepost.flows.roles import Deed
 
@@ -132,6 +135,28 @@ ENDPOINTS: dict[str, dict[str, Endpoint]] = {
         "DELETE": Endpoint(
             resources.distrust_issuer, D.TRUST_WRITE, None, asks.IssuerChoice, "trusted-issuer delete", 204
         ),
+    },
+    "/webhooks": {
+        "GET": Endpoint(webhooks.list_webhooks, D.WEBHOOKS_READ, Page[WebhookDocument], None, "webhook list"),
+        "POST": Endpoint(webhooks.make, D.WEBHOOKS_WRITE, WebhookDocument, asks.NewWebhook, "webhook create", 201),
+    },
+    "/webhooks/{webhook}": {
+        "GET": Endpoint(webhooks.show, D.WEBHOOKS_READ, WebhookDocument, None, "webhook show"),
+        "PATCH": Endpoint(webhooks.change, D.WEBHOOKS_WRITE, WebhookDocument, asks.WebhookChange, "webhook edit"),
+        "DELETE": Endpoint(webhooks.delete, D.WEBHOOKS_WRITE, None, None, "webhook delete", 204),
+    },
+    "/webhooks/{webhook}/secret": {
+        "POST": Endpoint(webhooks.renew, D.WEBHOOKS_WRITE, WebhookDocument, asks.Renewal, "webhook renew-secret", 201)
+    },
+    "/webhooks/{webhook}/test": {"POST": Endpoint(webhooks.test, D.WEBHOOKS_WRITE, Tried, None, "webhook test")},
+    "/webhooks/{webhook}/deliveries": {
+        "GET": Endpoint(
+            *(webhooks.list_deliveries, D.WEBHOOKS_READ, Page[DeliveryDocument]),
+            *(asks.Listing, "webhook deliveries"),
+        )
+    },
+    "/webhooks/{webhook}/deliveries/{delivered}": {
+        "POST": Endpoint(webhooks.send_again, D.WEBHOOKS_WRITE, None, None, "webhook resend", 204)
     },
     "/usage": {"GET": Endpoint(usage.show, D.ORG_READ, Usage, asks.UsageChoice, "usage")},
     "/usage/apps": {"GET": Endpoint(usage.list_shares, D.ORG_READ, Page[Share], asks.Span, "usage --by app")},

@@ -2,8 +2,11 @@
 
 from datetime import UTC, datetime
 
+import msgspec
+
 from gatepost.api.documents import (
     AppDocument,
+    DeliveryDocument,
     EventDocument,
     GrantDocument,
     InvitationDocument,
@@ -15,11 +18,14 @@ from gatepost.api.documents import (
     Role,
     SecretDocument,
     SigningKeyDocument,
+    Tried,
     TrustedIssuerDocument,
+    WebhookDocument,
 )
 from gatepost.flows.event_words import render_event, render_sentence
 from gatepost.flows.roles import MATRIX, ROLES, Actor, Deed
 from gatepost.flows.signing import safe_to_activate_at
+from gatepost.flows.webhook_sending import Attempt
 from gatepost.oauth.access_token import subject
 from gatepost.oauth.client_metadata import parse_metadata
 from gatepost.records import (
@@ -34,10 +40,12 @@ from gatepost.records import (
     Org,
     SigningKeyRecord,
     TrustedIssuer,
+    Webhook,
 )
 from gatepost.records import Resource as ResourceRecord
 from gatepost.secrets import render_id
 from gatepost.store.question import INSTANCE
+from gatepost.store.webhooks import Delivery
 
 
 def of_actor(actor: Actor) -> Me:
@@ -171,6 +179,31 @@ def of_resource(resource: ResourceRecord) -> ResourceDocument:
 def of_trusted_issuer(trusted: TrustedIssuer) -> TrustedIssuerDocument:
     """The document of a trusted issuer."""
     return TrustedIssuerDocument(trusted.issuer, trusted.jwks_uri, _at(trusted.created_at))
+
+
+def of_webhook(webhook: Webhook, secret: str | None = None) -> WebhookDocument:
+    """The document of a webhook."""
+    return WebhookDocument(
+        render_id("whk", webhook.id),
+        webhook.name,
+        webhook.url,
+        webhook.types.split(),
+        _at(webhook.created_at),
+        webhook.disabled_at is not None,
+        _maybe_at(webhook.failing_at),
+        secret,
+    )
+
+
+def of_attempt(attempt: Attempt) -> Tried:
+    """The document of one try to deliver."""
+    return Tried(_at(attempt.at), attempt.ms, attempt.status, attempt.error, attempt.answer)
+
+
+def of_delivery(delivery: Delivery) -> DeliveryDocument:
+    """The document of a delivery."""
+    attempts = [each | {"at": _at(each["at"])} for each in msgspec.json.decode(delivery.attempts)]
+    return DeliveryDocument(render_id("evt", delivery.event_id), delivery.type, delivery.state, attempts)
 
 
 def of_signing_key(record: SigningKeyRecord, max_age: int) -> SigningKeyDocument:
