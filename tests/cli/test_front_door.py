@@ -39,7 +39,10 @@ def test_the_version_is_told(gatepost: Gatepost) -> None:
         (["--jsn"], "`gatepost --jsn` is no command"),
         (["--versoin"], "did you mean `--version`?"),
         (["--data"], "`gatepost --data` is no command"),
-        (["app"], "`gatepost app` needs a verb: create, list, edit, show, disable, enable, delete, import, limit, secret"),
+        (
+            ["app"],
+            "`gatepost app` needs a verb: create, list, edit, show, disable, enable, delete, import, limit, secret",
+        ),
         (["app", "creat"], "`gatepost app` has no verb `creat`; did you mean `create`?"),
         (["app", "zebra"], "`gatepost app` has no verb `zebra`; choose from create, list"),
         (["app", "secret"], "`gatepost app secret` needs a verb: add, list, delete"),
