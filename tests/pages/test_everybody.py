@@ -123,7 +123,7 @@ def _fits(page: Page, camera: Camera, what: str) -> None:
 
 def _walk(page: Page) -> None:
     """The tab key leads everywhere, in the order of the page, and it can be seen where it is."""
-    page.mouse.click(1, 1)
+    page.evaluate("document.body.tabIndex = -1; document.body.focus(); document.body.removeAttribute('tabindex')")
     stops: list[Any] = page.evaluate(STOPS)
     seen = []
     for _ in stops:
