@@ -39,6 +39,7 @@ REGISTRATION_TOKEN: Final = "gp_reg_"
 INITIAL_TOKEN: Final = "gp_iat_"
 MAIL_LINK: Final = "gp_mail_"
 SLIP: Final = "gp_slip_"
+PLAY: Final = "gp_play_"
 
 _CHECKSUM_BYTES = 4
 _TO_URL = bytes.maketrans(b"+/", b"-_")

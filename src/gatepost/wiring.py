@@ -85,7 +85,7 @@ def build_app(settings: Settings, instance: Instance, watch: Watch | None = None
             **_page_routes(people, refuse),
             **_account_routes(visits, people, refuse),
             **_mail_routes(instance, visits, people, refuse),
-            **console_routes(instance, visits, refuse, has_kit=isinstance(_box_of(instance), Box)),
+            **console_routes(instance, visits, refuse, lambda each: app.answer(each), has_kit=_has_box(instance)),
         },
         urlsplit(instance.issuer).path,
     )
@@ -243,6 +243,11 @@ def _page_routes(people: People, refuse: Refuse) -> dict[str, Route]:
         LOGOUT: Route({"GET": people.logout.ask, "POST": people.logout.confirm}, refuse),
         SIGNED_OUT: page(people.logout.signed_out),
     }
+
+
+def _has_box(instance: Instance) -> bool:
+    """Whether it is a development server, which keeps its mails."""
+    return isinstance(_box_of(instance), Box)
 
 
 def _box_of(instance: Instance) -> Transport | None:

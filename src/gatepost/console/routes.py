@@ -8,10 +8,12 @@ from gatepost.console.commons import Commons
 from gatepost.console.connections import Links
 from gatepost.console.desk import CONSOLE, ORG, DeskForm, DeskPage, Reception
 from gatepost.console.events import Events
+from gatepost.console.exchanges import Ask
 from gatepost.console.health import Health
 from gatepost.console.kit import kit_page
 from gatepost.console.overview import Overview
 from gatepost.console.people import People
+from gatepost.console.playground import Playground
 from gatepost.console.scopes import Scopes
 from gatepost.console.seed import SeedPage
 from gatepost.console.settings import SettingsPage
@@ -44,8 +46,8 @@ class Doors:
         return Route({"POST": self._reception.form(deed, post)}, self.refuse)
 
 
-def console_routes(instance: Instance, visits: Visits, refuse: Refuse, *, has_kit: bool) -> dict[str, Route]:
-    """The routes. A development server has the kit too."""
+def console_routes(instance: Instance, visits: Visits, refuse: Refuse, ask: Ask, *, has_kit: bool) -> dict[str, Route]:
+    """The routes. `ask` is the server's own front door; a development server has the kit too."""
     reception, slips = Reception(instance, visits), Slips(instance)
     doors, commons = Doors(reception, refuse), Commons(instance, slips)
     page, form = doors.page, doors.form
@@ -59,6 +61,7 @@ def console_routes(instance: Instance, visits: Visits, refuse: Refuse, *, has_ki
         f"{ORG}/secret": Route({"GET": reception.page(Deed.ORG_READ, commons.secret)}, refuse),
         f"{ORG}/download": form(Deed.ORG_READ, commons.download),
         **_app_routes(instance, doors, slips),
+        **_play_routes(instance, doors, ask),
         **_past_routes(instance, doors),
         **_org_routes(instance, doors, slips),
         **({f"{ORG}/kit": page(Deed.ORG_READ, kit_page)} if has_kit else {}),
@@ -84,6 +87,15 @@ def _app_routes(instance: Instance, doors: Doors, slips: Slips) -> dict[str, Rou
         f"{APP}/danger": page(Deed.APPS_READ, app.danger),
         f"{APP}/disable": doors.form(Deed.APPS_WRITE, app.disable),
         f"{APP}/delete": page(Deed.APPS_WRITE, app.ask_delete, app.delete),
+    }
+
+
+def _play_routes(instance: Instance, doors: Doors, ask: Ask) -> dict[str, Route]:
+    """An app's flow, step by step."""
+    playground = Playground(instance, ask)
+    return {
+        f"{APP}/playground": doors.page(Deed.APPS_WRITE, playground.page, playground.step),
+        f"{APP}/playground/back": doors.page(Deed.APPS_WRITE, playground.back),
     }
 
 

@@ -10,6 +10,7 @@ from gatepost.errors import OAuthError
 from gatepost.flows.instance import Instance, fresh_epoch
 from gatepost.flows.known_apps import KnownApp, find_known_app, get_known_app
 from gatepost.flows.minting import subject_for
+from gatepost.flows.playground import own_redirect
 from gatepost.flows.pushed import PUSHED, open_pushed
 from gatepost.jose import ID_TOKEN_TYPE
 from gatepost.oauth.approval import CODE_TTL, Approval, dump_approval
@@ -91,7 +92,8 @@ async def begin(instance: Instance, ask: AuthorizeAsk, browser: bytes) -> Flow |
     known = await get_known_app(instance, client_id)
     if known.is_disabled:
         raise OAuthError("invalid_client", "The app is unknown here, or disabled.", detail="disabled")
-    verified = verify_redirect(ask, known.app, known.metadata, known.redirect_uris)
+    own = own_redirect(instance, known.app, ask.fields, browser)
+    verified = verify_redirect(ask, known.app, known.metadata, (*known.redirect_uris, *own))
     try:
         if known.metadata.require_pushed_authorization_requests and not pushed:
             raise OAuthError("invalid_request", "This app has to push its requests to /par.")

@@ -48,6 +48,7 @@ SENTENCES = {
     "request.passkey_refused": "a passkey of {user} was refused: it counts backwards, so it may be a copy",
     "request.signed_in": "{user} signed in",
     "request.signed_out": "{user} signed out",
+    "request.played": "{actor} played the flow of the app {app} in the playground",
     "request.refused": "{actor} was refused at {path}: {why}",
     "org.renamed": "{actor} gave the organization another name",
     "resource.deleted": "{actor} deleted a resource",
