@@ -155,6 +155,7 @@ class Playground:
         steps = steps_of(app)
         at = steps.index(step)
         is_new = step in ("exchange", "refresh") and play is not None and not any(each.error for each in done or [])
+        asked = self._asked(app, play) if play and step == "authorize" else {}
         view = {"refused": "", "why": "", "is_iss": False, **answer}
         return show_app(
             self._instance,
@@ -172,8 +173,8 @@ class Playground:
             unplayable=why_unplayable(app),
             resources=[each.uri for each in await self._instance.store.read(list_resources(app.org))],
             address=f"{self._instance.issuer.rstrip('/')}/authorize",
-            asked=self._asked(app, play) if play and step == "authorize" else {},
-            asked_lines=masked_lines(self._asked(app, play)) if play and step == "authorize" else [],
+            asked=asked,
+            asked_lines=masked_lines(asked),
             sealed=seal_play(self._instance, play) if play else "",
             play=play,
             done=done or [],

@@ -98,7 +98,7 @@ async def end_play(instance: Instance, app: App, play: Play, actor: Actor) -> No
 
 def seal_play(instance: Instance, play: Play) -> str:
     """The play as a text."""
-    return instance.keyring.seal_text(PLAY, orjson.dumps(play))
+    return instance.keyring.seal_text(PLAY, orjson.dumps(list(play)))
 
 
 def open_play(instance: Instance, text: str, browser: bytes, client_id: str) -> Play | None:
