@@ -42,11 +42,6 @@ class Exchange(NamedTuple):
             return "invalid_token"
         return str(self.content.get("error", self.status)) if self.status >= 400 else ""
 
-    @property
-    def why(self) -> str:
-        """The refusal in the server's words."""
-        return str(self.content.get("error_description", ""))
-
 
 class Sender:
     """Sends what an app would, from one address."""

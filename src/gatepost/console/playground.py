@@ -71,7 +71,6 @@ class Playground:
             "authorize",
             came=masked_lines(query),
             refused=query.get("error", ""),
-            why=query.get("error_description", ""),
             is_iss=query.get("iss") == self._instance.issuer,
         )
 
@@ -156,7 +155,7 @@ class Playground:
         at = steps.index(step)
         is_new = step in ("exchange", "refresh") and play is not None and not any(each.error for each in done or [])
         asked = self._asked(app, play) if play and step == "authorize" else {}
-        view = {"refused": "", "why": "", "is_iss": False, **answer}
+        view = {"refused": "", "is_iss": False, **answer}
         return show_app(
             self._instance,
             desk,
