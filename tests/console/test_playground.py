@@ -12,7 +12,7 @@ from gatepost.flows.playground import SECONDS
 from gatepost.flows.roles import operator
 from gatepost.store.apps import list_secrets
 from wire.browser import Browser, forms_of
-from wire.world import ISSUER
+from wire.world import ISSUER, Client
 
 from .office import Office
 
@@ -69,12 +69,18 @@ def text_of(page: httpx.Response | None) -> str:
 
 
 @pytest.fixture
-def player(office: Office) -> Player:
-    return Player(office, office.world.acme.web.client_id)
+async def app(office: Office) -> Client:
+    """An app that people have not been asked about yet."""
+    return await office.world.make_app(office.world.acme.org, scope="openid read", client_id="shop")
+
+
+@pytest.fixture
+def player(office: Office, app: Client) -> Player:
+    return Player(office, app.client_id)
 
 
 async def test_an_app_is_played_from_the_request_to_the_replay(player: Player, office: Office) -> None:
-    world, client_id = office.world, office.world.acme.web.client_id
+    world, client_id = office.world, "shop"
     before = await world.instance.store.read(list_secrets(world.acme.org, client_id))
     await player.open()
     built = text_of(await player.go(scope="openid read"))
@@ -127,7 +133,7 @@ async def test_what_is_carried_is_for_one_browser_one_app_and_ten_minutes(player
     await player.open()
     await player.go(scope="openid")
     link = player.link
-    foreign = Player(office, office.world.acme.web.client_id, "admin")
+    foreign = Player(office, "shop", "admin")
     assert (await (await foreign.browser()).get(link)).status_code == 400, "another browser does not even begin"
     assert player.page is not None
     form = next(each for each in forms_of(await player.open()) if each.action == player.path)
@@ -141,11 +147,10 @@ async def test_what_is_carried_is_for_one_browser_one_app_and_ten_minutes(player
 
 
 @pytest.mark.parametrize("state", ["", "x", "gp_play_AAAA"])
-async def test_nobody_else_leads_to_the_playgrounds_address(player: Player, state: str) -> None:
+async def test_nobody_else_leads_to_the_playgrounds_address(player: Player, app: Client, state: str) -> None:
     """Without a state that the playground sealed it is an address like any other that nobody registered."""
-    web = player.office.world.acme.web
     browser = await player.browser()
-    asked = await browser.authorize(web, redirect_uri=f"{ISSUER}{player.path}/back", state=state)
+    asked = await browser.authorize(app, redirect_uri=f"{ISSUER}{player.path}/back", state=state)
     assert asked.status_code == 400
     assert "set up wrongly" in asked.text
 
@@ -156,7 +161,7 @@ async def test_the_seal_of_one_app_opens_no_other(player: Player, office: Office
     other, _ = await create_app(world.instance, world.acme.org, new, operator(world.act))
     await player.open()
     await player.go(scope="openid")
-    link = player.link.replace(office.world.acme.web.client_id, other.client_id)
+    link = player.link.replace("shop", other.client_id)
     assert (await (await player.browser()).get(link)).status_code == 400
 
 

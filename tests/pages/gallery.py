@@ -202,6 +202,7 @@ CONSOLE: dict[str, Way] = {
     "console-app-redirects": _console("/apps/{app}/redirects"),
     "console-app-permissions": _console("/apps/{app}/permissions"),
     "console-app-advanced": _console("/apps/{app}/advanced"),
+    "console-app-playground": _console("/apps/{app}/playground"),
     "console-app-danger": _console("/apps/{app}/danger"),
     "console-app-delete": _console("/apps/{app}/delete"),
     "console-connections": _console("/connections"),
