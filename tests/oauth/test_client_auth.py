@@ -81,6 +81,8 @@ def test_the_form_may_repeat_the_headers_client_id() -> None:
         ("Basic YXBwOng= YXBwOng=", {}, "invalid_client"),
         (basic("app"), {}, "invalid_client"),
         (basic(b"\xff\xfe:x"), {}, "invalid_client"),
+        (basic(b"app\0:x"), {}, "invalid_client"),
+        (basic("app%00:x"), {}, "invalid_client"),
         (basic("app:x", "Bearer"), {}, "invalid_client"),
         (basic("app:x", "Digest"), {"client_id": "app"}, "invalid_client"),
         ("Basic" + base64.b64encode(b"app:x").decode(), {}, "invalid_client"),

@@ -139,6 +139,7 @@ CLAIMS: dict[str, dict[str, Any]] = {
     "exp is a list": {"exp": [NOW + 60]},
     "iat is a text": {"iat": "now"},
     "nbf is null-like": {"nbf": False},
+    "a NUL character": {"name": "x\0"},
 }
 
 

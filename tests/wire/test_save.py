@@ -94,7 +94,7 @@ async def test_a_client_id_that_was_deleted_stays_the_organizations(world: World
         {"name": "x" * 201},
         {"name": "line\nbreak"},
         {"name": "tab\t"},
-        {"name": "nul\0"},
+        {"name": "bell\a"},
         {"name": "right\u202eto left"},
         {"name": "zero\u200bwidth"},
         {"name": "soft\u00adhyphen"},

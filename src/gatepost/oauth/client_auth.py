@@ -72,6 +72,9 @@ def _parse_basic(authorization: str) -> ClientClaim:
         if scheme.lower() != "basic":
             raise ValueError("not Basic")
         user, colon, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+        client_id = unquote_plus(user)
+        if "\0" in client_id:
+            raise ValueError("a NUL character")
     except (ValueError, binascii.Error):
         raise OAuthError(
             "invalid_client", "The Authorization header is not readable as HTTP Basic.", scheme="Basic"
@@ -81,4 +84,4 @@ def _parse_basic(authorization: str) -> ClientClaim:
             "invalid_client", "HTTP Basic needs client_id and secret with a colon between them.", scheme="Basic"
         )
     readings = dict.fromkeys((unquote_plus(password), password))
-    return ClientClaim(unquote_plus(user), "client_secret_basic", tuple(map(Secret, readings)))
+    return ClientClaim(client_id, "client_secret_basic", tuple(map(Secret, readings)))

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from typing import Any, NoReturn
 
 import orjson
@@ -13,13 +14,15 @@ MAX_MEMBERS = 200
 MAX_COMMAS = 1000
 
 _BLANKS = " \t\n\r"
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+"""The character as JSON can write it: the backslash is not itself escaped."""
 
 
 def parse_json_object(body: bytes) -> dict[str, Any]:
     """The object in a body. Raises `invalid_request`.
 
     Refused: other encodings than UTF-8, a repeated member, more than 200 members, nesting deeper than 16, numbers that
-    are not plain 64-bit ones, lone surrogates, and anything that is not an object.
+    are not plain 64-bit ones, lone surrogates, the NUL character, and anything that is not an object.
     """
     # Signs inside strings count too: nobody sends so many to routes that take a handful of short texts.
     if body.count(b"{") + body.count(b"[") > MAX_DEPTH:
@@ -36,7 +39,7 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
     except ValueError as fault:
         raise _bad(str(fault).partition(":")[0]) from None
     if b"\\u" in body:
-        _check_surrogates(content)
+        _check_escapes(content, body)
     if not isinstance(content, dict):
         raise OAuthError("invalid_request", 'The body is JSON, but not an object. Send one, as in {"client_id": "…"}.')
     return content
@@ -81,8 +84,10 @@ def _float(digits: str) -> float:
     return number
 
 
-def _check_surrogates(content: object) -> None:
-    """Half a character, which only an escape can write, has no UTF-8 form."""
+def _check_escapes(content: object, body: bytes) -> None:
+    """Half a character, which only an escape can write, has no UTF-8 form; and PostgreSQL keeps no NUL in a text."""
+    if _NUL.search(body):
+        raise _bad("it has a NUL character")
     try:
         orjson.dumps(content)
     except TypeError:
