@@ -27,6 +27,7 @@ Limit = Annotated[int, Meta(ge=1, le=1000)]
 ClientId = Annotated[str, Meta(max_length=200)]
 Id = Annotated[str, Meta(max_length=40)]
 Cursor = Annotated[str, Meta(max_length=1000, description="Where to go on: as the `next` of the part before says.")]
+Instant = Annotated[datetime, Meta(tz=True)]
 Expiry = Annotated[datetime, Meta(tz=True, description="When it ends: an instant ahead, by a hundred years at most.")]
 
 
@@ -66,8 +67,8 @@ class EventListing(Struct, frozen=True, forbid_unknown_fields=True):
     user: Id | None = None
     type: Id | None = None
     result: Id | None = None
-    since: datetime | None = None
-    until: datetime | None = None
+    since: Instant | None = None
+    until: Instant | None = None
     limit: Limit = 100
     after: Cursor | None = None
 
