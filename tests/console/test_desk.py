@@ -217,6 +217,20 @@ async def test_a_person_of_one_organization_is_led_there_and_of_several_chooses(
     assert f"/console/{office.world.beta.id}" in (await office.get("/apps")).text, "the menu has both"
 
 
+async def test_a_developer_is_not_told_who_a_person_is_whose_connections_are_not_theirs_to_end(office: Office) -> None:
+    for query in (f"user={office.names['user']}", f"user={office.names['user']}&app=web-acme", "user=member@acme.test"):
+        page = await office.get(f"/connections/end?{query}", "developer")
+        assert page.status_code == 403, query
+        assert "member@acme.test" not in page.text
+
+
+async def test_a_form_that_lacks_fields_is_refused_with_the_rest_filled_in(office: Office) -> None:
+    csrf, path = await csrf_of(office, "owner"), office.path("{org}/apps/{app}/advanced")
+    answer = await (await office.browser("owner")).post(f"/console/{path}", {"csrf": csrf, "access_ttl": "soon"})
+    assert answer.status_code == 400
+    assert 'value="soon"' in answer.text
+
+
 async def test_a_member_without_a_role_is_told_why(office: Office) -> None:
     page = await (await office.browser("member")).get("/console")
     assert page.status_code == 403

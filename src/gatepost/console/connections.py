@@ -9,7 +9,7 @@ from gatepost.errors import GatepostError
 from gatepost.flows.browsing import Link, browse_links, find_member_by, view_link
 from gatepost.flows.grants import end_all, end_grant
 from gatepost.flows.instance import Instance
-from gatepost.flows.owned_apps import app_of
+from gatepost.flows.owned_apps import app_of, check_apps
 from gatepost.flows.roles import Deed
 from gatepost.records import Member
 from gatepost.secrets import render_id
@@ -86,6 +86,8 @@ class Links:
     async def ask_end(self, desk: Desk) -> Reply:
         """Are all of an app, of a person, of both together to end?"""
         fields = desk.query
+        # Who may end nothing of a person's is not told who that is.
+        await check_apps(self._instance, desk.actor, Deed.GRANTS_REVOKE, desk.org.id, fields.get("app"))
         user = await self._user(desk, fields.get("user", ""))
         app = await app_of(self._instance, desk.org.id, fields["app"], desk.actor) if "app" in fields else None
         if app is None and user is None:
