@@ -8,10 +8,12 @@ from gatepost.errors import GatepostError
 from gatepost.flows.actors import person
 from gatepost.flows.api_keys import create_key, end_key
 from gatepost.flows.apps import NewApp, change_app, create_app, create_secret
+from gatepost.flows.callers import Caller
+from gatepost.flows.clients import save_client
 from gatepost.flows.joining import invite
 from gatepost.flows.limits import set_app_limit, set_grant_limit, set_org_limit
 from gatepost.flows.organizations import get_org, set_disabled
-from gatepost.flows.owned_apps import app_of, apps_of, end_app
+from gatepost.flows.owned_apps import app_of, apps_of, end_app, redirect_uris_of
 from gatepost.flows.people import create_user
 from gatepost.flows.roles import MATRIX, ROLES, Actor, Deed
 from gatepost.flows.scopes import ScopeText, describe_scope
@@ -69,6 +71,21 @@ async def test_a_developer_cannot_make_an_app_that_asks_nobody(world: World, fla
     change = {"metadata": {"first_party": True, flag: True}}
     assert await refusal(change_app(world.instance, app, change, (), (), dev)) == "not_allowed"
     await change_app(world.instance, app, change, (), (), admin)
+
+
+async def test_a_developer_changes_no_app_that_others_let_ask_nobody(world: World) -> None:
+    """Trust was given to the app as it was: its maker must not lead people's tokens elsewhere, whom nobody asks."""
+    dev, admin = await somebody(world, "developer"), await somebody(world, "admin")
+    app = await an_app(world, dev)
+    trust = {"metadata": {"first_party": True, "skip_consent": True}}
+    app = await change_app(world.instance, app, trust, (), (), admin)
+    there = "https://elsewhere.test/cb"
+    assert await refusal(change_app(world.instance, app, {"scope": "read"}, (there,), (), dev)) == "not_allowed"
+    caller = Caller(world.acme.org, None, None, dev)
+    assert await refusal(save_client(world.instance, caller, app.client_id, there, None, ADDRESS)) == "not_allowed"
+    assert await redirect_uris_of(world.instance, app) == []
+    app = await change_app(world.instance, app, {"metadata": {"skip_consent": False}}, (), (), admin)
+    await change_app(world.instance, app, {"scope": "read"}, (there,), (), dev)
 
 
 async def test_an_auditor_changes_nothing(world: World) -> None:

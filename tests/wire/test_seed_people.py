@@ -1,8 +1,10 @@
 """The four routes, called by people: with the power of their role, and for themselves."""
 
+import asyncio
+
 import pytest
 
-from .staff import Person, Staff, ask, hire
+from .staff import Person, Staff, ask, hire, sign_in
 from .world import World, claims_of
 
 PAIR = {"client_id": "theirs", "redirection_url": "https://theirs.test/cb"}
@@ -37,6 +39,18 @@ async def test_a_role_says_what_its_people_may(world: World, staff: Staff) -> No
     assert await codes(staff.member, PAIR) == refused
     assert await codes(staff.developer, others) == refused
     assert await codes(staff.admin, others) == [(200, ""), (200, "")]
+
+
+async def test_who_comes_second_to_a_new_client_adds_nothing_to_it(world: World, staff: Staff) -> None:
+    """Both found that it was not there; it is the app of whoever made it."""
+    other = await sign_in(world, staff.tool, "developer", "other")
+    for number in range(5):
+        pairs = [{"client_id": f"new-{number}", "redirection_url": f"https://{each}.test/cb"} for each in ("a", "b")]
+        calls = zip((staff.developer, other), pairs, strict=True)
+        answers = await asyncio.gather(*(world.call("POST", "/", each.bearer, json=pair) for each, pair in calls))
+        assert sorted(answer.status_code for answer in answers) == [201, 403]
+        made = (await ask(world, "GET", f"/apps/new-{number}", staff.owner)).json()
+        assert len(made["redirect_uris"]) == 1
 
 
 async def test_a_person_speaks_for_nobody_else(world: World, staff: Staff) -> None:

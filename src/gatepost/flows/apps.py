@@ -91,6 +91,12 @@ def check_trusting(actor: Actor, metadata: Mapping[str, Any]) -> None:
         actor.check(Deed.APPS_WRITE, actor.org)
 
 
+def check_asking(actor: Actor, app: App) -> None:
+    """Whoever may not let an app ask nobody changes none that does: trust was given to what it was. Raises `not_allowed`."""
+    if parse_metadata(app.metadata).skip_consent and not actor.may(Deed.APPS_WRITE):
+        raise GatepostError("not_allowed", f"{app.name} asks nobody for consent, so only owners and admins change it.")
+
+
 def new_client_id() -> str:
     """A client_id for an app that brings none of its own."""
     return render_id("app", new_id())
@@ -203,6 +209,7 @@ async def change_app(
     """
     act = actor.check(Deed.APPS_WRITE, app.org, app)
     check_trusting(actor, changes.get("metadata") or {})
+    check_asking(actor, app)
     if app.is_free:
         raise GatepostError(
             "not_allowed",

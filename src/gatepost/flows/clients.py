@@ -5,7 +5,7 @@ import string
 from typing import NamedTuple
 
 from gatepost.errors import OAuthError
-from gatepost.flows.apps import NewApp, checked_app, new_client_id
+from gatepost.flows.apps import NewApp, check_asking, checked_app, new_client_id
 from gatepost.flows.callers import Caller, check_deed, check_in_org
 from gatepost.flows.instance import Instance, fresh_epoch
 from gatepost.flows.roles import Deed
@@ -58,14 +58,20 @@ async def save_client(
     org = check_in_org(caller)
     known = await instance.store.read(find_app(org, client_id)) if client_id and caller.person else None
     check_deed(caller, Deed.APPS_WRITE, known)
+    if known and caller.person:
+        check_asking(caller.person, known)
     act = Act(instance.clock(), caller.actor, address)
     client_id = client_id or new_client_id()
     app = checked_app(org, NewApp(name or client_id, client_id=client_id), act.at)
     app = app._replace(created_by=caller.person.user_id if caller.person else None)
     check_redirect_uri(redirect_uri)
-    saved = await instance.store.ask(save_pair(app, redirect_uri, fresh_epoch(), act))
+    # Whose it is was looked at only if it was there. If it comes to be meanwhile, look again.
+    only_new = caller.person is not None and known is None
+    saved = await instance.store.ask(save_pair(app, redirect_uri, fresh_epoch(), act, only_new=only_new))
     if isinstance(saved, Taken):
         raise OAuthError("conflict", "This client_id belongs to another organization. Choose another, or send none.")
+    if only_new and not saved.app_is_new:
+        return await save_client(instance, caller, client_id, redirect_uri, name, address)
     kept = await instance.store.read(find_app(org, client_id)) or app
     token = await get_auth_token(instance, org, act)
     return SavedClient(

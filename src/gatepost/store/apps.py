@@ -147,10 +147,10 @@ def end_free_app(app: App, redirect_uris: tuple[str, ...], epoch: int, act: Act)
 
 
 @question
-def save_pair(app: App, uri: str, epoch: int, act: Act) -> Steps[Saved | Taken]:
-    """Give the organization's app this redirect URI, making the app first if it is missing."""
+def save_pair(app: App, uri: str, epoch: int, act: Act, *, only_new: bool = False) -> Steps[Saved | Taken]:
+    """Give the organization's app this redirect URI, making the app first if it is missing. `only_new` changes none that is."""
     outcome = yield from make_app(app, (uri,), epoch, act)
-    if isinstance(outcome, Taken) or outcome.app_is_new:
+    if isinstance(outcome, Taken) or outcome.app_is_new or only_new:
         return outcome
     is_new = yield from add_redirect_uri(app.org, app.client_id, uri, act)
     if is_new:
