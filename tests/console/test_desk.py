@@ -1,5 +1,6 @@
 """Who gets in, and where to: signing in first, roles, other organizations, forms of others."""
 
+import base64
 import re
 from typing import Any
 
@@ -241,6 +242,15 @@ async def test_a_disabled_organization_has_no_console(office: Office) -> None:
     assert (await office.send("/settings/disable", name="Another name")).status_code == 400
     assert (await office.send("/settings/disable", name="The company")).status_code == 303
     assert (await office.get("")).status_code == 404
+
+
+async def test_a_cursor_of_another_making_is_none(office: Office) -> None:
+    for plain in (b'"\\u0000"', b'["\\u0000","\\u0000"]', b"\0", b"{", b"7"):
+        after = base64.urlsafe_b64encode(plain).rstrip(b"=").decode()
+        for page in ("/apps", "/connections", "/events", "/people"):
+            answer = await office.get(f"{page}?after={after}")
+            assert answer.status_code == 200, (page, plain)
+        assert b"u0000" not in plain or Ask({}, after).cursor is None, "PostgreSQL would stumble over it"
 
 
 async def test_colours_and_shortcuts_are_remembered(office: Office) -> None:

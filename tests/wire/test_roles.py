@@ -12,13 +12,16 @@ from gatepost.flows.callers import Caller
 from gatepost.flows.clients import save_client
 from gatepost.flows.joining import invite
 from gatepost.flows.limits import set_app_limit, set_grant_limit, set_org_limit
+from gatepost.flows.members import end_membership, member_of, set_role
 from gatepost.flows.organizations import get_org, set_disabled
 from gatepost.flows.owned_apps import app_of, apps_of, end_app, redirect_uris_of
+from gatepost.flows.owned_apps import set_disabled as set_app_disabled
 from gatepost.flows.people import create_user
 from gatepost.flows.roles import MATRIX, ROLES, Actor, Deed
 from gatepost.flows.scopes import ScopeText, describe_scope
 from gatepost.records import App
-from gatepost.secrets import parse_id
+from gatepost.secrets import parse_id, render_id
+from gatepost.store.events import Act
 from gatepost.store.orgs import find_org
 from gatepost.store.people import set_user_disabled
 
@@ -124,6 +127,29 @@ async def test_nobody_gives_a_key_more_than_they_may_do(world: World) -> None:
     key = Actor(world.act, org, scopes=frozenset(("keys:write", "apps:read")))
     assert await refusal(create_key(world.instance, org, "A key", ("apps:write",), None, key)) == "not_allowed"
     await create_key(world.instance, org, "A key", ("apps:read",), None, key)
+
+
+async def test_a_developer_enables_no_app_that_was_disabled_against_them(world: World) -> None:
+    dev, admin = await somebody(world, "developer"), await somebody(world, "admin")
+    app = await an_app(world, dev)
+    await set_app_disabled(world.instance, app, True, dev)
+    assert await refusal(set_app_disabled(world.instance, app, False, dev)) == "not_allowed"
+    await set_app_disabled(world.instance, app, False, admin)
+
+
+async def test_a_key_makes_and_changes_nobody_who_may_do_more(world: World) -> None:
+    org = world.acme.org
+    key = Actor(Act(0, "key_1"), org, scopes=frozenset(("people:write",)))
+    all_of_it = {scope for rule in MATRIX.values() for scope in rule.scopes}
+    mighty = Actor(Act(0, "key_2"), org, scopes=frozenset(all_of_it))
+    admin = await somebody(world, "admin")
+    member = await member_of(world.instance, org, render_id("usr", admin.user_id or b""), world.operator)
+    assert await refusal(invite(world.instance, org, "new@acme.test", "admin", key)) == "insufficient_scope"
+    assert await refusal(set_role(world.instance, org, member, "member", key)) == "insufficient_scope"
+    assert await refusal(end_membership(world.instance, org, member, key)) == "insufficient_scope"
+    await invite(world.instance, org, "new@acme.test", "member", key)
+    await invite(world.instance, org, "newer@acme.test", "admin", mighty)
+    assert await refusal(invite(world.instance, org, "newest@acme.test", "owner", mighty)) == "not_allowed"
 
 
 async def test_nobody_says_in_other_words_what_power_over_the_organization_is(world: World) -> None:

@@ -41,7 +41,9 @@ class Ask(NamedTuple):
     def cursor(self) -> Any:
         """Where the page before ended; None at the beginning, and for what was never a cursor of ours."""
         try:
-            return orjson.loads(base64.urlsafe_b64decode(self.after + "=" * (-len(self.after) % 4)))
+            plain = base64.urlsafe_b64decode(self.after + "=" * (-len(self.after) % 4))
+            # Nothing here is named with a NUL, and PostgreSQL takes none.
+            return None if b"\\u0000" in plain else orjson.loads(plain)
         except ValueError:
             return None
 

@@ -52,6 +52,7 @@ async def invite(instance: Instance, org: bytes, email: str, role: str, actor: A
     Raises `invalid_request`, `conflict` for a member, `not_allowed` where nobody may join, and as `Actor.check` does.
     """
     act = actor.check(Deed.OWNERS_WRITE if check_role(role) == "owner" else Deed.PEOPLE_WRITE, org)
+    actor.check_reach(role)
     if instance.sign_up == "closed":
         raise GatepostError("not_allowed", "Nobody may join here.", fix="set sign_up to invited or open")
     canonical = check_email(email)

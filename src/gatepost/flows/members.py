@@ -32,6 +32,8 @@ async def set_role(instance: Instance, org: bytes, member: Member, role: str, ac
     Raises `invalid_request`, `conflict` for the last owner, `overtaken` when somebody else was faster, and as `Actor.check` does.
     """
     act = actor.check(_deed(member.role, check_role(role)), org)
+    actor.check_reach(member.role)
+    actor.check_reach(role)
     if role != member.role and not await instance.store.ask(change_role(org, member.id, member.role, role, act)):
         raise await _why_not(instance, org, member)
     return member._replace(role=role)
@@ -40,6 +42,7 @@ async def set_role(instance: Instance, org: bytes, member: Member, role: str, ac
 async def end_membership(instance: Instance, org: bytes, member: Member, actor: Actor) -> None:
     """Remove a person from an organization; every grant that they have in it ends. Raises as `set_role` does."""
     act = actor.check(_deed(member.role), org)
+    actor.check_reach(member.role)
     if not await instance.store.ask(remove_member(org, member.id, member.role, act)):
         raise await _why_not(instance, org, member)
 

@@ -1,5 +1,6 @@
 """An organization's apps as those see them who administer it: all of them, or, for a developer, those they made."""
 
+from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance
 from gatepost.flows.missing import missing
 from gatepost.flows.roles import Actor, Deed
@@ -37,8 +38,15 @@ async def check_apps(instance: Instance, actor: Actor, deed: Deed, org: bytes, c
 
 
 async def set_disabled(instance: Instance, app: App, disabled: bool, actor: Actor) -> None:
-    """Disable or enable an app; everything of it is refused from now on, or answered again. Raises as `Actor.check` does."""
+    """Disable or enable an app; everything of it is refused from now on, or answered again. Raises as `Actor.check` does.
+
+    It may have been disabled against its maker, so only who may change all apps enables one.
+    """
     act = actor.check(Deed.APPS_WRITE, app.org, app)
+    if not disabled and not actor.may(Deed.APPS_WRITE):
+        raise GatepostError(
+            "not_allowed", "Only somebody who may change all apps enables one again: an admin or owner."
+        )
     await instance.store.ask(set_app_disabled(app.org, app.client_id, disabled, act))
 
 

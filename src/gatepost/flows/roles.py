@@ -125,6 +125,14 @@ class Actor:
             return self.org is None or scope in self.scopes
         return all(self.may(deed) for deed, rule in MATRIX.items() if scope in rule.scopes)
 
+    def check_reach(self, role: str) -> None:
+        """That people with this role may do no more than an API key that makes or changes them. Raises `insufficient_scope`."""
+        if self.org is None or self.role:
+            return
+        for deed, rule in MATRIX.items():
+            if role in rule.roles | rule.own and not self.may(deed):
+                raise self._refused(deed)
+
     def check(self, deed: Deed, org: bytes, app: App | None = None) -> Act:
         """The frame for the events of this deed in this organization.
 

@@ -167,7 +167,8 @@ async def deliver(instance: Instance, org: bytes, webhook: Webhook, delivery: De
     try:
         answer = await instance.fetcher.post(webhook.url, "application/json", body, headers)
     except OutboundError as fault:
-        error = str(fault)
+        error = fault.reason
+        _log.info("A webhook was not reached", extra={"detail": str(fault)})
     attempt = Attempt(
         now,
         round((time.perf_counter() - start) * 1000),
