@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gatepost.cli.main import whole_parser
+from gatepost.console.lists import Ask
 from gatepost.console.routes import console_routes
 from gatepost.errors import GatepostError
 from gatepost.ui.visit import Visits
