@@ -169,3 +169,15 @@ async def test_a_code_that_lands_there_without_the_seal_is_shown_to_nobody(playe
     page = await (await player.browser()).get(f"{player.path}/back?code=gp_code_somebody&state=x&iss={ISSUER}")
     assert page.status_code == 400
     assert "gp_code_somebody" not in page.text
+
+
+async def test_another_sign_in_at_the_same_browser_does_not_go_on(player: Player) -> None:
+    await player.open()
+    await player.go(scope="openid")
+    link, browser = player.link, await player.browser()
+    browser.cookies.delete("__Host-gatepost_session")
+    await browser.enter("admin@acme.test")
+    state = parse_qs(urlsplit(link).query)["state"][0]
+    page = await browser.get(f"{player.path}/back?code=gp_code_x&state={state}&iss={ISSUER}")
+    assert page.status_code == 400
+    assert "Exchange the code" not in page.text
