@@ -18,11 +18,10 @@ from gatepost.secrets import parse_id, render_id
 from gatepost.store.orgs import find_org
 from gatepost.store.people import list_memberships, list_organizations_of
 from gatepost.ui.faults import PageError
-from gatepost.ui.visit import Visit, Visits, is_onward, see_other, show
+from gatepost.ui.visit import CONSOLE, Visit, Visits, is_onward, see_other, show
 from gatepost.web.app import Handler
 from gatepost.web.message import Reply, Request
 
-CONSOLE = "/console"
 ORG = CONSOLE + "/{org}"
 
 

@@ -6,7 +6,7 @@ from gatepost.console.app import AppPages
 from gatepost.console.apps import Apps
 from gatepost.console.commons import Commons
 from gatepost.console.connections import Links
-from gatepost.console.desk import CONSOLE, ORG, DeskForm, DeskPage, Reception
+from gatepost.console.desk import ORG, DeskForm, DeskPage, Reception
 from gatepost.console.events import Events
 from gatepost.console.exchanges import Ask
 from gatepost.console.health import Health
@@ -22,7 +22,7 @@ from gatepost.console.slips import Slips
 from gatepost.console.webhooks import Webhooks
 from gatepost.flows.instance import Instance
 from gatepost.flows.roles import Deed
-from gatepost.ui.visit import Visits
+from gatepost.ui.visit import CONSOLE, Visits
 from gatepost.web.app import Handler, Refuse, Route
 
 APP = ORG + "/apps/{app}"

@@ -24,6 +24,7 @@ LINK_IS_PROOF = 900
 class Place(NamedTuple):
     """An organization that the person belongs to, and as what."""
 
+    id: str
     name: str
     role: str
 
@@ -48,7 +49,9 @@ async def view_account(instance: Instance, session: Session) -> Account:
     ]
     user = await instance.store.read(find_user(session.user_id))
     is_verified = user is not None and user.email_verified_at is not None
-    return Account([Place(name, roles[org]) for org, name, _ in places if org in roles], live, is_verified)
+    return Account(
+        [Place(render_id("org", org), name, roles[org]) for org, name, _ in places if org in roles], live, is_verified
+    )
 
 
 async def end_own_session(instance: Instance, session: Session, text: str, address: str) -> bool:

@@ -7,7 +7,6 @@ from gatepost.flows.passkeys import begin_sign_in, can_have_passkeys, finish_sig
 from gatepost.flows.sign_in import Passwords, check_password
 from gatepost.oauth.flow import Flow
 from gatepost.oauth.form import parse_form
-from gatepost.pages.account import ACCOUNT
 from gatepost.pages.guesses import Guesses
 from gatepost.pages.sign_ins import SignIns
 from gatepost.secrets import Secret
@@ -36,7 +35,7 @@ class Login:
             return await self._show_link(visit, fields["link"], fields.get("flow", ""))
         flow = self._sign_ins.flow(visit, fields.get("flow"))
         if flow is None and visit.session is not None:
-            return see_other(visit, ACCOUNT)
+            return see_other(visit, await self._sign_ins.home_of(visit.session.user_id))
         return self._show(visit, flow)
 
     async def spend_link(self, request: Request) -> Reply:

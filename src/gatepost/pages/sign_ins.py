@@ -9,8 +9,9 @@ from gatepost.pages.account import ACCOUNT
 from gatepost.pages.authorize import CONSENT, VERIFY
 from gatepost.pages.device import place_of
 from gatepost.store.events import Act
+from gatepost.store.people import list_organizations_of
 from gatepost.ui.faults import page_over
-from gatepost.ui.visit import Visit, Visits, see_other
+from gatepost.ui.visit import CONSOLE, Visit, Visits, see_other
 from gatepost.web.message import Reply
 
 
@@ -37,6 +38,11 @@ class SignIns:
         half = await seal_half(self._instance, visit.browser, user_id, amr)
         return see_other(visit, f"{VERIFY}?half={half}&flow={seal_flow(self._instance, flow) if flow else ''}")
 
+    async def home_of(self, user_id: bytes) -> str:
+        """Where somebody is led who came for nothing in particular: to the console, if it has a place for them."""
+        roles = await self._instance.store.read(list_organizations_of(user_id))
+        return CONSOLE if any(role != "member" for _, role in roles) else ACCOUNT
+
     async def finish(
         self, visit: Visit, user_id: bytes, amr: str, flow: Flow | None, *, is_whole: bool = True
     ) -> Reply:
@@ -56,6 +62,6 @@ class SignIns:
         if flow is None and visit.onward:
             return see_other(self._visits.keep_onward(visit, ""), visit.onward)
         if flow is None:
-            return see_other(visit, ACCOUNT)
+            return see_other(visit, await self.home_of(user_id))
         flow = flow._replace(session_id=signed_in.session.id.hex()) if is_whole else flow
         return see_other(visit, CONSENT + seal_flow(self._instance, flow))

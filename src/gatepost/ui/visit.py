@@ -31,7 +31,9 @@ THEMES = ("light", "dark")
 """What a person may choose; without a choice a page follows the browser."""
 
 _LANGUAGE_FIELD = "page_language"
-_ONWARD = re.compile(r"/console[A-Za-z0-9/._~-]{0,500}")
+CONSOLE = "/console"
+"""The one place that a sign-in leads to of its own accord, and nowhere else but there."""
+_ONWARD = re.compile(CONSOLE + r"[A-Za-z0-9/._~-]{0,500}")
 """Where a sign-in may lead to: nowhere but to our own console."""
 
 _CSRF = b"form of ours"
