@@ -10,7 +10,17 @@ from gatepost.store.events import list_events
 from gatepost.store.grants import Gone, Made, Replayed, find_grant, make_grant, redeem
 from gatepost.store.orgs import set_org_disabled
 from gatepost.store.outbox import claim_letters
-from gatepost.store.people import find_password_hash, list_memberships, set_password, set_user_disabled
+from gatepost.store.people import (
+    Newcomer,
+    bring_people,
+    find_member,
+    find_password_hash,
+    find_user,
+    list_memberships,
+    replace_password_hash,
+    set_password,
+    set_user_disabled,
+)
 from gatepost.store.question import INSTANCE, Store
 from gatepost.store.revocations import (
     is_token_revoked,
@@ -33,7 +43,7 @@ from gatepost.store.sessions import (
     touch_session,
 )
 
-from .world import DAY, NOW, World, act, dump, new_grant, populate
+from .world import DAY, EPOCH, NOW, World, act, dump, new_grant, populate
 
 
 def a_session(user: bytes, **changes: Any) -> Session:
@@ -307,3 +317,28 @@ async def test_verifiers_are_told(store: Store) -> None:
     lines = (await store.read(dump(a.org)))["revocations"]
     assert len(lines) == before + 1
     assert ("grant", "gnt_1", NOW) in [line[2:5] for line in lines]
+
+
+async def test_people_are_brought_and_those_who_are_known_keep_what_they_have(store: Store) -> None:
+    a = await populate(store, "acme")
+    new = Newcomer(new_id(), "new@acme.example", "$foreign$hash", "New", NOW, None)
+    known = await store.read(find_user(a.user))
+    assert known is not None
+    again = Newcomer(new_id(), known.email, "$foreign$other", "Other", None, NOW)
+    await store.ask(bring_people(a.org, (new, again), EPOCH, act()))
+    brought = await store.read(find_user(new.id))
+    assert brought is not None
+    assert (brought.email, brought.name, brought.email_verified_at) == (new.email, "New", NOW)
+    member = await store.read(find_member(a.org, new.id))
+    assert member is not None
+    assert member.role == "member"
+    assert await store.read(find_user(a.user)) == known
+
+
+async def test_a_better_hash_is_kept_unless_the_password_changed_meanwhile(store: Store) -> None:
+    a = await populate(store, "acme")
+    new = Newcomer(new_id(), "new@acme.example", "$foreign$hash", None, None, None)
+    await store.ask(bring_people(a.org, (new,), EPOCH, act()))
+    for before, after in (("$foreign$hash", "$better"), ("$foreign$hash", "$late")):
+        await store.ask(replace_password_hash(new.id, before, after))
+    assert await store.read(find_password_hash(new.id)) == "$better"

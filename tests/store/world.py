@@ -177,16 +177,17 @@ async def populate(store: Store, name: str) -> World:
     assert await store.ask(make_grant(world.org, new_grant(world, world.revoked_grant), act()))
     await store.ask(revoke_grant(world.org, world.revoked_grant, act()))
     await store.ask(make_invitation(world.org, an_invitation(world.invitation), act()))
-    await store.ask(record(world.org, "test.made", act(), id=world.event))
+    await store.ask(record(world.org, "world.made", act(), id=world.event))
     await store.ask(claim_request(world.org, world.org, b"digest", NOW, NOW + DAY))
     await store.ask(set_scope_text(world.org, "read", "en", f"Read what {name} has", act()))
     consent = Consent(world.org, world.user, world.client_id, "read", b"d" * 32, NOW)
     await store.ask(give_consent(world.org, consent, new_id(), NOW, NOW + DAY, act()))
-    assert await store.ask(keep_seal(world.org, a_seal(1), "kid", b"key"))
     await store.ask(make_webhook(world.org, a_webhook(world.webhook), act()))
-    assert await store.ask(feed(world.org, world.webhook, world.event, "grant.made", a_letter()))
+    assert await store.ask(feed(world.org, world.webhook, world.event, "grant.made", a_letter(next_at=NOW + 365 * DAY)))
     await store.ask(note_attempt(world.org, a_delivery(world), None))
     await store.ask(add_usage((Count(world.org, world.client_id, "issued", "verify", 1),), NOW))
+    # The newest of all, so that nothing waits to be sealed.
+    assert await store.ask(keep_seal(world.org, a_seal(1), "kid", b"key"))
     return world
 
 
