@@ -246,7 +246,7 @@ async def test_grant_types_are_by_kind(world: World) -> None:
     for app in (world.acme.web, world.acme.native):
         refused = await token(world, app, grant_type="client_credentials")
         assert (refused.status_code, refused.json()["error"]) == (400, "unauthorized_client")
-    for grant_type in ("password", "implicit", "urn:ietf:params:oauth:grant-type:jwt-bearer"):
+    for grant_type in ("password", "implicit", "urn:ietf:params:oauth:grant-type:saml2-bearer"):
         refused = await token(world, world.acme.web, grant_type=grant_type)
         assert (refused.status_code, refused.json()["error"]) == (400, "unsupported_grant_type")
 

@@ -18,7 +18,7 @@ from gatepost.flows.actors import authenticate
 from gatepost.flows.instance import Instance
 from gatepost.flows.introspect import VerifiedTokens
 from gatepost.flows.roles import Actor, Deed
-from gatepost.oauth.form import parse_form
+from gatepost.oauth.form import parse_form, parse_pairs
 from gatepost.store.question import INSTANCE
 from gatepost.ui.visit import LANGUAGE, locale_of
 from gatepost.web.app import Handler, Refuse, Route
@@ -65,7 +65,7 @@ class Api:
 
     async def _answer(self, path: str, endpoint: Endpoint, request: Request) -> Reply:
         actor = await self._actor(endpoint, request)
-        query = parse_form(request.query)
+        query = _query(request)
         ask = _ask(endpoint, request, query)
         call = Call(
             instance=self._instance,
@@ -92,6 +92,15 @@ class Api:
                 "insufficient_scope", "This API key serves every organization; use a key of the one you mean."
             )
         return actor
+
+
+def _query(request: Request) -> dict[str, str]:
+    """The parameters behind the path, each there once and none empty. Raises `invalid_request`."""
+    query = parse_form(request.query)
+    empty = [name for name, value in parse_pairs(request.query) if not value]
+    if empty:
+        raise OAuthError("invalid_request", "It is empty. Leave it out, or say what is asked.", field=empty[0][:64])
+    return query
 
 
 def _ask(endpoint: Endpoint, request: Request, query: dict[str, str]) -> Any:

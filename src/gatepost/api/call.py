@@ -22,6 +22,7 @@ FURTHEST = 36_525 * 86_400
 """Seconds to the latest instant that something may expire at."""
 
 _CURSOR = b"api cursor"
+_INSTANTS = ("since", "until")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,10 @@ def etag_of(body: bytes) -> str:
 
 def read_ask(shape: type[Any], content: Mapping[str, Any], *, is_text: bool) -> Any:
     """The ask in a body or, where all is text, in a query. Raises `invalid_request`, naming the field."""
+    for name in _INSTANTS if is_text else ():
+        # Where all is text the library would read a number as an instant.
+        if "T" not in content.get(name, "T").upper():
+            raise OAuthError("invalid_request", "Say an instant as 2026-01-31T12:00:00Z.", field=name)
     try:
         return msgspec.convert(content, shape, strict=not is_text)
     except msgspec.ValidationError as fault:
