@@ -1,5 +1,6 @@
 """Every page that people see, and how a visitor gets there. A new page has its row here, and all of it is judged."""
 
+import re
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -15,10 +16,11 @@ Way: TypeAlias = Callable[[Visitor], object]
 
 
 def sign_in(visitor: Visitor) -> None:
-    """Sign in for no app, which ends on the account page."""
+    """Sign in for no app, which leads to the console or, whoever has no place there, to the account; go to the account."""
     visitor.go("/login")
     visitor.sign_in()
-    visitor.page.wait_for_url("**/account")
+    visitor.page.wait_for_url(re.compile("/(account|console/[^/]+)$"))
+    visitor.go("/account")
 
 
 def _plain(path: str) -> Way:
