@@ -38,6 +38,7 @@ REGISTRATION: Final = "gp_app_"
 REGISTRATION_TOKEN: Final = "gp_reg_"
 INITIAL_TOKEN: Final = "gp_iat_"
 MAIL_LINK: Final = "gp_mail_"
+CURSOR: Final = "gp_cur_"
 SLIP: Final = "gp_slip_"
 PLAY: Final = "gp_play_"
 

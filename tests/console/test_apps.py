@@ -84,7 +84,9 @@ async def test_a_page_leads_to_the_next(office: Office) -> None:
     seen = re.findall(r'href="[^"]*/apps/(n\d\d)"', first.text + second.text)
     assert sorted(seen) == [f"n{number:02}" for number in range(60)]
     assert "First page" in second.text
-    assert (await office.get("/apps?after=nonsense")).status_code == 200
+    assert "First page" not in (await office.get("/apps?after=nonsense")).text
+    assert "First page" not in (await office.get("/events" + following)).text, "it is of another list"
+    assert "First page" not in (await office.get("/apps" + following, "admin")).text, "it is another person's"
 
 
 async def test_a_developer_has_their_own_apps_and_no_others(office: Office) -> None:

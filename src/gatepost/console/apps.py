@@ -1,9 +1,10 @@
 """Apps: the list, and making one by saying what it is that one builds."""
 
+from functools import partial
 from typing import Any
 
 from gatepost.console.desk import Desk
-from gatepost.console.lists import EXPORT_LIMIT, LIMIT, csv_reply, each_row, listing, read_ask
+from gatepost.console.lists import LIMIT, export, listing, read_ask
 from gatepost.console.slips import Slip, Slips
 from gatepost.errors import GatepostError
 from gatepost.flows.apps import FreshSecret, NewApp, create_app
@@ -38,21 +39,14 @@ class Apps:
             "apps.html",
             section="apps",
             cli=desk.cli("app", "list"),
-            list=listing(ask, page),
+            list=listing(desk, ask, page),
             may_write=desk.actor.may_own(Deed.APPS_WRITE),
             now=self._instance.clock(),
         )
 
     async def export(self, desk: Desk) -> Reply:
         """The whole list, as it is filtered, for a spreadsheet."""
-        filters = read_ask(desk, FILTERS).filters
-        await self._browse(desk, filters, None, 1)
-
-        async def rows() -> Any:
-            async for app in each_row(lambda cursor: self._browse(desk, filters, cursor, EXPORT_LIMIT)):
-                yield _row(app)
-
-        return csv_reply("apps.csv", COLUMNS, rows())
+        return await export("apps.csv", COLUMNS, partial(self._browse, desk, read_ask(desk, FILTERS).filters), _row)
 
     async def ask_new(self, desk: Desk) -> Reply:
         """What are you building? And then what that needs."""

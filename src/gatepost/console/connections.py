@@ -1,10 +1,11 @@
 """Connections: who let which app do what, and ending one, all of an app, all of a person."""
 
+from functools import partial
 from typing import Any
 
 from gatepost.console.app import show_app
 from gatepost.console.desk import Desk
-from gatepost.console.lists import EXPORT_LIMIT, LIMIT, csv_reply, each_row, listing, read_ask
+from gatepost.console.lists import LIMIT, export, listing, read_ask
 from gatepost.errors import GatepostError
 from gatepost.flows.browsing import Link, browse_links, find_member_by, view_link
 from gatepost.flows.grants import end_all, end_grant
@@ -33,7 +34,7 @@ class Links:
             "connections.html",
             section="connections",
             cli=desk.cli("grant", "list"),
-            list=listing(ask, page),
+            list=listing(desk, ask, page),
             may_revoke=desk.actor.may_own(Deed.GRANTS_REVOKE),
             now=self._instance.clock(),
         )
@@ -50,20 +51,15 @@ class Links:
             "connections",
             "app_connections.html",
             cli=desk.cli("grant", "list", "--app", app.client_id),
-            list=listing(ask, page),
+            list=listing(desk, ask, page),
             may_revoke=desk.actor.may(Deed.GRANTS_REVOKE, app),
         )
 
     async def export(self, desk: Desk) -> Reply:
         """All of them, as they are filtered."""
-        filters = read_ask(desk, FILTERS).filters
-        await self._browse(desk, filters, None, 1)
-
-        async def rows() -> Any:
-            async for link in each_row(lambda cursor: self._browse(desk, filters, cursor, EXPORT_LIMIT)):
-                yield _row(link)
-
-        return csv_reply("connections.csv", COLUMNS, rows())
+        return await export(
+            "connections.csv", COLUMNS, partial(self._browse, desk, read_ask(desk, FILTERS).filters), _row
+        )
 
     async def one(self, desk: Desk) -> Reply:
         """One connection, with the question whether it is to end."""

@@ -14,7 +14,7 @@ from gatepost.flows.instance import Instance
 from gatepost.flows.roles import Actor, Deed
 from gatepost.oauth.form import parse_repeatable
 from gatepost.records import Org, Session
-from gatepost.secrets import parse_id, render_id
+from gatepost.secrets import Keyring, parse_id, render_id
 from gatepost.store.orgs import find_org
 from gatepost.store.people import list_memberships, list_organizations_of
 from gatepost.ui.faults import PageError
@@ -66,6 +66,7 @@ class Desk(NamedTuple):
     org: Org
     actor: Actor
     places: tuple[Place, ...]
+    keyring: Keyring
 
     @property
     def org_id(self) -> str:
@@ -190,7 +191,7 @@ class Reception:
         actor = await person(self._instance, org, session.user_id, visit.request.address)
         found = await self._instance.store.read(find_org(org))
         assert found is not None, "a person belongs to what exists"
-        desk = Desk(visit, session, found, actor, await self._places(session))
+        desk = Desk(visit, session, found, actor, await self._places(session), self._instance.keyring)
         if not actor.may(Deed.ORG_READ):
             raise _forbidden(visit, f"As {actor.role} of this organization you have no place in its console.")
         if not actor.may_own(deed):

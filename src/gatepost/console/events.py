@@ -1,13 +1,14 @@
 """Events: sentences, the JSON behind each, filters in the URL, exports, and a list that keeps itself fresh."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import orjson
 
 from gatepost.console.app import show_app
 from gatepost.console.desk import Desk
-from gatepost.console.lists import EXPORT_LIMIT, LIMIT, Ask, csv_reply, download, each_row, listing, read_ask
+from gatepost.console.lists import LIMIT, Ask, download, each_row, export, listing, read_ask
 from gatepost.console.sentences import Told, tell_events
 from gatepost.flows.browsing import browse_events, find_member_by, get_event
 from gatepost.flows.event_words import FIELDS, SENTENCES, render_event
@@ -35,7 +36,7 @@ class Events:
             "events.html",
             section="events",
             cli=desk.cli("events", "list", *_options(ask)),
-            list=listing(ask, await self._told(desk, page)),
+            list=listing(desk, ask, await self._told(desk, page)),
             families=FAMILIES,
             spans=tuple(HOURS),
             is_live="live" in desk.query and not ask.after,
@@ -54,7 +55,7 @@ class Events:
             "events",
             "app_events.html",
             cli=desk.cli("events", "list", "--app", app.client_id),
-            list=listing(ask, await self._told(desk, page)),
+            list=listing(desk, ask, await self._told(desk, page)),
         )
 
     async def one(self, desk: Desk) -> Reply:
@@ -74,33 +75,26 @@ class Events:
 
     async def export_csv(self, desk: Desk) -> Reply:
         """All that match, for a spreadsheet."""
-        filters = await self._exported(desk)
 
-        async def rows() -> Any:
-            async for document in self._documents(desk, filters):
-                yield tuple(_flat(document[name]) for name in FIELDS)
+        def row(event: Event) -> tuple[str | None, ...]:
+            document = render_event(desk.org.id, event)
+            return tuple(_flat(document[name]) for name in FIELDS)
 
-        return csv_reply("events.csv", FIELDS, rows())
+        return await export("events.csv", FIELDS, self._reader(desk), row)
 
     async def export_json(self, desk: Desk) -> Reply:
-        """All that match, one document a line."""
-        filters = await self._exported(desk)
+        """All that match, one document a line; refused, if it is, before anything of it is sent."""
+        read = self._reader(desk)
+        await read(None, 1)
 
         async def lines() -> AsyncIterator[bytes]:
-            async for document in self._documents(desk, filters):
-                yield orjson.dumps(document) + b"\n"
+            async for event in each_row(read):
+                yield orjson.dumps(render_event(desk.org.id, event)) + b"\n"
 
         return download("events.jsonl", b"application/jsonl", lines())
 
-    async def _exported(self, desk: Desk) -> dict[str, str]:
-        """The filters of an export, which may be refused before anything of it is sent."""
-        filters = read_ask(desk, FILTERS).filters
-        await self._browse(desk, filters, None, 1)
-        return filters
-
-    async def _documents(self, desk: Desk, filters: dict[str, str]) -> AsyncIterator[dict[str, Any]]:
-        async for event in each_row(lambda cursor: self._browse(desk, filters, cursor, EXPORT_LIMIT)):
-            yield render_event(desk.org.id, event)
+    def _reader(self, desk: Desk) -> Callable[[Any, int], Awaitable[Page[Event]]]:
+        return partial(self._browse, desk, read_ask(desk, FILTERS).filters)
 
     async def _told(self, desk: Desk, page: Page[Event]) -> Page[Told]:
         return Page(await tell_events(self._instance, desk.org.id, page.rows), page.next, page.is_cut)

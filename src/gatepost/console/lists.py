@@ -3,16 +3,16 @@
 A list never counts what it does not show: a page costs the same in an organization with ten apps and with a million.
 """
 
-import base64
 import csv
 import io
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
 import orjson
 
 from gatepost.console.desk import Desk
+from gatepost.secrets import CURSOR
 from gatepost.store.browsing import Page
 from gatepost.web.message import Header, Reply
 
@@ -28,24 +28,19 @@ Cell: TypeAlias = str | int | None
 
 
 class Ask(NamedTuple):
-    """Which part of a list is wanted: the filters that are set, and the cursor behind which it goes on."""
+    """Which part of a list is wanted: the filters that are set, and the cursor behind which it goes on.
+
+    `cursor` is what `after` seals: where the page before ended. It is None at the beginning, and for what was never a cursor
+    of this list and person.
+    """
 
     filters: dict[str, str]
-    after: str
+    after: str = ""
+    cursor: Any = None
 
     def get(self, name: str) -> str:
         """The value of a filter; empty when it is not set."""
         return self.filters.get(name, "")
-
-    @property
-    def cursor(self) -> Any:
-        """Where the page before ended; None at the beginning, and for what was never a cursor of ours."""
-        try:
-            plain = base64.urlsafe_b64decode(self.after + "=" * (-len(self.after) % 4))
-            # Nothing here is named with a NUL, and PostgreSQL takes none.
-            return None if b"\\u0000" in plain else orjson.loads(plain)
-        except ValueError:
-            return None
 
 
 class Listing(NamedTuple, Generic[T]):
@@ -62,24 +57,45 @@ class Listing(NamedTuple, Generic[T]):
 def read_ask(desk: Desk, names: Sequence[str]) -> Ask:
     """What the query asks for, of filters with these names."""
     query = desk.query
-    return Ask({name: query[name].strip() for name in names if query.get(name, "").strip()}, query.get("after", ""))
+    filters = {name: query[name].strip() for name in names if query.get(name, "").strip()}
+    plain = desk.keyring.unseal_text(CURSOR, query.get("after", ""))
+    bound, _, cursor = (plain or b"").partition(b"\n")
+    is_ours = bound == _bound(desk)
+    return Ask(filters, query["after"], orjson.loads(cursor)) if is_ours else Ask(filters)
 
 
-def listing(ask: Ask, page: Page[T]) -> Listing[T]:
+def listing(desk: Desk, ask: Ask, page: Page[T]) -> Listing[T]:
     """The page with its links, which keep the filters."""
     filters = urlencode(ask.filters)
-    after = _render_cursor(page.next) if page.next is not None else ""
-    return Listing(
-        ask,
-        page.rows,
-        "?" + filters,
-        "?" + urlencode({**ask.filters, "after": after}) if after else "",
-        "?" + filters if filters else "",
-        page.is_cut,
-    )
+    following = ""
+    if page.next is not None:
+        after = desk.keyring.seal_text(CURSOR, _bound(desk) + b"\n" + orjson.dumps(page.next))
+        following = "?" + urlencode({**ask.filters, "after": after})
+    return Listing(ask, page.rows, "?" + filters, following, "?" + filters if filters else "", page.is_cut)
 
 
-def csv_reply(name: str, columns: Sequence[str], rows: AsyncIterator[Sequence[Cell]]) -> Reply:
+def _bound(desk: Desk) -> bytes:
+    """A cursor is good for who got it, for the same list: the path names the organization."""
+    return f"{desk.session.user_id.hex()} {desk.visit.request.path}".encode()
+
+
+async def export(
+    name: str,
+    columns: Sequence[str],
+    read: Callable[[Any, int], Awaitable[Page[T]]],
+    row: Callable[[T], Sequence[Cell]],
+) -> Reply:
+    """The whole list as CSV. `read` answers the page behind a cursor; it is asked once before, so it may still refuse."""
+    await read(None, 1)
+
+    async def rows() -> AsyncIterator[Sequence[Cell]]:
+        async for each in each_row(read):
+            yield row(each)
+
+    return _csv_reply(name, columns, rows())
+
+
+def _csv_reply(name: str, columns: Sequence[str], rows: AsyncIterator[Sequence[Cell]]) -> Reply:
     """All rows as CSV, sent as they are read: it takes the same memory however many there are. RFC 4180."""
 
     async def lines() -> AsyncIterator[bytes]:
@@ -109,13 +125,13 @@ def attachment(name: str) -> Header:
     return b"content-disposition", f'attachment; filename="{name}"'.encode()
 
 
-async def each_row(read: Callable[[Any], Any]) -> AsyncIterator[Any]:
+async def each_row(read: Callable[[Any, int], Awaitable[Page[T]]]) -> AsyncIterator[T]:
     """The rows of all pages of a list, from its beginning."""
     cursor = None
     while True:
-        page = await read(cursor)
-        for row in page.rows:
-            yield row
+        page = await read(cursor, EXPORT_LIMIT)
+        for each in page.rows:
+            yield each
         cursor = page.next
         if cursor is None:
             return
@@ -129,11 +145,6 @@ def _csv_line(row: Sequence[Cell]) -> bytes:
 
 def _cell(value: Cell) -> Cell:
     return f"'{value}" if isinstance(value, str) and value.startswith(_UNSAFE) else value
-
-
-def _render_cursor(cursor: Any) -> str:
-    plain = orjson.dumps(cursor)
-    return base64.urlsafe_b64encode(plain).rstrip(b"=").decode()
 
 
 _DOWNLOAD: tuple[Header, ...] = (

@@ -1,16 +1,15 @@
 """People: who belongs to the organization and as what, and who is invited."""
 
-from collections.abc import AsyncIterator
+from functools import partial
 
 from gatepost.console.desk import Desk
-from gatepost.console.lists import LIMIT, csv_reply, listing, read_ask
+from gatepost.console.lists import LIMIT, export, listing, read_ask
 from gatepost.console.slips import Slip, Slips
 from gatepost.errors import GatepostError
 from gatepost.flows.browsing import browse_members, find_member_by
 from gatepost.flows.instance import Instance
 from gatepost.flows.joining import invite, open_invitations, withdraw
 from gatepost.flows.members import end_membership, member_of, set_role
-from gatepost.flows.people import every_member
 from gatepost.flows.roles import ROLES, Deed
 from gatepost.records import Member
 from gatepost.secrets import render_id
@@ -30,12 +29,8 @@ class People:
 
     async def export(self, desk: Desk) -> Reply:
         """Everybody, for a spreadsheet."""
-
-        async def rows() -> AsyncIterator[tuple[str | int, ...]]:
-            for each in await every_member(self._instance, desk.org.id):
-                yield render_id("usr", each.id), each.email, each.role, each.created_at
-
-        return csv_reply("people.csv", ("id", "email", "role", "since"), rows())
+        read = partial(browse_members, self._instance, desk.actor, desk.org.id)
+        return await export("people.csv", ("id", "email", "role", "since"), read, _row)
 
     async def one(self, desk: Desk) -> Reply:
         """One member, and the role they have."""
@@ -123,7 +118,7 @@ class People:
             error.status if error else 200,
             section="people",
             cli=desk.cli("user", "invite", fields.get("email") or "ana@acme.dev", "--role", "developer"),
-            list=listing(ask, page),
+            list=listing(desk, ask, page),
             invitations=[(render_id("inv", each.id), each) for each in invitations],
             roles=self._roles(desk),
             may_write=desk.actor.may(Deed.PEOPLE_WRITE),
@@ -132,3 +127,7 @@ class People:
             error=error,
             now=self._instance.clock(),
         )
+
+
+def _row(member: Member) -> tuple[str | int, ...]:
+    return render_id("usr", member.id), member.email, member.role, member.created_at

@@ -126,7 +126,7 @@ class Webhooks:
             cli=desk.cli("webhook", "deliveries", id),
             webhook=webhook,
             id=id,
-            list=listing(ask, await self._rows(desk, webhook, ask.cursor)),
+            list=listing(desk, ask, await self._rows(desk, webhook, ask.cursor)),
             tried=tried,
             may_write=desk.actor.may(Deed.WEBHOOKS_WRITE),
             error=error,
