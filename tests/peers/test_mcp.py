@@ -205,9 +205,19 @@ async def test_an_agent_in_python_lives_its_whole_life(hire: Hire, mcp: Mcp, pub
 async def test_an_agent_in_python_does_not_follow_to_another_resource(hire: Hire, mcp: Mcp) -> None:
     agent = hire(True)
     agent.auth.context.server_url = mcp.url.replace("/mcp", "/elsewhere")
-    with pytest.raises((OAuthFlowError, ExceptionGroup)):
+    with pytest.raises((OAuthFlowError, ExceptionGroup)) as refused:
         await agent.whoami()
+    [why] = _leaves(refused.value)
+    assert isinstance(why, OAuthFlowError)
+    assert "does not match expected" in str(why)
     assert agent.visits == 0
+
+
+def _leaves(fault: BaseException) -> list[BaseException]:
+    """What went wrong in the end, in whichever task groups it happened."""
+    if isinstance(fault, BaseExceptionGroup):
+        return [leaf for each in fault.exceptions for leaf in _leaves(each)]
+    return [fault]
 
 
 @pytest.mark.parametrize("publishes", [True, False], ids=["cimd", "dcr"])
