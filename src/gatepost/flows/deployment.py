@@ -165,7 +165,8 @@ def _try_directory(directory: Path) -> tuple[bool, bool]:
         except OSError:
             return True, False
         # Our own interpreter, our own code, and a name we made: another process must be refused the lock.
-        another = subprocess.run([sys.executable, "-ISc", _TRY_LOCK, file.name], stderr=subprocess.DEVNULL, check=False)  # noqa: S603
+        command = [sys.executable, "-ISc", _TRY_LOCK, file.name]
+        another = subprocess.run(command, stderr=subprocess.DEVNULL, check=False)  # noqa: S603  # our own code
         return True, another.returncode != 0
 
 

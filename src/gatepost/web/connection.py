@@ -283,8 +283,8 @@ class Connection(asyncio.Protocol):
             log.exception("A refusal could not be answered")
             self._transport.abort()
         else:
-            # What a task does: note that the future is awaited, and come back when it is done.
-            waits_for._asyncio_future_blocking = False  # noqa: SLF001
+            # Note that the future is awaited, and come back when it is done.
+            waits_for._asyncio_future_blocking = False  # noqa: SLF001  # what a task does
             waits_for.add_done_callback(self._go_on)
 
     def _reply(self, reply: Reply) -> None:

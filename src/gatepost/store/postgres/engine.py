@@ -339,5 +339,4 @@ def _told(fault: StatementError) -> Exception:
 
 def _moment() -> float:
     """A short wait, never the same twice: two that collided shall not collide again."""
-    # It need not be unpredictable, only different.
-    return random.uniform(0.005, 0.05)  # noqa: S311
+    return random.uniform(0.005, 0.05)  # noqa: S311  # it need not be unpredictable, only different
