@@ -87,7 +87,7 @@ async def test_an_event_is_found_by_its_id(store: Store) -> None:
     a = await populate(store, "acme")
     event = await store.read(find_event(a.org, a.event))
     assert event is not None
-    assert event.type == "test.made"
+    assert event.type == "world.made"
     assert await store.read(find_event(a.org, new_id())) is None
 
 
