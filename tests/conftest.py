@@ -1,8 +1,15 @@
 """Options of the whole suite."""
 
+import itertools
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+
+from gatepost import jose
+
+RSA_KEYS = 24
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -14,3 +21,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--contested", type=int, default=2000, help="codes, and refresh tokens, that three nodes fight for"
     )
     parser.addoption("--screenshots", metavar="DIR", type=Path, help="where tests/pages leaves pictures of every page")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def rsa_keys_go_round() -> Iterator[None]:
+    """RSA keys take 40 ms to make, and every world wants two: worlds of one process take them in turn from two dozen."""
+    turn = itertools.cycle(range(RSA_KEYS))
+    fresh = jose.MAKERS[jose.RS256]
+
+    @cache
+    def made(_number: int) -> jose.PrivateKey:
+        return fresh()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(jose.MAKERS, jose.RS256, lambda: made(next(turn)))
+        yield

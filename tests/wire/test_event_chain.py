@@ -236,7 +236,7 @@ async def test_nodes_that_seal_at_once_make_one_chain_while_events_come(
     world.clock.forward(10)
     rest = await Sealer(world.instance).seal_settled()
     assert rest
-    assert all(made), "each node sealed some"
+    assert sum(map(bool, made)) > 1, "no two nodes sealed: nothing was contested"
     assert (await prove(world))[1:] == ([], 0)
     seals = [seal for org in (INSTANCE, world.acme.org, world.beta.org) for seal in await seals_of(world, org)]
     assert sum(made) + rest == len(seals)
