@@ -112,15 +112,31 @@ class Server:
 
 
 @contextlib.contextmanager
-def reserved_port() -> Iterator[int]:
+def reserved_port(port: int = 0) -> Iterator[int]:
     """A port of the loopback address that nobody else is given while it is held, and any server of ours may listen on.
 
-    So a server can be started again and again on one port, and its issuer stays the same.
+    So a server can be started again and again on one port, and its issuer stays the same. Raises OSError when somebody
+    has the port that was asked for.
     """
     with socket.socket() as holder:
+        holder.bind(("127.0.0.1", port))
+        # Only now: of two holders who are ready to share, both would be given the port they name.
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        holder.bind(("127.0.0.1", 0))
         yield holder.getsockname()[1]
+
+
+@contextlib.contextmanager
+def reserved_neighbours() -> Iterator[tuple[int, int]]:
+    """Two ports, one behind the other, held as one is."""
+    with contextlib.ExitStack() as stack:
+        yield _neighbours(stack)
+
+
+def _neighbours(stack: contextlib.ExitStack) -> tuple[int, int]:
+    while True:
+        port = stack.enter_context(reserved_port())
+        with contextlib.suppress(OSError, OverflowError):
+            return port, stack.enter_context(reserved_port(port + 1))
 
 
 def wait_for_port(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from servers import Client, Server, reserved_port, running
+from servers import Client, Server, reserved_neighbours, running
 
 from .nodes import ISSUER, Instance, World
 
@@ -62,15 +62,15 @@ def test_one_that_dies_is_replaced_and_costs_the_others_nothing(world: World, se
 
 
 def test_each_answers_for_itself_at_a_port_of_its_own(instance: Instance, tmp_path: Path) -> None:
-    with reserved_port() as port:
+    with reserved_neighbours() as ports:
         # The second process takes the port behind the first one's.
-        settings = {**instance.settings, "GATEPOST_METRICS__LISTEN": f"127.0.0.1:{port}"}
+        settings = {**instance.settings, "GATEPOST_METRICS__LISTEN": f"127.0.0.1:{ports[0]}"}
         with running("serve", tmp_path / "data", "--issuer", ISSUER, "--workers", "2", settings=settings) as server:
-            assert all(map(answers, (port, port + 1)))
+            assert all(map(answers, ports))
             dead = min(children(server))
             os.kill(dead, signal.SIGKILL)
             wait_until(lambda: len(children(server)) == 2 and dead not in children(server))
-            wait_until(lambda: all(map(answers, (port, port + 1))))
+            wait_until(lambda: all(map(answers, ports)))
 
 
 def answers(port: int) -> bool:
