@@ -19,6 +19,7 @@ from .conftest import OpenWorld
 from .publisher import REDIRECT, Publisher, publishing
 from .signer import EC, present, public, sign
 from .strangers import ok, stranger
+from .test_consent import AGENT
 from .world import RESOURCE, claims_of
 
 BOB = "bob@acme.test"
@@ -67,6 +68,17 @@ async def test_the_consent_page_says_that_nobody_vouches_and_where_it_leads(publ
     assert "You will go to <bdi>app.example</bdi>" in text
     assert text.count('id="warning"') == 1
     assert "None of your organizations has checked" in text
+
+
+async def test_a_document_says_that_its_app_is_an_agent(publisher: Publisher) -> None:
+    told = []
+    for said in (True, "yes", False):
+        publisher.publish("no-store", agent=said)
+        publisher.world.clock.forward(300)
+        browser = Browser(publisher.world)
+        page = await browser.sign_in(await browser.authorize(publisher.app), BOB)
+        told.append(AGENT in (await browser.get(page.headers["location"])).text)
+    assert told == [True, False, False]
 
 
 async def test_a_way_back_to_this_device_alone_is_warned_of_once(publisher: Publisher) -> None:
@@ -244,6 +256,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "redirect URIs": {"redirect_uris": [REDIRECT, "https://app.example/other"]},
     "keys": {"jwks": public(EC)},
     "name": {"client_name": "Another"},
+    "an agent now": {"agent": True},
 }
 
 

@@ -10,6 +10,7 @@ from .browser import Browser, connected, request_of, token
 from .conftest import OpenWorld
 from .registering import BOB, PUBLIC, REDIRECT, client_of, manage, open_to_all, register, registered, row
 from .signer import EC, public
+from .test_consent import AGENT
 from .world import ISSUER, RESOURCE, World, claims_of
 
 
@@ -74,6 +75,7 @@ async def test_the_answer_says_what_the_app_is(world: World) -> None:
         "require_pushed_authorization_requests": False,
         "dpop_bound_access_tokens": False,
         "backchannel_logout_session_required": False,
+        "agent": False,
     }
 
 
@@ -100,6 +102,13 @@ async def test_the_consent_page_says_that_nobody_vouches(world: World) -> None:
     text = (await browser.get(page.headers["location"])).text
     assert "It registered itself; nobody here has checked it" in text
     assert "You will go to <bdi>app.example</bdi>" in text
+
+
+async def test_an_agent_says_so_and_people_are_told(world: World) -> None:
+    content, browser = await registered(world, agent=True), Browser(world)
+    assert content["agent"] is True
+    page = await browser.sign_in(await browser.authorize(client_of(content)), BOB)
+    assert AGENT in (await browser.get(page.headers["location"])).text
 
 
 async def test_nobody_is_led_away_by_a_link_to_it(world: World) -> None:
@@ -190,6 +199,7 @@ METADATA: dict[str, dict[str, Any]] = {
     "a name of two lines": {"client_name": "Wan\nderer"},
     "a long name": {"client_name": "x" * 300},
     "a number for a flag": {"require_pushed_authorization_requests": 1},
+    "a text for an agent": {"agent": "yes"},
     "too much": {"redirect_uris": [f"{REDIRECT}/{'x' * 100}{n}" for n in range(20)]},
 }
 

@@ -36,8 +36,12 @@ OPTIONAL: dict[str, type] = {
     "client_uri": str,
     "policy_uri": str,
     "tos_uri": str,
+    "agent": bool,
 }
-"""The members that an app may leave out, by the type of JSON they have. None of them gives it power."""
+"""The members that an app may leave out, by the type of JSON they have. None of them gives it power.
+
+`agent` is a word of ours: nobody registered one by which an app says that it decides for itself.
+"""
 
 _LINKS = ("client_uri", "policy_uri", "tos_uri")
 
