@@ -20,7 +20,7 @@ STOP_SECONDS = 30
 
 UNLIMITED = {"GATEPOST_LIMITS__ENABLED": "false"}
 
-GATEPOST = ("-m", "gatepost.cli.main")
+GATEPOST = ("-m", "gatepost")
 """What Python runs, unless a test has a Gatepost of its own."""
 
 

@@ -49,7 +49,7 @@ def gatepost_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatepo
     data = tmp_path_factory.mktemp("gatepost") / "data"
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GATEPOST_")}
     process = subprocess.Popen(  # noqa: S603  # our own command
-        [sys.executable, "-m", "gatepost.cli.main", "dev", "--json", "--port", "0", "--data", str(data)],
+        [sys.executable, "-m", "gatepost", "dev", "--json", "--port", "0", "--data", str(data)],
         env={**kept, "GATEPOST_LIMITS__ENABLED": "false"},
         stdout=subprocess.PIPE,
     )

@@ -150,7 +150,7 @@ def test_tokens_that_were_issued_before_go_on_working(gatepost: Gatepost, shop: 
 
 def _command(*arguments: str) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
-        [sys.executable, "-m", "gatepost.cli.main", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-m", "gatepost", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
 
 
@@ -245,7 +245,7 @@ def test_a_source_with_a_server_is_copied_live_or_not_at_all(
     gatepost.data.mkdir()
     (gatepost.data / "instance.key").write_text(Keyring.fresh_text())
     with subprocess.Popen(
-        [sys.executable, "-m", "gatepost.cli.main", *arguments], stdout=subprocess.PIPE, env=environment
+        [sys.executable, "-m", "gatepost", *arguments], stdout=subprocess.PIPE, env=environment
     ) as server:
         assert server.stdout
         assert json.loads(server.stdout.readline())["ready"]

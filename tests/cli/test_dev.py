@@ -77,7 +77,7 @@ def test_the_demo_is_the_same_on_every_start_until_fresh(data: Path, made: tuple
 def test_the_banner_has_four_calls_that_work_when_pasted(tmp_path: Path) -> None:
     with reserved_port() as port:
         process = subprocess.Popen(
-            [sys.executable, "-m", "gatepost.cli.main", "dev", "--port", str(port)],
+            [sys.executable, "-m", "gatepost", "dev", "--port", str(port)],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             cwd=tmp_path,

@@ -232,7 +232,7 @@ def test_an_export_that_fails_leaves_no_file(gatepost: Gatepost, acme: str) -> N
 def test_tail_shows_the_newest_and_then_what_comes_until_it_is_stopped(gatepost: Gatepost, acme: str) -> None:
     gatepost.json("key", "create", "--org", acme)
     process = subprocess.Popen(
-        [sys.executable, "-m", "gatepost.cli.main", "events", "tail", "--json", "--limit", "1"],
+        [sys.executable, "-m", "gatepost", "events", "tail", "--json", "--limit", "1"],
         cwd=gatepost.data.parent,
         env={name: value for name, value in os.environ.items() if not name.startswith("GATEPOST_")},
         stdout=subprocess.PIPE,

@@ -13,7 +13,7 @@ from cli.conftest import Gatepost, spelled
 from gatepost import __version__
 from gatepost.cli.main import FIRST_FIVE, NOUNS, noun_parser, whole_parser
 
-COMMAND = [sys.executable, "-m", "gatepost.cli.main"]
+COMMAND = [sys.executable, "-m", "gatepost"]
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"], ["help"]])

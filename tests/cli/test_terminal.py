@@ -23,7 +23,7 @@ class Terminal:
         self._ours, theirs = os.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "gatepost.cli.main", *arguments],
+            [sys.executable, "-m", "gatepost", *arguments],
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,

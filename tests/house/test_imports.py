@@ -28,6 +28,7 @@ FLOORS = (
     ("wiring",),
     ("bench",),
     ("cli", "pytest_plugin"),
+    ("__main__",),
 )
 """From the cellar up. What stands beside each other must not know each other; inside a package modules may."""
 

@@ -37,7 +37,7 @@ def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
     directory = tmp_path_factory.mktemp("clone")
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GATEPOST_")}
     with reserved_port() as port:
-        command = [sys.executable, "-m", "gatepost.cli.main", "dev", "--port", str(port)]
+        command = [sys.executable, "-m", "gatepost", "dev", "--port", str(port)]
         process = subprocess.Popen(command, cwd=directory, env=kept | UNLIMITED, stdout=subprocess.PIPE, text=True)
         try:
             yield Dev(directory, port, _banner(process))

@@ -38,7 +38,7 @@ class Running(NamedTuple):
 @contextlib.contextmanager
 def gatepost_server(directory: Path, core: int | None, database: str = "") -> Iterator[Running]:
     """`gatepost serve` on a data directory, with no setting but those of the bench, and the database if it is elsewhere."""
-    command = [sys.executable, "-m", "gatepost.cli.main", "serve", "--data", str(directory)]
+    command = [sys.executable, "-m", "gatepost", "serve", "--data", str(directory)]
     command += ["--host", HOST, "--port", "0", "--issuer", f"http://{HOST}"]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GATEPOST_")}
     settings = UNREACHED | ({"GATEPOST_DATABASE": database} if database else {})

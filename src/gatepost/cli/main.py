@@ -187,7 +187,3 @@ def _without_noun(arguments: list[str]) -> int:
 def _print_nouns(nouns: tuple[str, ...]) -> None:
     for noun in nouns:
         print(f"  gatepost {noun:<14} {NOUNS[noun]}")
-
-
-if __name__ == "__main__":
-    main()
