@@ -12,12 +12,13 @@ from gatepost.flows.instance import Instance
 from gatepost.flows.introspect import judge, verified_of
 from gatepost.flows.minting import Issued, type_of
 from gatepost.oauth.dpop import Proof
-from gatepost.oauth.narrow import bind
 from gatepost.oauth.token_exchange import (
     ACCESS_TOKEN,
     ExchangeAsk,
+    bind_exchanged,
     check_actor,
     check_exchange,
+    check_may_act,
     refused,
     render_exchanged_claims,
 )
@@ -31,11 +32,13 @@ async def exchange(instance: Instance, app: App, ask: ExchangeAsk, proof: Proof 
         raise OAuthError("unauthorized_client", "A public app cannot act for others.")
     now = instance.clock()
     subject, scope = await _get_live(instance, app, ask.subject_token, now)
+    proved = proof.jkt if proof else None
     if ask.actor_token:
-        check_actor((await _get_live(instance, app, ask.actor_token, now))[0], app)
-    registered = [] if app.scope else await instance.store.read(list_resources(app.org))
+        check_actor((await _get_live(instance, app, ask.actor_token, now))[0], app, proved)
+    registered = await instance.store.read(list_resources(app.org))
+    check_may_act(app, subject, registered, proved)
     issue = check_exchange(ask, app, subject, scope, registered, instance.tokens.exchange_depth)
-    issue = bind(app, issue, proof.jkt if proof else None)
+    issue = bind_exchanged(app, subject, issue, proved)
     await spend_proof(instance, proof)
     ttl = min(app.access_ttl or instance.tokens.access_ttl, subject["exp"] - now)
     key = await instance.signing.active()

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from gatepost.errors import OAuthError
 from gatepost.oauth.access_token import audience, confirmation, limited
 from gatepost.oauth.client_metadata import parse_metadata
-from gatepost.oauth.narrow import Issue, ceiling_of, part_of
+from gatepost.oauth.narrow import ANY_KEY, Issue, bind, ceiling_of, part_of
 from gatepost.oauth.resource import are_equal, check_resource_uri
 from gatepost.oauth.scope import parse_scope
 from gatepost.records import App, Resource, rates_of
@@ -50,12 +50,47 @@ def _token(fields: dict[str, str], name: str) -> str:
     return token
 
 
-def check_actor(actor: dict[str, Any], app: App) -> None:
+def check_actor(actor: dict[str, Any], app: App, proved: str | None) -> None:
     """Who acts is the app that asks, so an actor token can be its own only. Raises `invalid_request`."""
+    if _key_of(actor) not in (None, proved):
+        raise refused("the actor_token is bound to another key than the one that was proved")
     if actor["sub"] != app.client_id:
         raise OAuthError(
             "invalid_request", "The actor is the app that asks; leave actor_token out.", field="actor_token"
         )
+
+
+def check_may_act(app: App, subject: dict[str, Any], registered: list[Resource], proved: str | None) -> None:
+    """Whether this app may act on with the token: it got it itself, is an API that it is for, or is named in it.
+
+    Another app was handed the token. To have the grant type is enough then only for one that is no API, which nobody could
+    address a token to, and for a token that whoever bears it may use. An API that took any would be a confused deputy.
+    Its own bound token an app proves the key of; an API cannot, and saw it proved when it was called. RFC 8693 §4.4, §5.
+
+    Raises `invalid_request`.
+    """
+    named = subject.get("may_act", {}).get("sub")
+    if named not in (None, app.client_id):
+        raise refused("another is named who may act")
+    if subject["client_id"] == app.client_id:
+        if proved and _key_of(subject) not in (None, proved):
+            raise refused("it is bound to another key than the one that was proved")
+        return
+    served = {each.uri for each in registered if each.served_by == app.client_id}
+    if named or not served.isdisjoint(_audience(subject)):
+        return
+    if "cnf" in subject:
+        raise refused("it is bound to a key, and this app is no API that it is for")
+    if served or app.profile == "fapi2":
+        raise refused("it is for no API that this app is")
+
+
+def bind_exchanged(app: App, subject: dict[str, Any], issue: Issue, proved: str | None) -> Issue:
+    """The issue, bound to the key that was proved. What comes of a bound token is never a bearer token.
+
+    Raises `invalid_dpop_proof`.
+    """
+    return bind(app, issue, proved, ANY_KEY if "cnf" in subject else None)
 
 
 def check_exchange(
@@ -65,22 +100,28 @@ def check_exchange(
 
     Raises `invalid_request`, `invalid_scope`, `invalid_target`.
     """
-    if "cnf" in subject:
-        raise refused("it is bound to a key")
-    if subject.get("may_act", {"sub": app.client_id}).get("sub") != app.client_id:
-        raise refused("another is named who may act")
     if len(subject.get("via", ())) >= depth:
         raise OAuthError("invalid_request", f"The subject_token went through {depth} apps, and may go no further.")
     return Issue(part_of(parse_scope(scope), ceiling_of(app, registered), ask.scope), _resource(ask, subject))
 
 
 def _resource(ask: ExchangeAsk, subject: dict[str, Any]) -> str | None:
-    held = [subject["aud"]] if isinstance(subject["aud"], str) else subject["aud"]
+    held = _audience(subject)
     found = [uri for each in ask.targets for uri in held if are_equal(check_resource_uri(each), uri)]
     if len(found) != len(ask.targets):
         raise OAuthError("invalid_target", "The subject token is not for this API.", detail=f"it is for {held}")
     apis = [uri for uri in dict.fromkeys(found or held) if uri != subject["iss"]]
     return " ".join(apis) or None
+
+
+def _audience(subject: dict[str, Any]) -> list[str]:
+    return [subject["aud"]] if isinstance(subject["aud"], str) else subject["aud"]
+
+
+def _key_of(claims: dict[str, Any]) -> str | None:
+    """The thumbprint of the key that a token is bound to, if it is."""
+    key: str | None = claims.get("cnf", {}).get("jkt")
+    return key
 
 
 def render_exchanged_claims(
