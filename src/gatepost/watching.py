@@ -69,7 +69,8 @@ class Watch:
         refusals = Refusals(self._instance.store, self._instance.counts, self._instance.clock)
         refuse = refusals.style(in_json(render_oauth))
         route = Route({"GET": metrics.metrics, "HEAD": metrics.metrics}, refuse)
-        return App({METRICS.encode(): route}, {}, Places({}), Route({ANY_METHOD: _nothing}, refuse), Unlimited(), ())
+        nowhere = {b"": Route({ANY_METHOD: _nothing}, refuse)}
+        return App({METRICS.encode(): route}, {}, Places({}), nowhere, Unlimited(), ())
 
     def _make_metrics(self, settings: Settings) -> "Metrics":
         from gatepost.endpoints.metrics import Metrics

@@ -2,7 +2,8 @@
 
 from urllib.parse import urlsplit
 
-from gatepost.api.api import Api
+from gatepost.api.api import Api, missing
+from gatepost.api.endpoints import PREFIX as API
 from gatepost.api.problems import in_problems
 from gatepost.console.routes import console_routes
 from gatepost.endpoints.apps import Apps
@@ -94,13 +95,23 @@ def build_app(settings: Settings, instance: Instance, watch: Watch | None = None
         {path.encode(): route for path, route in routes.items() if not path.endswith(BELOW) and "{" not in path},
         {path.removesuffix(BELOW).encode(): route for path, route in routes.items() if path.endswith(BELOW)},
         Places({path: route for path, route in routes.items() if "{" in path}),
-        Route({ANY_METHOD: home.missing}, refusals.style(in_json(render_oauth))),
+        _nowhere(home, refusals, urlsplit(instance.issuer).path),
         limits.by_address,
         settings.server.trusted_proxies,
         watch.observe,
     )
     watch.connections = app.connections
     return app
+
+
+def _nowhere(home: Home, refusals: Refusals, prefix: str) -> dict[bytes, Route]:
+    """What answers where nothing is: below the API in its own words, elsewhere a page for people."""
+    below_api = Route({ANY_METHOD: missing}, refusals.style(in_problems))
+    return {
+        f"{prefix}{API}/".encode(): below_api,
+        f"{API}/".encode(): below_api,
+        b"": Route({ANY_METHOD: home.missing}, refusals.style(in_json(render_oauth))),
+    }
 
 
 def _seed_routes(seed: Seed, home: Home, refusals: Refusals) -> dict[str, Route]:

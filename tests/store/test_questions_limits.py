@@ -12,9 +12,10 @@ from .world import act, populate
 
 async def test_limits_are_set_and_taken_away(store: Store) -> None:
     a, b = await populate(store, "acme"), await populate(store, "beta")
+    before: tuple[int | None, ...] = (None, None)
     for rates in ((1, 2, 3), (None, None, 3), (None, None, None)):
-        assert await store.ask(limit_grant(a.org, a.grant, rates[0], act()))
-        assert await store.ask(limit_app(a.org, a.client_id, rates[1], act()))
+        assert await store.ask(limit_grant(a.org, a.grant, before[0], rates[0], act()))
+        assert await store.ask(limit_app(a.org, a.client_id, before[1], rates[1], act()))
         assert await store.ask(limit_org(a.org, rates[2], act()))
         grant, app, org = (
             await store.read(find_grant(a.org, a.grant)),
@@ -27,6 +28,7 @@ async def test_limits_are_set_and_taken_away(store: Store) -> None:
         assert (grant.rates or (None, None, None)) == rates
         assert (app.rates or (None, None, None)) == (None, *rates[1:])
         assert org.rate_limit == rates[2]
+        before = rates
     other = await store.read(find_grant(b.org, b.grant))
     assert other
     assert other.rates is None
@@ -34,7 +36,7 @@ async def test_limits_are_set_and_taken_away(store: Store) -> None:
 
 async def test_a_change_of_the_app_leaves_its_limit(store: Store) -> None:
     a = await populate(store, "acme")
-    await store.ask(limit_app(a.org, a.client_id, 600, act()))
+    await store.ask(limit_app(a.org, a.client_id, None, 600, act()))
     app = await store.read(find_app(a.org, a.client_id))
     assert app
     await store.ask(replace_app(app._replace(name="Another", rate_limit=None), act()))
@@ -46,7 +48,7 @@ async def test_a_change_of_the_app_leaves_its_limit(store: Store) -> None:
 async def test_what_is_remembered_of_apps_is_looked_up_again(store: Store) -> None:
     a = await populate(store, "acme")
     before = await store.read(policy_version())
-    await store.ask(limit_app(a.org, a.client_id, 600, act()))
+    await store.ask(limit_app(a.org, a.client_id, None, 600, act()))
     await store.ask(limit_org(a.org, 600, act()))
     assert await store.read(policy_version()) == before + 2
 
@@ -54,7 +56,7 @@ async def test_what_is_remembered_of_apps_is_looked_up_again(store: Store) -> No
 async def test_each_is_an_event_that_says_the_limit(store: Store) -> None:
     a = await populate(store, "acme")
     await store.ask(limit_org(a.org, 600, act()))
-    await store.ask(limit_grant(a.org, a.grant, None, act()))
+    await store.ask(limit_grant(a.org, a.grant, None, None, act()))
     told = [(each.type, each.detail, each.grant_id) for each in await store.read(list_events(a.org, limit=100))]
     assert ("org.limited", '{"rate_limit":"600/m"}', None) in told
     assert ("grant.limited", '{"rate_limit":"none"}', a.grant) in told
@@ -62,6 +64,14 @@ async def test_each_is_an_event_that_says_the_limit(store: Store) -> None:
 
 async def test_what_is_not_there_is_not_limited(store: Store) -> None:
     a = await populate(store, "acme")
-    assert not await store.ask(limit_grant(a.org, b"x" * 16, 1, act()))
-    assert not await store.ask(limit_app(a.org, "nobody", 1, act()))
+    assert not await store.ask(limit_grant(a.org, b"x" * 16, None, 1, act()))
+    assert not await store.ask(limit_app(a.org, "nobody", None, 1, act()))
     assert not await store.ask(limit_org(b"x" * 16, 1, act()))
+
+
+async def test_of_two_who_saw_the_same_limit_one_sets_another(store: Store) -> None:
+    a = await populate(store, "acme")
+    assert [await store.ask(limit_app(a.org, a.client_id, None, rate, act())) for rate in (1, 2)] == [True, False]
+    assert [await store.ask(limit_grant(a.org, a.grant, None, rate, act())) for rate in (1, 2)] == [True, False]
+    assert await store.ask(limit_app(a.org, a.client_id, 1, None, act()))
+    assert await store.ask(limit_grant(a.org, a.grant, 1, None, act()))

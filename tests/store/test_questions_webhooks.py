@@ -33,11 +33,12 @@ async def test_a_webhook_is_kept_changed_and_deleted(store: Store) -> None:
     await store.ask(make_webhook(a.org, webhook, act()))
     assert (await store.read(list_webhooks(a.org)))[-1] == webhook
     changed = webhook._replace(name="Theirs", types="grant", disabled_at=NOW)
-    assert await store.ask(replace_webhook(a.org, changed, act()))
+    assert await store.ask(replace_webhook(a.org, webhook, changed, act()))
+    assert not await store.ask(replace_webhook(a.org, webhook, webhook._replace(secrets=b"other"), act())), "overtaken"
     assert await store.read(find_webhook(a.org, webhook.id)) == changed
     assert await store.ask(delete_webhook(a.org, webhook.id, act()))
     assert not await store.ask(delete_webhook(a.org, webhook.id, act()))
-    assert not await store.ask(replace_webhook(a.org, changed, act()))
+    assert not await store.ask(replace_webhook(a.org, changed, webhook, act()))
     assert await store.read(find_webhook(a.org, webhook.id)) is None
 
 
@@ -51,7 +52,7 @@ async def test_who_listens_is_known_with_the_least_that_is_fed(store: Store) -> 
     assert dict(await store.read(list_listening()))[a.org] == later, "what is fed is never less"
     webhook = await store.read(find_webhook(b.org, b.webhook))
     assert webhook is not None
-    await store.ask(replace_webhook(b.org, webhook._replace(disabled_at=NOW), act()))
+    await store.ask(replace_webhook(b.org, webhook, webhook._replace(disabled_at=NOW), act()))
     assert b.org not in dict(await store.read(list_listening()))
 
 

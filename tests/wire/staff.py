@@ -68,7 +68,9 @@ async def ask(world: World, method: str, path: str, by: Tenant | Person | str | 
         problem = response.json()
         assert problem["status"] == response.status_code
         assert problem["event_id"] == response.headers["x-event-id"]
+        assert problem["title"]
         assert problem["detail"]
+        assert problem["fix"]
         assert problem["type"].endswith(f"#{problem['code']}")
     for name in ("client_secret", "api_key", "link", "secret"):
         if response.content and (secret := response.json().get(name)):

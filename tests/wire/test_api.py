@@ -8,10 +8,13 @@ import pytest
 
 from gatepost.api.asks import Metadata
 from gatepost.api.endpoints import ENDPOINTS, PREFIX
+from gatepost.api.problems import FIXES, in_problems
+from gatepost.errors import CATALOGUE, GatepostError
 from gatepost.flows.callers import POWERS
 from gatepost.oauth.client_metadata import ClientMetadata
 from gatepost.secrets import new_id, render_id
 from gatepost.store.question import SQL, Steps, question
+from gatepost.web.message import Request
 
 from .conftest import OpenWorld
 from .staff import Person, ask, hire, sign_in, things
@@ -174,42 +177,6 @@ async def test_events_are_chosen_by_what_they_are_about(world: World) -> None:
 # Changes.
 
 
-async def test_a_change_over_what_one_has_not_seen_is_refused(world: World) -> None:
-    staff = await hire(world)
-    for path, change in (
-        ("/apps/tool", {"name": "Another"}),
-        ("/org", {"name": "Another"}),
-        (f"/people/{staff.auditor.id}", {"role": "developer"}),
-    ):
-        seen = await ask(world, "GET", path, staff.owner)
-        tag = {"if-match": seen.headers["etag"]}
-        changed = await ask(world, "PATCH", path, staff.owner, json=change, headers=tag)
-        assert changed.status_code == 200
-        assert changed.headers["etag"] != seen.headers["etag"]
-        late = await ask(world, "PATCH", path, staff.owner, json=change, headers=tag)
-        assert (late.status_code, late.json()["code"]) == (412, "precondition_failed")
-        tag = {"if-match": f'"other", {changed.headers["etag"]}'}
-        assert (await ask(world, "PATCH", path, staff.owner, json=change, headers=tag)).status_code == 200
-        assert (await ask(world, "PATCH", path, staff.owner, json=change)).status_code == 200
-    late = await ask(world, "DELETE", "/apps/tool", staff.owner, headers={"if-match": '"old"'})
-    assert late.status_code == 412
-
-
-async def test_of_two_changes_at_once_one_is_told(world: World) -> None:
-    """Both have seen the same and read the same; the write decides."""
-    other = await world.again()
-    app = (await ask(world, "POST", "/apps", world.acme, json=NEW)).json()["client_id"]
-    for number in range(10):
-        tag = {"if-match": (await ask(world, "GET", f"/apps/{app}", world.acme)).headers["etag"]}
-        answers = await asyncio.gather(
-            ask(world, "PATCH", f"/apps/{app}", world.acme, json={"name": f"one {number}"}, headers=tag),
-            ask(other, "PATCH", f"/apps/{app}", world.acme, json={"scope": f"two{number}"}, headers=tag),
-        )
-        assert sorted(answer.status_code for answer in answers) == [200, 412]
-        won = next(answer.json() for answer in answers if answer.status_code == 200)
-        assert (await ask(world, "GET", f"/apps/{app}", world.acme)).json() == won
-
-
 async def test_an_app_changes_in_what_was_named(world: World) -> None:
     made = (await ask(world, "POST", "/apps", world.acme, json=NEW | {"scope": "read", "access_ttl": 60})).json()
     path = f"/apps/{made['client_id']}"
@@ -340,7 +307,28 @@ async def test_what_is_wrong_is_refused(world: World, method: str, path: str, op
 
 
 async def test_a_head_is_a_get_without_its_body(world: World) -> None:
-    assert (await world.call("HEAD", "/api/v1/apps", world.acme)).status_code == 200
+    seen = await world.call("GET", "/api/v1/apps/web-acme", world.acme)
+    head = await world.call("HEAD", "/api/v1/apps/web-acme", world.acme)
+    assert (head.status_code, head.headers["etag"]) == (200, seen.headers["etag"])
+
+
+@pytest.mark.parametrize("path", ["", "/", "/nothing", "/apps/a/b/c/d", "/apps/", "/apps/a%00b", "/openapi.yaml"])
+async def test_where_the_api_has_nothing_it_says_so_in_its_own_words(world: World, path: str) -> None:
+    for method in ("GET", "POST", "OPTIONS"):
+        for accept in ("application/json", "text/html"):
+            nothing = await ask(world, method, path, world.acme, headers={"accept": accept})
+            assert (nothing.status_code, nothing.json()["code"]) == (404, "not_found")
+    outside = await world.call("GET", "/api/v10", world.acme)
+    assert outside.headers["content-type"] == "application/json"
+
+
+async def test_code_of_other_origins_is_told_nothing(world: World) -> None:
+    """An API key has no place in a page: there is no preflight that lets one in, and no answer that one may read."""
+    asked = {"origin": "https://elsewhere.test", "access-control-request-method": "POST"}
+    preflight = await ask(world, "OPTIONS", "/apps", None, headers=asked)
+    assert (preflight.status_code, preflight.headers["allow"]) == (405, "GET, HEAD, POST")
+    for answer in (preflight, await ask(world, "GET", "/apps", world.acme, headers=asked)):
+        assert not [name for name in answer.headers if name.startswith("access-control-")]
 
 
 async def test_what_was_done_is_recorded_under_who_did_it(world: World) -> None:
@@ -383,6 +371,20 @@ async def test_the_document_and_its_page_are_for_everybody_to_read(world: World)
             assert operation["summary"]
             assert operation.get("x-gatepost-command", "") == (endpoint.command and f"gatepost {endpoint.command}")
     assert 'src="http' not in page.text
+
+
+def test_a_refusal_says_how_to_mend_it() -> None:
+    """In words, also where the verb names a command: who calls an API may have no command line."""
+    assert set(FIXES) <= set(CATALOGUE)
+    request = Request("GET", b"/api/v1/apps", b"", {}, "192.0.2.1", b"")
+    for fix, said in (
+        ("look again", "Look again."),
+        ("gatepost app list", FIXES["not_found"]),
+        ("", FIXES["not_found"]),
+    ):
+        reply = in_problems(request, GatepostError("not_found", "There is no such app.", fix=fix), "evt_1", ())
+        assert f'"fix":"{said}"'.encode() in reply.body
+        assert b'"detail":"There is no such app."' in reply.body
 
 
 async def test_a_refusal_leads_to_where_it_is_explained(world: World) -> None:

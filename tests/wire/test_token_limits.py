@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from gatepost.secrets import parse_id
+from gatepost.store.apps import find_app
 from gatepost.store.limits import limit_app, limit_grant, limit_org
 
 from .conftest import OpenWorld
@@ -26,10 +27,12 @@ async def world(open_world: OpenWorld) -> World:
 async def limit(world: World, *, grant: str | None = None, app: int | None = None, org: int | None = None) -> None:
     """Set the limits of Acme and of its web app; of the grant of a token, to one request a minute."""
     ask, acme = world.instance.store.ask, world.acme.org
-    await ask(limit_app(acme, "web-acme", app, world.act))
+    before = await world.instance.store.read(find_app(acme, "web-acme"))
+    assert before
+    await ask(limit_app(acme, "web-acme", before.rate_limit, app, world.act))
     await ask(limit_org(acme, org, world.act))
     if grant:
-        assert await ask(limit_grant(acme, parse_id("gnt", claims_of(grant)["gid"]) or b"", 1, world.act))
+        assert await ask(limit_grant(acme, parse_id("gnt", claims_of(grant)["gid"]) or b"", None, 1, world.act))
 
 
 def check_limited(response: httpx.Response, name: str) -> None:
@@ -140,7 +143,7 @@ async def test_an_exchanged_token_is_held_to_its_own_app_and_to_the_grant_it_cam
     agent = await make_agent(world)
     token = (await world.tokens(user_id=world.acme.ann)).access_token
     await limit(world, grant=token, app=600)
-    await world.instance.store.ask(limit_app(world.acme.org, agent.client_id, 2, world.act))
+    await world.instance.store.ask(limit_app(world.acme.org, agent.client_id, None, 2, world.act))
     again = (await world.tokens(user_id=world.acme.ann)).access_token
     acting = await exchanged(world, agent, again)
     assert claims_of(acting)["limits"] == {"app": 2}, "the agent's, not that of the app it came from"

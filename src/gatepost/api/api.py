@@ -94,6 +94,11 @@ class Api:
         return actor
 
 
+async def missing(request: Request) -> Reply:
+    """Whatever below the API has no route."""
+    raise GatepostError("not_found", "The API has nothing at this path.")
+
+
 def _query(request: Request) -> dict[str, str]:
     """The parameters behind the path, each there once and none empty. Raises `invalid_request`."""
     query = parse_form(request.query)

@@ -68,7 +68,9 @@ async def enable(call: Call, _: None) -> AppDocument:
 
 async def limit(call: Call, ask: asks.RateLimit) -> AppDocument:
     """Limit how many requests a minute the tokens of an app are good for."""
-    await set_app_limit(call.instance, await _named(call), ask.rate_limit, call.actor)
+    app = await _named(call)
+    call.check_unchanged(await _document(call, app))
+    await set_app_limit(call.instance, app, ask.rate_limit, call.actor)
     return await _document(call, await _named(call))
 
 

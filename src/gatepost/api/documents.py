@@ -252,11 +252,12 @@ class EventDocument(Struct, frozen=True):
 
 
 class Problem(Struct, frozen=True):
-    """A refusal. RFC 9457; `code` is one of the catalogue, `event_id` finds it in the log and among the events."""
+    """A refusal, and how to mend it. RFC 9457; `code` is of the catalogue, `event_id` finds it in log and events."""
 
     type: str
     title: str
     status: int
     detail: str
+    fix: str
     code: str
     event_id: str

@@ -76,7 +76,7 @@ ENDPOINTS: dict[str, dict[str, Endpoint]] = {
     "/apps/{client_id}/disable": {"POST": Endpoint(apps.disable, D.APPS_WRITE, AppDocument, None, "app disable")},
     "/apps/{client_id}/enable": {"POST": Endpoint(apps.enable, D.APPS_WRITE, AppDocument, None, "app enable")},
     "/apps/{client_id}/limit": {
-        "PUT": Endpoint(apps.limit, D.ORG_WRITE, AppDocument, asks.RateLimit, "app limit"),
+        "PUT": Endpoint(apps.limit, D.ORG_WRITE, AppDocument, asks.RateLimit, "app limit", tagged=True, edits=True),
     },
     "/apps/{client_id}/secrets": {
         "GET": Endpoint(apps.list_secrets, D.APPS_READ, Page[SecretDocument], None, "app secret list"),
@@ -89,11 +89,15 @@ ENDPOINTS: dict[str, dict[str, Endpoint]] = {
         "GET": Endpoint(grants.list_grants, D.GRANTS_READ, Page[GrantDocument], asks.GrantListing, "grant list")
     },
     "/grants/{grant}": {
-        "GET": Endpoint(grants.show, D.GRANTS_READ, GrantDocument, None, "grant show"),
-        "DELETE": Endpoint(grants.revoke, D.GRANTS_REVOKE, None, None, "grant revoke", 204),
+        "GET": Endpoint(grants.show, D.GRANTS_READ, GrantDocument, None, "grant show", tagged=True),
+        "DELETE": Endpoint(grants.revoke, D.GRANTS_REVOKE, None, None, "grant revoke", 204, edits=True),
     },
     "/grants/{grant}/limit": {
-        "PUT": Endpoint(grants.limit, D.ORG_WRITE, GrantDocument, asks.RateLimit, "grant limit"),
+        "PUT": Endpoint(
+            *(grants.limit, D.ORG_WRITE, GrantDocument, asks.RateLimit, "grant limit"),
+            tagged=True,
+            edits=True,
+        ),
     },
     "/grants/revoke": {
         "POST": Endpoint(grants.revoke_many, D.GRANTS_REVOKE, Revoked, asks.GrantChoice, "grant revoke")
@@ -118,8 +122,8 @@ ENDPOINTS: dict[str, dict[str, Endpoint]] = {
         "POST": Endpoint(keys.make, D.KEYS_WRITE, Key, asks.NewKey, "key create", 201),
     },
     "/keys/{key}": {
-        "GET": Endpoint(keys.show, D.KEYS_READ, Key, None, "key show"),
-        "DELETE": Endpoint(keys.revoke, D.KEYS_WRITE, None, asks.KeyEnd, "key revoke", 204),
+        "GET": Endpoint(keys.show, D.KEYS_READ, Key, None, "key show", tagged=True),
+        "DELETE": Endpoint(keys.revoke, D.KEYS_WRITE, None, asks.KeyEnd, "key revoke", 204, edits=True),
     },
     "/resources": {
         "GET": Endpoint(resources.list_resources, D.RESOURCES_READ, Page[ResourceDocument], None, "resource list"),
@@ -141,9 +145,13 @@ ENDPOINTS: dict[str, dict[str, Endpoint]] = {
         "POST": Endpoint(webhooks.make, D.WEBHOOKS_WRITE, WebhookDocument, asks.NewWebhook, "webhook create", 201),
     },
     "/webhooks/{webhook}": {
-        "GET": Endpoint(webhooks.show, D.WEBHOOKS_READ, WebhookDocument, None, "webhook show"),
-        "PATCH": Endpoint(webhooks.change, D.WEBHOOKS_WRITE, WebhookDocument, asks.WebhookChange, "webhook edit"),
-        "DELETE": Endpoint(webhooks.delete, D.WEBHOOKS_WRITE, None, None, "webhook delete", 204),
+        "GET": Endpoint(webhooks.show, D.WEBHOOKS_READ, WebhookDocument, None, "webhook show", tagged=True),
+        "PATCH": Endpoint(
+            *(webhooks.change, D.WEBHOOKS_WRITE, WebhookDocument, asks.WebhookChange, "webhook edit"),
+            tagged=True,
+            edits=True,
+        ),
+        "DELETE": Endpoint(webhooks.delete, D.WEBHOOKS_WRITE, None, None, "webhook delete", 204, edits=True),
     },
     "/webhooks/{webhook}/secret": {
         "POST": Endpoint(webhooks.renew, D.WEBHOOKS_WRITE, WebhookDocument, asks.Renewal, "webhook renew-secret", 201)
@@ -177,6 +185,8 @@ ENDPOINTS: dict[str, dict[str, Endpoint]] = {
     "/events": {
         "GET": Endpoint(organization.list_events, D.EVENTS_READ, Page[EventDocument], asks.EventListing, "events list")
     },
-    "/events/{event}": {"GET": Endpoint(organization.show_event, D.EVENTS_READ, EventDocument, None, "events show")},
+    "/events/{event}": {
+        "GET": Endpoint(organization.show_event, D.EVENTS_READ, EventDocument, None, "events show", tagged=True)
+    },
 }
 """By path and method. The first line of a function's docstring is what the document says of it."""

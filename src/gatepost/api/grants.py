@@ -24,12 +24,14 @@ async def show(call: Call, _: None) -> GrantDocument:
 
 async def limit(call: Call, ask: asks.RateLimit) -> GrantDocument:
     """Limit how many requests a minute the tokens of a connection are good for."""
+    await _check_unchanged(call)
     names = call.names
     return of_grant(await set_grant_limit(call.instance, names["grant"], [call.org], ask.rate_limit, call.actor))
 
 
 async def revoke(call: Call, _: None) -> None:
     """End a connection, and every token of it."""
+    await _check_unchanged(call)
     await end_grant(call.instance, call.names["grant"], [(call.org, None)], None, call.actor)
 
 
@@ -41,6 +43,11 @@ async def revoke_many(call: Call, ask: asks.GrantChoice) -> Revoked:
         raise OAuthError("invalid_request", "all goes with neither app nor user.", field="all")
     user = user_of(ask.user)
     return Revoked(await end_grants(call.instance, call.org, ask.app, user, call.actor))
+
+
+async def _check_unchanged(call: Call) -> None:
+    if call.if_match is not None:
+        call.check_unchanged(await show(call, None))
 
 
 def user_of(text: str | None) -> bytes | None:

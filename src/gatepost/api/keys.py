@@ -27,6 +27,7 @@ async def show(call: Call, _: None) -> Key:
 
 async def revoke(call: Call, ask: asks.KeyEnd) -> None:
     """End an API key, and the grants it made."""
+    call.check_unchanged(of_key(await key_of(call.instance, call.org, call.names["key"], call.actor)))
     await end_key(call.instance, call.org, call.names["key"], call.actor, keep_grants=ask.keep_grants)
 
 

@@ -12,8 +12,8 @@ from gatepost.api.endpoints import ENDPOINTS, PREFIX, Endpoint
 from gatepost.errors import CATALOGUE
 from gatepost.flows.roles import MATRIX
 
-REFUSALS = (400, 401, 403, 409, 412, 413, 415, 422, 429, 503)
-EARLY = (404, 431)
+REFUSALS = (400, 401, 403, 404, 405, 409, 412, 413, 415, 422, 429, 503)
+EARLY = (431,)
 
 _NAME = re.compile(r"\{([a-z_]+)\}")
 _PLACE = "#/components/schemas/{name}"
@@ -140,13 +140,10 @@ def _problem() -> dict[str, Any]:
 
 
 def _early() -> dict[str, Any]:
-    """Where nothing can ever be, or a head is too large, no endpoint answers but the server before it."""
+    """Where a head is too large no endpoint answers but the server before it."""
     return {
-        "description": "There is no such thing here, or what asks for it is too long.",
-        "content": {
-            "application/problem+json": {"schema": _ref(Problem)},
-            "application/json": {"schema": {"type": "object", "required": ["error"]}},
-        },
+        "description": "What asks for it is too long.",
+        "content": {"application/json": {"schema": {"type": "object", "required": ["error"]}}},
     }
 
 

@@ -41,13 +41,17 @@ async def show(call: Call, _: None) -> WebhookDocument:
 
 async def change(call: Call, ask: asks.WebhookChange) -> WebhookDocument:
     """Change a webhook."""
+    webhook = await _named(call)
+    call.check_unchanged(of_webhook(webhook))
     given = {name: value for name, value in msgspec.structs.asdict(ask).items() if value is not None}
-    return of_webhook(await change_webhook(call.instance, call.org, await _named(call), call.actor, **given))
+    return of_webhook(await change_webhook(call.instance, call.org, webhook, call.actor, **given))
 
 
 async def delete(call: Call, _: None) -> None:
     """Delete a webhook."""
-    await drop_webhook(call.instance, call.org, await _named(call), call.actor)
+    webhook = await _named(call)
+    call.check_unchanged(of_webhook(webhook))
+    await drop_webhook(call.instance, call.org, webhook, call.actor)
 
 
 async def renew(call: Call, ask: asks.Renewal) -> WebhookDocument:

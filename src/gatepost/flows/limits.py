@@ -20,7 +20,7 @@ MAX_RATE = 60_000_000
 async def set_org_limit(instance: Instance, org: Org, rate: int | None, actor: Actor) -> None:
     """Limit an organization to so many requests a minute, or not any more: the operator limits it, not its own people.
 
-    Raises `invalid_request`, and as `Actor.check` does; so do the two below.
+    Raises `invalid_request`, and as `Actor.check` does; so do the two below, and `overtaken` when somebody else was faster.
     """
     act = actor.check(Deed.INSTANCE_WRITE, org.id)
     await instance.store.ask(limit_org(org.id, _checked(rate), act))
@@ -29,7 +29,8 @@ async def set_org_limit(instance: Instance, org: Org, rate: int | None, actor: A
 async def set_app_limit(instance: Instance, app: App, rate: int | None, actor: Actor) -> None:
     """Limit an app, all its connections together. It is the organization's to say, not the developer's who made the app."""
     act = actor.check(Deed.ORG_WRITE, app.org)
-    await instance.store.ask(limit_app(app.org, app.client_id, _checked(rate), act))
+    if not await instance.store.ask(limit_app(app.org, app.client_id, app.rate_limit, _checked(rate), act)):
+        raise _overtaken()
 
 
 async def set_grant_limit(instance: Instance, text: str, orgs: list[bytes], rate: int | None, actor: Actor) -> Grant:
@@ -37,11 +38,16 @@ async def set_grant_limit(instance: Instance, text: str, orgs: list[bytes], rate
     raw = parse_id("gnt", text) or b""
     for org in orgs:
         act = actor.check(Deed.ORG_WRITE, org)
-        if await instance.store.ask(limit_grant(org, raw, _checked(rate), act)):
-            grant = await instance.store.read(find_grant(org, raw))
-            if grant:
-                return grant
+        grant = await instance.store.read(find_grant(org, raw))
+        if grant:
+            if not await instance.store.ask(limit_grant(org, raw, grant.rate_limit, _checked(rate), act)):
+                raise _overtaken()
+            return grant._replace(rate_limit=rate)
     raise missing("grant", text, prefix="gnt", fix="gatepost grant list")
+
+
+def _overtaken() -> GatepostError:
+    return GatepostError("overtaken", "Somebody else changed the limit just now.", fix="look again")
 
 
 def _checked(rate: int | None) -> int | None:

@@ -96,9 +96,9 @@ async def change_webhook(
 ) -> Webhook:
     """Change what is given. One that is enabled again hears of events from now on.
 
-    Raises `invalid_request`, `not_found`, and as `Actor.check` does.
+    Raises `invalid_request`, `not_found`, `overtaken`, and as `Actor.check` does.
     """
-    act = actor.check(Deed.WEBHOOKS_WRITE, org)
+    act, before = actor.check(Deed.WEBHOOKS_WRITE, org), webhook
     if url is not None:
         await _check_url(instance, url)
         webhook = webhook._replace(url=url)
@@ -108,19 +108,19 @@ async def change_webhook(
         webhook = webhook._replace(name=check_name(name))
     if disabled is not None and disabled != (webhook.disabled_at is not None):
         webhook = webhook._replace(disabled_at=act.at if disabled else None, fed_id=new_id())
-    return await _replace(instance, org, webhook, actor)
+    return await _replace(instance, org, before, webhook, actor)
 
 
 async def renew_secret(instance: Instance, org: bytes, webhook: Webhook, overlap: int, actor: Actor) -> Secret:
     """Give a webhook a new secret; the one before signs beside it for `overlap` seconds.
 
-    Raises `not_found`, and as `Actor.check` does.
+    Raises `not_found`, `overtaken`, and as `Actor.check` does.
     """
     act = actor.check(Deed.WEBHOOKS_WRITE, org)
     secret = _fresh_secret()
     before = [Signer(each.secret, act.at + overlap) for each in signers_of(instance, webhook)[:1] if overlap]
     sealed = seal_signers(instance, webhook.id, [Signer(secret), *before])
-    await _replace(instance, org, webhook._replace(secrets=sealed), actor)
+    await _replace(instance, org, webhook, webhook._replace(secrets=sealed), actor)
     return secret
 
 
@@ -164,10 +164,13 @@ async def resend(instance: Instance, org: bytes, webhook: Webhook, event: str, a
         raise GatepostError("conflict", f"{event} is on its way already.")
 
 
-async def _replace(instance: Instance, org: bytes, webhook: Webhook, actor: Actor) -> Webhook:
-    if not await instance.store.ask(replace_webhook(org, webhook, actor.check(Deed.WEBHOOKS_WRITE, org))):
+async def _replace(instance: Instance, org: bytes, before: Webhook, webhook: Webhook, actor: Actor) -> Webhook:
+    act = actor.check(Deed.WEBHOOKS_WRITE, org)
+    if await instance.store.ask(replace_webhook(org, before, webhook, act)):
+        return webhook
+    if await instance.store.read(find_webhook(org, webhook.id)) is None:
         raise _gone(webhook)
-    return webhook
+    raise GatepostError("overtaken", "Somebody else changed the webhook just now.", fix="look again")
 
 
 async def _check_url(instance: Instance, url: str) -> None:

@@ -14,11 +14,12 @@ def limit_org(org: bytes, rate: int | None, act: Act) -> Steps[bool]:
 
 
 @question
-def limit_app(org: bytes, client_id: str, rate: int | None, act: Act) -> Steps[bool]:
-    """Limit all tokens of an app together; None takes the limit away. False when there is no such app."""
+def limit_app(org: bytes, client_id: str, before: int | None, rate: int | None, act: Act) -> Steps[bool]:
+    """Limit all tokens of an app together; None takes the limit away. False when no such app has the limit `before`."""
     rows = yield SQL(
-        "update apps set rate_limit = ?, version = version + 1 where org = ? and client_id = ? returning client_id",
-        (rate, org, client_id),
+        """update apps set rate_limit = ?, version = version + 1 where org = ? and client_id = ?
+            and rate_limit is not distinct from ? returning client_id""",
+        (rate, org, client_id, before),
     )
     if rows:
         yield from record(org, "app.limited", act._replace(client_id=client_id), detail=_detail(rate))
@@ -26,10 +27,12 @@ def limit_app(org: bytes, client_id: str, rate: int | None, act: Act) -> Steps[b
 
 
 @question
-def limit_grant(org: bytes, grant: bytes, rate: int | None, act: Act) -> Steps[bool]:
-    """Limit the tokens of one grant; None takes the limit away. False when there is no such grant."""
+def limit_grant(org: bytes, grant: bytes, before: int | None, rate: int | None, act: Act) -> Steps[bool]:
+    """Limit the tokens of one grant; None takes the limit away. False when no such grant has the limit `before`."""
     rows = yield SQL(
-        "update grants set rate_limit = ? where org = ? and id = ? returning client_id, user_id", (rate, org, grant)
+        """update grants set rate_limit = ? where org = ? and id = ? and rate_limit is not distinct from ?
+            returning client_id, user_id""",
+        (rate, org, grant, before),
     )
     for client_id, user_id in rows:
         about = act._replace(client_id=client_id, user_id=user_id, grant_id=grant)

@@ -57,14 +57,15 @@ def find_webhook(org: bytes, webhook: bytes) -> Steps[Webhook | None]:
 
 
 @question
-def replace_webhook(org: bytes, webhook: Webhook, act: Act) -> Steps[bool]:
-    """Keep what may change of a webhook. False when there is none."""
+def replace_webhook(org: bytes, before: Webhook, webhook: Webhook, act: Act) -> Steps[bool]:
+    """Keep what may change of a webhook. False when it is gone or not as it was `before`: a secret stays renewed."""
     rows = yield SQL(
         """update webhooks set name = ?, url = ?, types = ?, secrets = ?, disabled_at = ?,
-            fed_id = case when fed_id < ? then ? else fed_id end where org = ? and id = ? returning id""",
+            fed_id = case when fed_id < ? then ? else fed_id end where org = ? and id = ?
+            and name = ? and url = ? and types = ? and secrets = ? and disabled_at is not distinct from ? returning id""",
         (
-            *(webhook.name, webhook.url, webhook.types, webhook.secrets, webhook.disabled_at),
-            *(webhook.fed_id, webhook.fed_id, org, webhook.id),
+            *(*_changeable(webhook), webhook.fed_id, webhook.fed_id),
+            *(org, webhook.id, *_changeable(before)),
         ),
     )
     if rows:
@@ -182,6 +183,10 @@ def start_test(org: bytes, webhook: bytes, act: Act) -> Steps[bytes | None]:
         (org, webhook, event, PENDING, act.at),
     )
     return event
+
+
+def _changeable(webhook: Webhook) -> tuple[str, str, str, bytes, int | None]:
+    return webhook.name, webhook.url, webhook.types, webhook.secrets, webhook.disabled_at
 
 
 def _detail(webhook: bytes) -> str:

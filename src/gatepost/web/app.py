@@ -50,7 +50,7 @@ class App:
         routes: Mapping[bytes, Route],
         below: Mapping[bytes, Route],
         places: Places[Route],
-        nowhere: Route,
+        nowhere: Mapping[bytes, Route],
         by_address: Buckets,
         trusted: tuple[Network, ...],
         observe: Observe | None = None,
@@ -60,6 +60,7 @@ class App:
         self._below = below
         self._places = places
         self._nowhere = nowhere
+        """What answers where nothing is, by the path above it; the longer ones come first."""
         self._by_address = by_address
         self._trusted = trusted
         self.is_stopping = False
@@ -80,8 +81,9 @@ class App:
     async def _answer(self, request: Request) -> tuple[Route, Reply]:
         route = self._routes.get(request.raw_path) or self._find_below(request.raw_path) or self._find_place(request)
         if route is None:
+            route = next(each for above, each in self._nowhere.items() if (request.raw_path + b"/").startswith(above))
             # From here on only the log reads the path, and one that is not ours may hold a secret.
-            route, request.raw_path = self._nowhere, _ELSEWHERE
+            request.raw_path = _ELSEWHERE
         if self._trusted:
             forwarded = request.headers.get(b"x-forwarded-for", b"").decode("latin-1")
             request.address = client_address(request.peer, forwarded, self._trusted)
