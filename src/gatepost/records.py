@@ -100,6 +100,10 @@ class App(NamedTuple):
         return org if self.is_free else self.org
 
 
+LOAN_SECONDS = 600
+"""A secret that was made for no longer than this was lent, for one play of an app's flow, and is nobody's once it is over."""
+
+
 class AppSecret(NamedTuple):
     """One of an app's secrets: never the secret, only its keyed hash and its last four characters."""
 
@@ -110,6 +114,11 @@ class AppSecret(NamedTuple):
     created_at: int
     expires_at: int | None
     last_used_at: int | None
+
+    @property
+    def was_lent(self) -> bool:
+        """Whether it was made for a short while only."""
+        return self.expires_at is not None and self.expires_at <= self.created_at + LOAN_SECONDS
 
 
 class Resource(NamedTuple):

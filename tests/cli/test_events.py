@@ -67,7 +67,7 @@ def test_every_event_is_listed_newest_last_with_all_its_members(gatepost: Gatepo
 def test_people_read_a_sentence(gatepost: Gatepost, acme: str) -> None:
     client_id = gatepost.json("app", "create", "Shop", "--org", acme, "--kind", "spa")["client_id"]
     assert gatepost("events", "list", "--limit", "1").out.endswith(
-        f"Z  Acme  the command line made the app {client_id}\n"
+        f"Z  Acme  The command line made the app {client_id}\n"
     )
     assert "Acme" not in gatepost("events", "list", "--limit", "1", "--org", "Acme").out
 
@@ -167,7 +167,7 @@ def test_a_terminal_is_not_steered_by_what_was_sent(gatepost: Gatepost, acme: st
     tell(gatepost, acme, "request.refused", actor="anonymous", detail=json.dumps(sent), address="192.0.2.1")
     line = gatepost("events", "list", "--limit", "1").out
     assert line.endswith(
-        r"somebody was refused at /\x1b[2J\x07: no\nsuch\u202epath {actor}, from 192.0.2.1 (and 7 like it before)"
+        r"Somebody was refused at /\x1b[2J\x07: no\nsuch\u202epath {actor}, from 192.0.2.1 (and 7 like it before)"
         "\n"
     )
 
@@ -278,4 +278,4 @@ def test_every_sentence_can_be_said_of_an_event_that_tells_nothing(gatepost: Gat
     said = gatepost("events", "list").out
     assert len(said.splitlines()) == len(SENTENCES) + 2
     assert "{" not in said
-    assert "the command line: newer.than_this_version" in said
+    assert "The command line: newer.than_this_version" in said

@@ -124,7 +124,7 @@ async def test_what_ends_in_the_console_ends_at_once(office: Office) -> None:
 
 async def test_an_events_page_has_the_sentence_and_the_whole(office: Office) -> None:
     page = await office.get(office.path("/events/{event}"))
-    assert "connected the app “An app”" in html.unescape(page.text)
+    assert "connected the app <bdi>“An app”</bdi>" in html.unescape(page.text)
     assert office.names["event"] in page.text
     lines = (await office.get("/events.jsonl?type=grant")).text.splitlines()
     assert lines

@@ -77,7 +77,7 @@ FORMS: dict[str, tuple[set[str], dict[str, str]]] = {
     "/apps/{app}/redirects": (WRITERS, {"add": "https://more.test/cb"}),
     "/apps/{app}/permissions": (WRITERS, {"scope read": "on"}),
     "/apps/{app}/advanced": (WRITERS, {"name": "Changed"}),
-    "/apps/{app}/playground": (WRITERS, {"step": "authorize"}),
+    "/apps/{app}/playground": (WRITERS, {"step": "build"}),
     "/connections/{grant}": (WRITERS, {}),
     "/connections/end": (WRITERS, {"app": "web-acme"}),
     "/people": (WRITERS, {"email": "new@acme.test", "role": "member"}),

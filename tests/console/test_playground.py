@@ -43,6 +43,10 @@ class Player:
         return self.page
 
     @property
+    def page_text(self) -> str:
+        return text_of(self.page)
+
+    @property
     def link(self) -> str:
         """Where the built request leads to."""
         assert self.page is not None
@@ -118,6 +122,76 @@ async def test_a_service_is_played_without_a_person(office: Office) -> None:
     assert '"active": true' in text_of(await player.go())
     await player.go()
     assert '"active": false' in text_of(await player.go())
+
+
+async def test_a_device_is_played_with_its_waits(office: Office) -> None:
+    """RFC 8628 §3.5: nobody has answered, it asks too soon, and then there are tokens; the code is good once."""
+    world = office.world
+    new = NewApp("TV", kind="device", scope="openid read")
+    app, _ = await create_app(world.instance, world.acme.org, new, operator(world.act))
+    player = Player(office, app.client_id)
+    assert text_of(await player.open()).index("On a device") < player.page_text.index("In a browser")
+    asked = text_of(await player.go(scope="openid read"))
+    assert "POST /device_authorization" in asked
+    assert "authorization_pending" in text_of(await player.go())
+    assert "five seconds longer" in text_of(await player.go())
+    assert await _answer(player) == 303
+    world.clock.now += 11
+    tokens = text_of(await player.go())
+    assert "aud ✓" in tokens
+    assert '"sub": "usr_' in text_of(await player.go())
+    assert "grant_type=refresh_token" in text_of(await player.go())
+    await player.go()
+    assert text_of(await player.go()).count('"error": "invalid_grant"') == 2
+
+
+async def test_a_device_that_is_told_no_goes_on_without_tokens(office: Office) -> None:
+    world = office.world
+    app, _ = await create_app(world.instance, world.acme.org, NewApp("TV", kind="device"), operator(world.act))
+    player = Player(office, app.client_id)
+    await player.open()
+    await player.go()
+    assert await _answer(player, "cancel") == 303
+    refused = text_of(await player.go())
+    assert "access_denied" in refused
+    assert "Ask again" not in refused
+
+
+async def _answer(player: Player, decision: str = "connect") -> int:
+    """Open the page that the playground shows a link to, and answer there."""
+    assert player.page is not None
+    link = re.search(r'id="answer" href="([^"]*)"', player.page.text)
+    assert link
+    browser = await player.browser()
+    form = next(each for each in forms_of(await browser.get(html.unescape(link[1]))) if "user_code" in each.fields)
+    return (await browser.post(form.action, form.fields | {"decision": decision})).status_code
+
+
+async def test_an_app_with_several_flows_is_played_by_the_one_that_was_chosen(office: Office) -> None:
+    world = office.world
+    grants = "authorization_code client_credentials"
+    new = NewApp("Both", redirect_uris=("https://both.test/cb",), grant_types=grants)
+    app, _ = await create_app(world.instance, world.acme.org, new, operator(world.act))
+    player = Player(office, app.client_id)
+    await player.open()
+    assert "code_challenge_method" in text_of(await player.go())
+    await player.open()
+    assert "grant_type=client_credentials" in text_of(await player.go(flow="client_credentials"))
+    await player.open()
+    assert "code_challenge_method" in text_of(await player.go(flow="password")), "nothing that the app has not"
+
+
+async def test_a_play_that_nobody_ended_leaves_no_secret(office: Office, player: Player) -> None:
+    credentials = f"{office.root}/apps/shop/credentials"
+    browser = await player.browser()
+    before = (await browser.get(credentials)).text.count("••••")
+    await player.open()
+    await player.go(scope="openid")
+    await player.allow()
+    await player.go()
+    assert (await browser.get(credentials)).text.count("••••") == before + 1, "it was lent one"
+    office.world.clock.now += SECONDS
+    assert (await browser.get(credentials)).text.count("••••") == before
 
 
 async def test_a_refusal_is_explained_and_leads_back(player: Player) -> None:

@@ -16,6 +16,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
+from gatepost.flows.event_words import A_KEY, ACTORS, AN_APP, OTHER, SENTENCES, THE_ORG
 from gatepost.ui.rendering import LOCALES
 
 from .source import PACKAGE
@@ -58,7 +59,9 @@ def catalogue(locale: str) -> Catalog:
 
 
 def _texts() -> Iterator[tuple[Any, list[str]]]:
-    """Every text of the rooms, with what is said of it to translators."""
+    """Every text of the rooms and every sentence of an event, with what is said of it to translators."""
+    for text in (*SENTENCES.values(), *ACTORS.values(), AN_APP, A_KEY, THE_ORG, OTHER):
+        yield text, ["Translators: An event, or who acted in it."]
     for room in ROOMS:
         found = extract_from_dir(PACKAGE / room, _METHODS, _OPTIONS, _KEYWORDS, ("Translators:",))
         yield from ((text, comments) for _, _, text, comments, _ in found)

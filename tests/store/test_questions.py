@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gatepost.errors import GatepostError
-from gatepost.records import MAX_ACCESS_TTL, UNTIL_USED, ApiKey, Org, Resource, Revocation
+from gatepost.records import LOAN_SECONDS, MAX_ACCESS_TTL, UNTIL_USED, ApiKey, Org, Resource, Revocation
 from gatepost.secrets import new_id
 from gatepost.store.apps import (
     Draft,
@@ -327,6 +327,20 @@ async def test_secrets_live_side_by_side(store: Store) -> None:
     assert await store.ask(delete_secret(a.org, a.client_id, a.secret, act()))
     assert not await store.ask(delete_secret(a.org, a.client_id, a.secret, act()))
     assert await store.read(list_secrets(a.org, a.client_id)) == [second]
+
+
+async def test_a_lent_secret_that_is_over_goes_with_the_next_one(store: Store) -> None:
+    a = await populate(store, "acme")
+    lent = secret(new_id())._replace(expires_at=NOW + LOAN_SECONDS)
+    kept = secret(new_id())._replace(expires_at=NOW + LOAN_SECONDS + 1)
+    for each in (lent, kept):
+        assert await store.ask(add_secret(a.org, a.client_id, each, act()))
+    for later, left in ((LOAN_SECONDS - 1, [lent, kept]), (LOAN_SECONDS, [kept]), (DAY, [kept])):
+        newest = secret(new_id())
+        assert await store.ask(add_secret(a.org, a.client_id, newest, act(NOW + later)))
+        found = await store.read(list_secrets(a.org, a.client_id))
+        assert [each for each in found if each.expires_at] == left
+        assert found[-1] == newest
 
 
 @pytest.mark.parametrize(("later", "noted"), [(0, NOW), (3600, NOW), (3601, NOW + 3601)])

@@ -6,12 +6,11 @@ from typing import Any
 from gatepost.cli.options import Parser, add_verb, add_verbs, expiry, wants_json
 from gatepost.cli.output import instant, show, show_list
 from gatepost.cli.running import run_verb
-from gatepost.flows.apps import FreshSecret, create_secret, drop_secret, get_app
+from gatepost.flows.apps import FreshSecret, create_secret, drop_secret, get_app, secrets_of
 from gatepost.flows.instance import Instance
 from gatepost.flows.roles import Actor
 from gatepost.records import AppSecret
 from gatepost.secrets import render_id
-from gatepost.store.apps import list_secrets
 
 
 def add_arguments(verbs: "argparse._SubParsersAction[Parser]") -> None:
@@ -41,9 +40,8 @@ def _add(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    async def verb(instance: Instance, _: Actor) -> list[AppSecret]:
-        app = await get_app(instance, options.client_id)
-        return await instance.store.read(list_secrets(app.org, app.client_id))
+    async def verb(instance: Instance, actor: Actor) -> list[AppSecret]:
+        return await secrets_of(instance, await get_app(instance, options.client_id), actor)
 
     rows = [_render(secret) for secret in run_verb(options, verb)]
     show_list(wants_json(options), rows, "No secrets: gatepost app secret add CLIENT_ID")

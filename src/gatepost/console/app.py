@@ -7,7 +7,7 @@ from gatepost.console.connectors import FIRST_CODE, FORMS, Details
 from gatepost.console.desk import Desk, command
 from gatepost.console.slips import Slips
 from gatepost.errors import GatepostError
-from gatepost.flows.apps import change_app, create_secret, drop_secret
+from gatepost.flows.apps import change_app, create_secret, drop_secret, secrets_of
 from gatepost.flows.instance import Instance
 from gatepost.flows.owned_apps import app_of, end_app, set_disabled
 from gatepost.flows.roles import Deed
@@ -15,7 +15,7 @@ from gatepost.flows.snippets import SNIPPETS, Blanks, render_snippet
 from gatepost.oauth.client_metadata import SECRETLESS, grant_types_of, parse_metadata
 from gatepost.records import App, AppSecret
 from gatepost.secrets import parse_id, render_id
-from gatepost.store.apps import list_redirect_uris, list_secrets
+from gatepost.store.apps import list_redirect_uris
 from gatepost.web.message import Reply
 
 LIVES = ("", "30", "90", "365")
@@ -42,7 +42,7 @@ class AppPages:
             cli=command("app", "show", app.client_id),
             details=details,
             uris=uris,
-            secrets=await self._secrets(app),
+            secrets=await self._secrets(desk, app),
             forms=[(key, name) for key, (name, _) in FORMS.items()],
             form=form if form in FORMS else "env",
             form_text=FORMS.get(form, FORMS["env"])[1](details),
@@ -78,7 +78,7 @@ class AppPages:
         """Is this secret to go?"""
         app = await self._app(desk)
         raw = parse_id("sec", desk.names["secret"])
-        secret = next((each for each in await self._secrets(app) if each.id == raw), None)
+        secret = next((each for each in await self._secrets(desk, app) if each.id == raw), None)
         if secret is None:
             raise GatepostError("not_found", "There is no such secret here.")
         cli = command("app", "secret", "delete", app.client_id, desk.names["secret"])
@@ -150,8 +150,8 @@ class AppPages:
     async def _uris(self, app: App) -> list[str]:
         return await self._instance.store.read(list_redirect_uris(app.org, app.client_id))
 
-    async def _secrets(self, app: App) -> list[AppSecret]:
-        return await self._instance.store.read(list_secrets(app.org, app.client_id))
+    async def _secrets(self, desk: Desk, app: App) -> list[AppSecret]:
+        return await secrets_of(self._instance, app, desk.actor)
 
     async def _credentials(self, desk: Desk, app: App, error: GatepostError | None = None) -> Reply:
         return self._show(
@@ -161,7 +161,7 @@ class AppPages:
             "app_credentials.html",
             error.status if error else 200,
             cli=command("app", "secret", "list", app.client_id),
-            secrets=[(render_id("sec", each.id), each) for each in await self._secrets(app)],
+            secrets=[(render_id("sec", each.id), each) for each in await self._secrets(desk, app)],
             has_none=app.auth_method in SECRETLESS,
             lives=LIVES,
             error=error,

@@ -14,7 +14,10 @@ from gatepost.web.message import Header, Reply, Request
 Ask: TypeAlias = Callable[[Request], Awaitable[Reply]]
 """The front door."""
 
-SECRETS = ("access_token", "refresh_token", "id_token", "token", "code", "code_verifier", "client_secret", "state")
+SECRETS = (
+    *("access_token", "refresh_token", "id_token", "token", "code", "device_code"),
+    *("code_verifier", "client_secret", "state"),
+)
 """Fields whose values are shown by their ends alone."""
 
 _SHOWN_HEADERS = ("content-type", "cache-control", "www-authenticate", "retry-after", "x-event-id")

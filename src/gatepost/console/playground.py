@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 import orjson
 
 from gatepost.console.app import show_app
+from gatepost.console.app_side import AppSide, wanted
 from gatepost.console.desk import Desk, command
 from gatepost.console.exchanges import Ask, Exchange, Sender, masked_lines
 from gatepost.flows.instance import Instance
@@ -19,21 +20,21 @@ from gatepost.flows.playground import (
     Play,
     begin_play,
     end_play,
+    flows_of,
     lend_secret,
     open_play,
     playable_app,
     return_uri,
     seal_play,
+    steps_of,
     why_unplayable,
 )
-from gatepost.oauth.client_metadata import grant_types_of
-from gatepost.oauth.scope import OPENID
 from gatepost.records import App
 from gatepost.store.resources import list_resources
 from gatepost.web.message import Reply
 
-CODE_STEPS = ("build", "authorize", "exchange", "call", "refresh", "revoke", "replay")
-SERVICE_STEPS = ("build", "exchange", "call", "revoke", "replay")
+WAITING = ("authorization_pending", "slow_down")
+"""What a device is told while the person has not answered. RFC 8628 §3.5."""
 
 
 class Seen(NamedTuple):
@@ -77,51 +78,60 @@ class Playground:
     async def step(self, desk: Desk, fields: dict[str, str]) -> Reply:
         """One step further; what does not fit begins anew."""
         app, step = await self._app(desk), fields.get("step", "")
-        steps = steps_of(app)
         if why_unplayable(app):
             return await self._show(desk, app, None, "build", 400)
-        if step == steps[1] and "state" not in fields:
-            play = await begin_play(
-                self._instance,
-                app,
-                desk.session,
-                desk.visit.browser,
-                " ".join(fields.get("scope", "").split()),
-                fields.get("resource", ""),
-                desk.actor,
-            )
+        if step == "build":
+            play = await self._begin(desk, app, fields)
+            step = steps_of(app, play.flow)[1]
         else:
             opened = self._open(desk, app, fields.get("state", ""))
-            if opened is None or step not in steps[1:]:
+            if opened is None or step not in steps_of(app, opened.flow)[1:]:
                 return await self._show(desk, app, None, "build", 400, is_over=True)
             play = opened
         play, done = await self._run(desk, app, play, step)
         return await self._show(desk, app, play, step, done=done)
+
+    async def _begin(self, desk: Desk, app: App, fields: dict[str, str]) -> Play:
+        flows, flow = flows_of(app), fields.get("flow", "")
+        return await begin_play(
+            self._instance,
+            app,
+            desk.session,
+            desk.visit.browser,
+            flow if flow in flows else flows[0],
+            " ".join(fields.get("scope", "").split()),
+            fields.get("resource", ""),
+            desk.actor,
+        )
 
     async def _run(self, desk: Desk, app: App, play: Play, step: str) -> tuple[Play, list[Exchange]]:
         """What a step sends, and the play after it."""
         if step == "authorize":
             return play, []
         play = await lend_secret(self._instance, app, play, desk.actor)
-        app_side = _AppSide(Sender(self._ask, self._instance.issuer, desk.visit.request.address), app, play)
-        if step == "exchange":
-            done = await app_side.token(_grant_of(self._instance, app, play))
+        sender = Sender(self._ask, self._instance.issuer, desk.visit.request.address)
+        app_side = AppSide(sender, app, play, return_uri(self._instance, app))
+        if step == "ask":
+            done = await app_side.ask_device()
+            codes = {"code": done.content.get("device_code", ""), "user_code": done.content.get("user_code", "")}
+            return play._replace(**codes), [done]
+        if step in ("exchange", "poll"):
+            done = await app_side.token()
             return _with_tokens(play, done), [done]
         if step == "refresh":
-            done = await app_side.token(_refresh(play.refresh_token))
+            done = await app_side.refresh(play.refresh_token)
             return _with_tokens(play._replace(used_token=play.refresh_token), done), [done]
         if step == "call":
             return play, [await app_side.call(await self._audience(play))]
         if step == "revoke":
-            return play, [await app_side.send("/revoke", {"token": play.refresh_token or play.access_token})]
+            return play, [await app_side.revoke()]
         return await self._replay(desk, app, play, app_side)
 
-    async def _replay(self, desk: Desk, app: App, play: Play, app_side: "_AppSide") -> tuple[Play, list[Exchange]]:
+    async def _replay(self, desk: Desk, app: App, play: Play, app_side: AppSide) -> tuple[Play, list[Exchange]]:
         """Everything that was used, once more; then nothing is left of the play."""
         if play.code:
-            again = [_grant_of(self._instance, app, play)]
-            again += [_refresh(play.used_token or play.refresh_token)] if play.refresh_token else []
-            done = [await app_side.token(each) for each in again]
+            done = [await app_side.token()]
+            done += [await app_side.refresh(play.used_token or play.refresh_token)] if play.refresh_token else []
         else:
             done = [await app_side.call(await self._audience(play))]
         await end_play(self._instance, app, play, desk.actor)
@@ -151,9 +161,11 @@ class Playground:
         came: list[str] | None = None,
         **answer: Any,
     ) -> Reply:
-        steps = steps_of(app)
+        steps = steps_of(app, play.flow if play else next(iter(flows_of(app)), ""))
         at = steps.index(step)
-        is_new = step in ("exchange", "refresh") and play is not None and not any(each.error for each in done or [])
+        is_new = (
+            step in ("exchange", "poll", "refresh") and play is not None and not any(each.error for each in done or [])
+        )
         asked = self._asked(app, play) if play and step == "authorize" else {}
         view = {"refused": "", "is_iss": False, **answer}
         return show_app(
@@ -168,6 +180,8 @@ class Playground:
             menu=not desk.visit.request.query,
             step=step,
             steps=steps,
+            flows=flows_of(app),
+            device=self._device(play, step, done or []),
             onward=steps[at + 1] if at + 1 < len(steps) else "",
             unplayable=why_unplayable(app),
             resources=[each.uri for each in await self._instance.store.read(list_resources(app.org))],
@@ -183,13 +197,22 @@ class Playground:
             **view,
         )
 
+    def _device(self, play: Play | None, step: str, done: list[Exchange]) -> dict[str, str] | None:
+        """Where the person answers a device, and with which code; None when nobody is waited for."""
+        if play is None or step not in ("ask", "poll") or not play.user_code:
+            return None
+        if any(each.error not in ("", *WAITING) for each in done) or play.access_token:
+            return None
+        page = f"{self._instance.issuer.rstrip('/')}/device?{urlencode({'user_code': play.user_code})}"
+        return {"user_code": play.user_code, "page": page}
+
     def _asked(self, app: App, play: Play) -> dict[str, str]:
         """The authorization request. OAuth 2.1 §4.1.1."""
         return {
             "response_type": "code",
             "client_id": app.client_id,
             "redirect_uri": return_uri(self._instance, app),
-            **_wanted(play),
+            **wanted(play),
             "code_challenge": _challenge(play.verifier),
             "code_challenge_method": "S256",
             "state": seal_play(self._instance, play),
@@ -209,63 +232,6 @@ class Playground:
             claims["exp"] - self._instance.clock(),
             claims["scope"],
         )
-
-
-class _AppSide:
-    """What the app does, proving who it is by its own method."""
-
-    def __init__(self, sender: Sender, app: App, play: Play) -> None:
-        self._sender = sender
-        self._app = app
-        self._play = play
-
-    async def token(self, fields: dict[str, str]) -> Exchange:
-        return await self.send("/token", fields)
-
-    async def send(self, path: str, fields: dict[str, str]) -> Exchange:
-        client_id, secret = self._app.client_id, self._play.secret
-        if self._app.is_public:
-            return await self._sender.post(path, {"client_id": client_id, **fields})
-        if self._app.auth_method == "client_secret_post":
-            return await self._sender.post(path, {"client_id": client_id, "client_secret": secret, **fields})
-        return await self._sender.post(path, fields, client_id, secret)
-
-    async def call(self, audience: str) -> Exchange:
-        """What there is to be called with the token: who the person is, else what the token is good for."""
-        token = self._play.access_token
-        if OPENID in self._play.scope.split():
-            return await self._sender.get("/userinfo", token)
-        if not self._app.is_public:
-            return await self.send("/introspect", {"token": token})
-        return await self._sender.get("/check", token, urlencode({"audience": audience}))
-
-
-def steps_of(app: App) -> tuple[str, ...]:
-    """The steps of an app's flow, in their order."""
-    grants = grant_types_of(app)
-    if "authorization_code" not in grants:
-        return SERVICE_STEPS
-    return tuple(each for each in CODE_STEPS if each != "refresh" or "refresh_token" in grants)
-
-
-def _grant_of(instance: Instance, app: App, play: Play) -> dict[str, str]:
-    """What the app has its first token of."""
-    if "authorization_code" not in grant_types_of(app):
-        return {"grant_type": "client_credentials", **_wanted(play)}
-    return {
-        "grant_type": "authorization_code",
-        "code": play.code,
-        "redirect_uri": return_uri(instance, app),
-        "code_verifier": play.verifier,
-    }
-
-
-def _wanted(play: Play) -> dict[str, str]:
-    return {name: value for name, value in (("scope", play.scope), ("resource", play.resource)) if value}
-
-
-def _refresh(token: str) -> dict[str, str]:
-    return {"grant_type": "refresh_token", "refresh_token": token}
 
 
 def _with_tokens(play: Play, done: Exchange) -> Play:

@@ -170,9 +170,10 @@ def fresh_secret(instance: Instance, expires_at: int | None, act: Act, text: Sec
 
 
 async def secrets_of(instance: Instance, app: App, actor: Actor) -> list[AppSecret]:
-    """An app's secrets, oldest first. Raises as `Actor.check` does."""
-    actor.check(Deed.APPS_READ, app.org, app)
-    return await instance.store.read(list_secrets(app.org, app.client_id))
+    """An app's secrets, oldest first, without those that were lent and are over. Raises as `Actor.check` does."""
+    act = actor.check(Deed.APPS_READ, app.org, app)
+    found = await instance.store.read(list_secrets(app.org, app.client_id))
+    return [each for each in found if not each.was_lent or (each.expires_at or 0) > act.at]
 
 
 async def drop_secret(instance: Instance, app: App, secret: str, actor: Actor) -> None:

@@ -10,77 +10,84 @@ from gatepost.secrets import render_id
 from gatepost.store.question import INSTANCE
 
 SENTENCES = {
-    "app.changed": "{actor} changed the app {app}",
-    "app.deleted": "{actor} deleted the app {app}",
-    "app.disabled": "{actor} disabled the app {app}",
-    "app.enabled": "{actor} enabled the app {app}",
-    "app.grants_revoked": "{actor} ended all grants of the app {app}",
-    "app.limited": "{actor} set the limit of the app {app}: {rate_limit}",
-    "app.made": "{actor} made the app {app}",
-    "app.redirect_uri_added": "{actor} registered a redirect URI for the app {app}",
-    "app.redirect_uri_removed": "{actor} removed a redirect URI of the app {app}",
-    "app.secret_added": "{actor} gave the app {app} the secret {id}",
-    "app.secret_deleted": "{actor} deleted the secret {id} of the app {app}",
-    "delivery.given_up": "{actor} gave up sending a {kind} to {target}: {why}",
-    "grant.consented": "{user} let the app {app} connect",
-    "grant.device_approved": "{user} let a device connect with the app {app}",
-    "grant.device_denied": "{user} said no to a device with the app {app}",
-    "grant.disconnected": "{user} disconnected the app {app}",
-    "grant.first_used": "{actor} refreshed {grant} for the first time",
-    "grant.limited": "{actor} set the limit of {grant}: {rate_limit}",
-    "grant.made": "{actor} connected the app {app} for {user}: {grant}",
-    "grant.replayed": "{actor} presented a refresh token that was used before, so {grant} was revoked",
-    "grant.revoked": "{actor} revoked {grant} of the app {app}",
-    "instance.backed_up": "{actor} made a backup",
-    "instance.copied": "{actor} copied the database here from {from}",
-    "instance.restored": "{actor} restored a backup",
-    "grant.token_revoked": "{actor} revoked a token of the app {app}",
-    "invitation.made": "{actor} invited somebody: {id}",
-    "invitation.withdrawn": "{actor} withdrew the invitation {id}",
-    "key.made": "{actor} made the API key {id}",
-    "key.revoked": "{actor} revoked the API key {id}",
-    "org.auth_token_made": "{actor} asked for the organization's auth_token, which was made",
-    "org.disabled": "{actor} disabled the organization",
-    "org.enabled": "{actor} enabled the organization",
-    "org.grants_revoked": "{actor} ended all grants of the organization",
-    "org.limited": "{actor} set the limit of the organization: {rate_limit}",
-    "org.made": "{actor} made the organization",
-    "request.passkey_refused": "a passkey of {user} was refused: it counts backwards, so it may be a copy",
-    "request.signed_in": "{user} signed in",
-    "request.signed_out": "{user} signed out",
-    "request.played": "{actor} played the flow of the app {app} in the playground",
-    "request.refused": "{actor} was refused at {path}: {why}",
-    "org.renamed": "{actor} gave the organization another name",
-    "resource.deleted": "{actor} deleted a resource",
-    "resource.made": "{actor} registered a resource",
-    "trusted_issuer.deleted": "{actor} trusts an identity provider no more",
-    "trusted_issuer.made": "{actor} trusted an identity provider",
-    "scope.text_set": "{actor} said in words what a scope means",
-    "signing_key.rotated": "{actor} activated the signing key {kid}",
-    "user.disabled": "{actor} disabled {user}",
-    "user.email_verified": "{user} proved their e-mail",
-    "user.enabled": "{actor} enabled {user}",
-    "user.grants_revoked": "{actor} ended all grants of {user}",
-    "user.joined": "{actor} made {user} a member",
-    "user.made": "{actor} made {user}, new here, a member",
-    "user.passkey_added": "{user} added a passkey",
-    "user.passkey_removed": "{user} removed a passkey",
-    "user.recovery_code_used": "{user} signed in with a recovery code",
-    "user.recovery_codes_replaced": "{user} made new recovery codes",
-    "user.removed": "{actor} removed {user} from the organization",
-    "user.role_changed": "{actor} made {user} {role}, who was {before}",
-    "user.totp_off": "{user} turned the second step off",
-    "user.totp_on": "{user} turned the second step on",
-    "webhook.changed": "{actor} changed the webhook {id}",
-    "webhook.deleted": "{actor} deleted the webhook {id}",
-    "webhook.made": "{actor} made the webhook {id}",
-    "webhook.resent": "{actor} sent an event to the webhook {id} once more",
-    "webhook.tested": "{actor} tested the webhook {id}",
-    "user.password_set": "{actor} gave {user} a new password",
+    "app.changed": "%(actor)s changed the app %(app)s",
+    "app.deleted": "%(actor)s deleted the app %(app)s",
+    "app.disabled": "%(actor)s disabled the app %(app)s",
+    "app.enabled": "%(actor)s enabled the app %(app)s",
+    "app.grants_revoked": "%(actor)s ended all grants of the app %(app)s",
+    "app.limited": "%(actor)s set the limit of the app %(app)s: %(rate_limit)s",
+    "app.made": "%(actor)s made the app %(app)s",
+    "app.redirect_uri_added": "%(actor)s registered a redirect URI for the app %(app)s",
+    "app.redirect_uri_removed": "%(actor)s removed a redirect URI of the app %(app)s",
+    "app.secret_added": "%(actor)s gave the app %(app)s the secret %(id)s",
+    "app.secret_deleted": "%(actor)s deleted the secret %(id)s of the app %(app)s",
+    "delivery.given_up": "%(actor)s gave up sending a %(kind)s to %(target)s: %(why)s",
+    "grant.consented": "%(user)s let the app %(app)s connect",
+    "grant.device_approved": "%(user)s let a device connect with the app %(app)s",
+    "grant.device_denied": "%(user)s said no to a device with the app %(app)s",
+    "grant.disconnected": "%(user)s disconnected the app %(app)s",
+    "grant.first_used": "%(actor)s refreshed %(grant)s for the first time",
+    "grant.limited": "%(actor)s set the limit of %(grant)s: %(rate_limit)s",
+    "grant.made": "%(actor)s connected the app %(app)s for %(user)s: %(grant)s",
+    "grant.replayed": "%(actor)s presented a refresh token that was used before, so %(grant)s was revoked",
+    "grant.revoked": "%(actor)s revoked %(grant)s of the app %(app)s",
+    "instance.backed_up": "%(actor)s made a backup",
+    "instance.copied": "%(actor)s copied the database here from %(from)s",
+    "instance.restored": "%(actor)s restored a backup",
+    "grant.token_revoked": "%(actor)s revoked a token of the app %(app)s",
+    "invitation.made": "%(actor)s invited somebody: %(id)s",
+    "invitation.withdrawn": "%(actor)s withdrew the invitation %(id)s",
+    "key.made": "%(actor)s made the API key %(id)s",
+    "key.revoked": "%(actor)s revoked the API key %(id)s",
+    "org.auth_token_made": "%(actor)s asked for the organization's auth_token, which was made",
+    "org.disabled": "%(actor)s disabled the organization",
+    "org.enabled": "%(actor)s enabled the organization",
+    "org.grants_revoked": "%(actor)s ended all grants of the organization",
+    "org.limited": "%(actor)s set the limit of the organization: %(rate_limit)s",
+    "org.made": "%(actor)s made the organization",
+    "request.passkey_refused": "A passkey of %(user)s was refused: it counts backwards, so it may be a copy",
+    "request.signed_in": "%(user)s signed in",
+    "request.signed_out": "%(user)s signed out",
+    "request.played": "%(actor)s played the flow of the app %(app)s in the playground",
+    "request.refused": "%(actor)s was refused at %(path)s: %(why)s",
+    "org.renamed": "%(actor)s gave the organization another name",
+    "resource.deleted": "%(actor)s deleted a resource",
+    "resource.made": "%(actor)s registered a resource",
+    "trusted_issuer.deleted": "%(actor)s trusts an identity provider no more",
+    "trusted_issuer.made": "%(actor)s trusted an identity provider",
+    "scope.text_set": "%(actor)s said in words what a scope means",
+    "signing_key.rotated": "%(actor)s activated the signing key %(kid)s",
+    "user.disabled": "%(actor)s disabled %(user)s",
+    "user.email_verified": "%(user)s proved their e-mail",
+    "user.enabled": "%(actor)s enabled %(user)s",
+    "user.grants_revoked": "%(actor)s ended all grants of %(user)s",
+    "user.joined": "%(actor)s made %(user)s a member",
+    "user.made": "%(actor)s made %(user)s, new here, a member",
+    "user.passkey_added": "%(user)s added a passkey",
+    "user.passkey_removed": "%(user)s removed a passkey",
+    "user.recovery_code_used": "%(user)s signed in with a recovery code",
+    "user.recovery_codes_replaced": "%(user)s made new recovery codes",
+    "user.removed": "%(actor)s removed %(user)s from the organization",
+    "user.role_changed": "%(actor)s made %(user)s %(role)s, who was %(before)s",
+    "user.totp_off": "%(user)s turned the second step off",
+    "user.totp_on": "%(user)s turned the second step on",
+    "webhook.changed": "%(actor)s changed the webhook %(id)s",
+    "webhook.deleted": "%(actor)s deleted the webhook %(id)s",
+    "webhook.made": "%(actor)s made the webhook %(id)s",
+    "webhook.resent": "%(actor)s sent an event to the webhook %(id)s once more",
+    "webhook.tested": "%(actor)s tested the webhook %(id)s",
+    "user.password_set": "%(actor)s gave %(user)s a new password",
 }
-"""Each type of event, in the words of who acted, what it was about, and the members of its detail."""
+"""Each type of event, in the words of who acted, what it was about, and the members of its detail. The console translates."""
 
-_ACTORS = {"cli": "the command line", "outbox": "the server", "anonymous": "somebody", "": "somebody"}
+ACTORS = {"cli": "The command line", "outbox": "The server", "anonymous": "Somebody", "": "Somebody"}
+"""Who acted, where it was no person, app or API key."""
+
+AN_APP, A_KEY, THE_ORG = "The app %(app)s", "The API key %(key)s", "the organization"
+OTHER = "%(actor)s: %(type)s"
+"""An event of a type that this version does not know."""
+
+UNKNOWN = "–"
 
 FIELDS = ("id", "at", "org", "type", "result", "actor", "client_id", "user_id", "grant_id", "address", "detail")
 """The members of an event's document, in order."""
@@ -106,14 +113,15 @@ def render_event(org: bytes, event: Event) -> dict[str, Any]:
 def render_sentence(event: Event) -> str:
     """The event as a sentence. What others sent is in it as they sent it."""
     detail: dict[str, Any] = orjson.loads(event.detail)
-    words = _Words(detail)
-    words |= {
-        "actor": _ACTORS.get(event.actor) or event.actor.replace("app:", "the app ", 1),
-        "app": event.client_id or "–",
-        "user": render_id("usr", event.user_id) if event.user_id else "the organization",
-        "grant": render_id("gnt", event.grant_id) if event.grant_id else "–",
+    app = event.actor.removeprefix("app:")
+    known = {
+        "type": event.type,
+        "actor": ACTORS.get(event.actor) or (event.actor if app == event.actor else AN_APP % {"app": app}),
+        "app": event.client_id or UNKNOWN,
+        "user": render_id("usr", event.user_id) if event.user_id else THE_ORG,
+        "grant": render_id("gnt", event.grant_id) if event.grant_id else UNKNOWN,
     }
-    sentence = SENTENCES.get(event.type, "{actor}: " + event.type).format_map(words)
+    sentence = SENTENCES.get(event.type, OTHER) % Words(detail | known)
     if event.address:
         sentence += f", from {event.address}"
     if "left_out_before" in detail:
@@ -121,8 +129,8 @@ def render_sentence(event: Event) -> str:
     return sentence
 
 
-class _Words(dict[str, Any]):
+class Words(dict[str, Any]):
     """The words of a sentence; one that an event lacks is a dash."""
 
     def __missing__(self, key: str) -> str:
-        return "–"
+        return UNKNOWN

@@ -20,12 +20,19 @@ from gatepost.flows.instance import Instance
 from gatepost.flows.owned_apps import app_of
 from gatepost.flows.roles import Actor, Deed
 from gatepost.oauth.client_metadata import DEVICE_CODE, SECRETLESS, grant_types_of, parse_metadata
-from gatepost.records import App, Session
+from gatepost.records import LOAN_SECONDS, App, Session
 from gatepost.secrets import PLAY, render_id
 from gatepost.store.events import record
 
-SECONDS = 600
-"""How long a play may last, and how long the secret lives that it is given."""
+FLOWS = {
+    "authorization_code": ("build", "authorize", "exchange", "call", "refresh", "revoke", "replay"),
+    DEVICE_CODE: ("build", "ask", "poll", "call", "refresh", "revoke", "replay"),
+    "client_credentials": ("build", "exchange", "call", "revoke", "replay"),
+}
+"""The steps of each flow, by the grant type that it gets its first token by."""
+
+SECONDS = LOAN_SECONDS
+"""How long a play may last, and the secret lives that it is lent. One that nobody gives back is swept by the next."""
 
 
 class Play(NamedTuple):
@@ -35,10 +42,12 @@ class Play(NamedTuple):
     session: str
     client_id: str
     until: int
+    flow: str
     scope: str
     resource: str
     verifier: str
     code: str = ""
+    user_code: str = ""
     secret_id: str = ""
     secret: str = ""
     access_token: str = ""
@@ -58,27 +67,37 @@ async def playable_app(instance: Instance, org: bytes, client_id: str, actor: Ac
 
 def why_unplayable(app: App) -> str:
     """Why nobody can play this app here, in one word; empty for one that can be played."""
-    metadata, grants = parse_metadata(app.metadata), grant_types_of(app)
+    metadata = parse_metadata(app.metadata)
     if app.auth_method == "private_key_jwt":
         return "key"
     if metadata.dpop_bound_access_tokens:
         return "dpop"
     if metadata.require_pushed_authorization_requests:
         return "pushed"
-    if not {"authorization_code", "client_credentials"} & set(grants):
-        return "device" if DEVICE_CODE in grants else "other"
-    return ""
+    return "" if flows_of(app) else "other"
+
+
+def flows_of(app: App) -> tuple[str, ...]:
+    """The flows that an app has, the one that its kind is for first."""
+    own = [each for each in FLOWS if each in grant_types_of(app)]
+    return tuple(sorted(own, key=lambda each: (each == DEVICE_CODE) != (app.kind == "device")))
+
+
+def steps_of(app: App, flow: str) -> tuple[str, ...]:
+    """The steps of an app's flow, in their order."""
+    steps = FLOWS.get(flow, ("build",))
+    return tuple(each for each in steps if each != "refresh" or "refresh_token" in grant_types_of(app))
 
 
 async def begin_play(
-    instance: Instance, app: App, session: Session, browser: bytes, scope: str, resource: str, actor: Actor
+    instance: Instance, app: App, session: Session, browser: bytes, flow: str, scope: str, resource: str, actor: Actor
 ) -> Play:
     """A new play. Raises as `Actor.check` does."""
     act = actor.check(Deed.APPS_WRITE, app.org, app)
     await instance.store.ask(record(app.org, "request.played", act._replace(client_id=app.client_id)))
     verifier = base64.urlsafe_b64encode(os.urandom(32)).rstrip(b"=").decode()
     until = instance.clock() + SECONDS
-    return Play(browser.hex(), session.id.hex(), app.client_id, until, scope, resource, verifier)
+    return Play(browser.hex(), session.id.hex(), app.client_id, until, flow, scope, resource, verifier)
 
 
 async def lend_secret(instance: Instance, app: App, play: Play, actor: Actor) -> Play:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from gatepost.errors import GatepostError
-from gatepost.records import App, AppSecret
+from gatepost.records import LOAN_SECONDS, App, AppSecret
 from gatepost.secrets import render_id
 from gatepost.store.events import Act, record
 from gatepost.store.orgs import claim_name
@@ -279,7 +279,14 @@ def list_redirect_uris(org: bytes, client_id: str) -> Steps[list[str]]:
 
 @question
 def add_secret(org: bytes, client_id: str, secret: AppSecret, act: Act) -> Steps[bool]:
-    """Keep one more secret of an app; the others stay good. False when there is no such app."""
+    """Keep one more secret of an app; the others stay good. False when there is no such app.
+
+    Those of the app go that were lent, as the playground does, and never given back.
+    """
+    yield SQL(
+        "delete from app_secrets where org = ? and client_id = ? and expires_at <= ? and expires_at <= created_at + ?",
+        (org, client_id, act.at, LOAN_SECONDS),
+    )
     rows = yield SQL(
         """insert into app_secrets (org, client_id, id, secret_hash, key_version, hint, created_at, expires_at, last_used_at)
             select org, client_id, ?, ?, ?, ?, ?, ?, ? from apps where org = ? and client_id = ? returning id""",
