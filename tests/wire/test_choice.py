@@ -55,6 +55,21 @@ async def test_choosing_does_not_make_a_sign_in_fresh(world: World, browser: Bro
     assert "gp_code_" in (await browser.get(gone_on.headers["location"])).text, "it was fresh when it was asked"
 
 
+@pytest.mark.parametrize(
+    ("prompt", "leads_to"), [("login", "/login?flow="), ("select_account", "/login/account?flow=")]
+)
+async def test_saying_yes_is_neither_signing_in_nor_choosing(
+    world: World, browser: Browser, prompt: str, leads_to: str
+) -> None:
+    asked = await browser.sign_in(await browser.authorize(world.acme.web), BOB)
+    form = form_of(await browser.get(asked.headers["location"]))
+    begun = await browser.authorize(world.acme.web, prompt=prompt)
+    flow = begun.headers["location"].partition("flow=")[2]
+    answered = await browser.post(f"/consent/{flow}", form.fields | {"decision": "allow"})
+    back = await browser.get(answered.headers["location"])
+    assert back.headers.get("location", "").startswith(leads_to), "the page of this flow was never shown"
+
+
 async def test_a_choice_belongs_to_who_made_it(world: World, browser: Browser) -> None:
     await browser.allow(world.acme.web, BOB)
     begun = await browser.authorize(world.acme.web, prompt="select_account")

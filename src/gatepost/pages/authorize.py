@@ -89,7 +89,9 @@ class Authorize:
             return self._leaving.from_form(
                 visit, refuse(self._instance, flow, OAuthError("access_denied", "The person said no."))
             )
-        step = await go_on(self._instance, flow._replace(asked=flow.asked._replace(prompt=("consent",))), visit.session)
+        # Asked anew, whatever was consented to before; and still in need of the sign-in or the choice that the app asks for.
+        prompt = (*flow.asked.prompt, "consent")
+        step = await go_on(self._instance, flow._replace(asked=flow.asked._replace(prompt=prompt)), visit.session)
         if not isinstance(step, NeedsConsent):
             return see_other(visit, CONSENT + seal_flow(self._instance, flow))
         view = await view_consent(self._instance, step, visit.session)
