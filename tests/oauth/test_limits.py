@@ -54,6 +54,15 @@ def test_the_wait_is_told_truly() -> None:
     assert buckets.take("a") == 0
 
 
+def test_what_was_taken_can_be_given_back() -> None:
+    buckets = Buckets(1, 2, Clock())
+    assert [buckets.take("a") for _ in range(2)] == [0, 0]
+    buckets.give_back("a")
+    buckets.give_back("nobody's")
+    assert [buckets.take("a"), buckets.take("a")] == [0, 1]
+    Unlimited().give_back("a")
+
+
 def test_refusals_do_not_prolong_the_wait() -> None:
     clock = Clock()
     buckets = Buckets(1, 1, clock)

@@ -1,5 +1,6 @@
 """The pages of a person's own: the account, the password, the connected apps. Each works without a script."""
 
+import asyncio
 import re
 
 import httpx
@@ -193,6 +194,25 @@ async def test_wrong_passwords_are_counted_with_those_of_the_sign_in(open_world:
         assert (await change(desk, "wrong")).status_code == 400
     assert (await change(desk)).status_code == 429
     assert (await Browser(world).enter(BOB)).status_code == 429
+
+
+async def test_guessing_at_once_is_no_way_around_the_limit(open_world: OpenWorld) -> None:
+    world = await open_world({"limits.enabled": "true", "limits.wrong_passwords": "3"})
+    await give_password(world, world.acme.bob)
+    browser = Browser(world)
+    form = form_of(await browser.get("/login"))
+    tries = [browser.post(form.action, form.fields | {"email": BOB, "password": f"guess {n}"}) for n in range(12)]
+    statuses = [response.status_code for response in await asyncio.gather(*tries)]
+    assert sorted(statuses) == [400] * 3 + [429] * 9
+
+
+async def test_a_right_password_is_never_counted(open_world: OpenWorld) -> None:
+    world = await open_world({"limits.enabled": "true", "limits.wrong_passwords": "1"})
+    await give_password(world, world.acme.bob)
+    for _ in range(3):
+        desk = await entered(world)
+        assert (await change(desk, new="x")).status_code == 400
+        assert (await change(desk, new=PASSWORD)).status_code == 303
 
 
 async def linked(world: World, user: str) -> Browser:

@@ -61,17 +61,18 @@ class Account:
         """A new password was sent."""
         old, new = Secret(fields.get("password", "")), Secret(fields.get("new_password", ""))
         address = visit.request.address
-        self._guesses.check(session.email, address)
+        self._guesses.take(session.email, address)
         try:
             done = await change_password(self._instance, self._passwords, session, old, new, address)
         except GatepostError as error:
+            self._guesses.give_back(session.email, address)
             if error.code != "invalid_request":
                 raise
             return await self._show_password(visit, session, "unfit")
-        if done:
-            return see_other(visit, ACCOUNT)
-        self._guesses.note_wrong(session.email, address)
-        return await self._show_password(visit, session, "wrong")
+        if not done:
+            return await self._show_password(visit, session, "wrong")
+        self._guesses.give_back(session.email, address)
+        return see_other(visit, ACCOUNT)
 
     async def _show_password(self, visit: Visit, session: Session, fault: str = "") -> Reply:
         needs_old = await needs_password(self._instance, session)

@@ -92,11 +92,14 @@ class Device:
         wait = max(bucket.is_empty(key) for bucket, key in buckets)
         if wait:
             raise GatepostError("too_many_requests", f"Too many tries. Try again in {wait} seconds.", retry_after=wait)
+        # Counted before it is looked at: many at once must be no way around.
+        for bucket, key in buckets:
+            bucket.take(key)
         code = parse_user_code(text)
         waiting = await find_waiting(self._instance, code, visit.session) if code else None
-        if waiting is None:
+        if waiting is not None:
             for bucket, key in buckets:
-                bucket.take(key)
+                bucket.give_back(key)
         return waiting
 
 

@@ -12,14 +12,17 @@ class Guesses:
         self._by_account = by_account
         self._by_address = by_address
 
-    def check(self, email: str, address: str) -> None:
-        """Raises `too_many_requests` while one more guess is one too many. Takes none away."""
-        _refuse(max(bucket.is_empty(key) for bucket, key in self._buckets(email, address)))
-
-    def note_wrong(self, email: str, address: str) -> None:
-        """Count a wrong guess."""
-        for bucket, key in self._buckets(email, address):
+    def take(self, email: str, address: str) -> None:
+        """Count a guess before it is looked at: many at once must be no way around. Raises `too_many_requests`."""
+        buckets = self._buckets(email, address)
+        _refuse(max(bucket.is_empty(key) for bucket, key in buckets))
+        for bucket, key in buckets:
             bucket.take(key)
+
+    def give_back(self, email: str, address: str) -> None:
+        """It was no wrong guess."""
+        for bucket, key in self._buckets(email, address):
+            bucket.give_back(key)
 
     def _buckets(self, email: str, address: str) -> tuple[tuple[Buckets, object], ...]:
         place = bucket_of(address)

@@ -53,11 +53,11 @@ class Login:
         visit, fields = await self._visits.read_form(request, signs_in=True)
         flow = self._sign_ins.flow(visit, fields.get("flow"))
         email, password = fields.get("email", ""), Secret(fields.get("password", ""))
-        self._guesses.check(email, request.address)
+        self._guesses.take(email, request.address)
         user = await check_password(self._instance, self._passwords, email, password)
         if user is None:
-            self._guesses.note_wrong(email, request.address)
             return self._show(visit, flow, email=email, fault="password")
+        self._guesses.give_back(email, request.address)
         return await self._sign_ins.go_on(visit, user.id, "pwd", flow)
 
     async def use_passkey(self, request: Request) -> Reply:

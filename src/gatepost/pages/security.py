@@ -149,12 +149,12 @@ class Security:
 
     async def _is_proved(self, visit: Visit, session: Session, fields: dict[str, str], *, always: bool = False) -> bool:
         address = visit.request.address
-        self._guesses.check(session.email, address)
+        self._guesses.take(session.email, address)
         password = Secret(fields.get("password", ""))
-        if await is_proved(self._instance, self._passwords, session, password, always=always):
-            return True
-        self._guesses.note_wrong(session.email, address)
-        return False
+        if not await is_proved(self._instance, self._passwords, session, password, always=always):
+            return False
+        self._guesses.give_back(session.email, address)
+        return True
 
 
 def _show_codes(visit: Visit, codes: tuple[Secret, ...]) -> Reply:

@@ -48,6 +48,11 @@ class Buckets:
             del self._full_at[quietest]
         return math.ceil(wait) if wait > 0 else 0
 
+    def give_back(self, key: object) -> None:
+        """Undo a `take` that answered 0."""
+        if key in self._full_at:
+            self._full_at[key] -= self._interval
+
     def is_empty(self, key: object) -> int:
         """The seconds until there is a token, without taking one; 0 when there is."""
         now = self._clock()
@@ -63,6 +68,9 @@ class Unlimited(Buckets):
 
     def take(self, key: object) -> int:
         return 0
+
+    def give_back(self, key: object) -> None:
+        pass
 
     def is_empty(self, key: object) -> int:
         return 0
