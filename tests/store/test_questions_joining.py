@@ -1,5 +1,6 @@
 """What the questions about invitations and mailed links promise when nobody interferes: each is good once."""
 
+from gatepost.records import Passkey
 from gatepost.secrets import new_id
 from gatepost.store.grants import find_grant
 from gatepost.store.invitations import (
@@ -10,6 +11,7 @@ from gatepost.store.invitations import (
     withdraw_invitation,
 )
 from gatepost.store.orgs import find_org, find_owner
+from gatepost.store.passkeys import find_passkey, keep_passkey
 from gatepost.store.people import find_member, find_password_hash, find_user, make_member
 from gatepost.store.question import Store
 from gatepost.store.recovery import reset_password, sign_up, verify_email
@@ -66,7 +68,9 @@ async def test_a_new_invitation_ends_the_old_one_for_the_same_address(store: Sto
 async def test_a_reset_spends_its_link_and_ends_what_there_is(store: Store) -> None:
     a = await populate(store, "acme")
     await sign_in(store, a)
+    await store.ask(keep_passkey(Passkey(b"early", a.user, "A phone", b"public", 0, NOW, None), act()))
     assert await store.ask(reset_password(a.user, "new", b"link", NOW, NOW + 60, act(NOW + 1)))
+    assert await store.read(find_passkey(b"early")) is None, "nobody had proved the address"
     assert not await store.ask(reset_password(a.user, "newer", b"link", NOW, NOW + 60, act(NOW + 2)))
     assert await store.read(find_password_hash(a.user)) == "new"
     grant, user = await store.read(find_grant(a.org, a.grant)), await store.read(find_user(a.user))

@@ -12,9 +12,11 @@ from gatepost.flows.people import get_user, set_disabled
 from gatepost.secrets import parse_id
 from gatepost.store.people import find_user
 
+from .authenticator import Authenticator
 from .browser import PASSWORD, Browser, connected, form_of, give_password
 from .conftest import OpenWorld
 from .mailbox import BOXED, link_for, mails
+from .test_passkeys import add, enrolled, use
 from .test_totp import set_up, verify
 from .world import ISSUER, World
 
@@ -108,6 +110,20 @@ async def test_the_second_step_is_still_needed(world: World) -> None:
     assert SESSION not in other.cookies
     await verify(other, half, phone.next_code())
     assert SESSION in other.cookies
+
+
+async def test_who_took_an_address_before_its_owner_came_is_out_with_a_reset(world: World) -> None:
+    mallory = await enrolled(Browser(world))
+    await set_new(world, await ordered(world))
+    assert (await use(Browser(world), mallory)).status_code == 400
+    bob = Browser(world)
+    form = form_of(await bob.get("/login"))
+    await bob.post(form.action, form.fields | {"email": BOB, "password": NEW})
+    own = Authenticator()
+    assert (await add(bob, own)).status_code == 303
+    world.clock.forward(60)
+    await set_new(world, await ordered(world), "yet another password")
+    assert (await use(Browser(world), own)).status_code == 303, "it was made once the address was proved"
 
 
 @pytest.mark.parametrize("path", ["/reset", "/login/mail"])

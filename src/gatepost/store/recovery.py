@@ -2,6 +2,7 @@
 
 from gatepost.store.events import Act, record
 from gatepost.store.orgs import find_owner, make_org
+from gatepost.store.passkeys import remove_passkey
 from gatepost.store.people import make_member, spend
 from gatepost.store.question import INSTANCE, SQL, Steps, question
 from gatepost.store.revocations import revoke_user_grants
@@ -14,6 +15,7 @@ def reset_password(
 ) -> Steps[bool]:
     """Give a person a new password by a link, and end their sessions and grants: whoever knew the old one is out.
 
+    So is whoever took the address before its owner came: passkeys that are older than the proof of the e-mail end too.
     False when the link was used. Who follows it reads the mails, so the e-mail is proved too.
     """
     if not (yield from spend("mail", link, made_at, expires_at, act.at)):
@@ -22,6 +24,7 @@ def reset_password(
     rows = yield SQL("select org from memberships where user_id = ? order by org", (user_id,))
     for (org,) in rows:
         yield from revoke_user_grants(org, user_id, act)
+    yield from _forget_unproved_passkeys(user_id, act)
     yield from _prove(user_id, act)
     return True
 
@@ -52,6 +55,17 @@ def sign_up(
     user_id, _ = yield from make_member(org, candidate, email, password_hash, "owner", epoch, act)
     yield from _prove(user_id, act)
     return user_id
+
+
+@question
+def _forget_unproved_passkeys(user_id: bytes, act: Act) -> Steps[None]:
+    rows = yield SQL(
+        """select k.id from passkeys k join users u on u.org = k.org and u.id = k.user_id where k.org = ? and k.user_id = ?
+            and (u.email_verified_at is null or k.created_at < u.email_verified_at)""",
+        (INSTANCE, user_id),
+    )
+    for (id,) in rows:
+        yield from remove_passkey(user_id, id, act)
 
 
 @question
