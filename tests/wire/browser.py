@@ -13,7 +13,7 @@ from gatepost.passwords import hash_password
 from gatepost.secrets import parse_id
 from gatepost.store.people import set_password
 
-from .world import ISSUER, Client, World, check_answer
+from .world import DESCRIPTION, ISSUER, Client, World, check_answer
 
 VERIFIER = "v" * 50
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
@@ -42,6 +42,9 @@ class Browser:
 
     async def get(self, url: str, **options: Any) -> httpx.Response:
         return self._checked(await self._client.get(url, **options))
+
+    async def head(self, url: str) -> httpx.Response:
+        return self._checked(await self._client.head(url))
 
     async def post(self, url: str, fields: dict[str, str], **options: Any) -> httpx.Response:
         return self._checked(await self._client.post(url, data=fields, **options))
@@ -136,6 +139,7 @@ def answer_of(url: str) -> dict[str, str]:
     """The parameters of an authorization response, each once."""
     parsed = parse_qs(urlsplit(url).query, strict_parsing=True)
     assert all(len(values) == 1 for values in parsed.values())
+    assert DESCRIPTION.fullmatch(parsed.get("error_description", [""])[0])
     return {name: values[0] for name, values in parsed.items()}
 
 

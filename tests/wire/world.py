@@ -6,6 +6,7 @@ Two organizations live in it, Acme and Beta. Their things have equal names where
 import asyncio
 import base64
 import itertools
+import re
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -38,6 +39,10 @@ NOW = 1_800_000_000
 DAY = 86_400
 RESOURCE = "https://api.test/v1"
 ADDRESS = "192.0.2.1"
+
+
+DESCRIPTION = re.compile(r"[ !#-\[\]-~]*")
+"""What an `error_description` may have: no quote, no backslash, nothing but ASCII. RFC 6749 §5.2."""
 
 
 class Client(NamedTuple):
@@ -324,6 +329,7 @@ def check_refusal(response: httpx.Response) -> None:
     assert content["event_id"].startswith("evt_")
     assert content["error"]
     assert content.get("message") or content.get("error_description")
+    assert DESCRIPTION.fullmatch(content.get("error_description", "")), content
     assert content.get("success") in (None, False)
 
 

@@ -54,5 +54,5 @@ def user_of(text: str | None) -> bytes | None:
     """A person's id. Raises `invalid_request`."""
     raw = parse_id("usr", text) if text is not None else None
     if text is not None and raw is None:
-        raise OAuthError("invalid_request", "user is the id of a person, as in usr_0193….", field="user")
+        raise OAuthError("invalid_request", "user is the id of a person, as in usr_0193...", field="user")
     return raw

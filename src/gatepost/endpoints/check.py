@@ -95,7 +95,7 @@ def _presented(request: Request, origin: str) -> Presented:
     headers = request.headers
     scheme, token = parse_authorization(headers.get(b"authorization", b"").decode("latin-1"))
     if not token:
-        raise OAuthError("invalid_token", "Send an access token: Authorization: Bearer …", scheme="Bearer")
+        raise OAuthError("invalid_token", "Send an access token: Authorization: Bearer, and the token", scheme="Bearer")
     if scheme == BEARER:
         return Presented(Secret(token))
     proof, method, path = (

@@ -42,6 +42,6 @@ def _presented(instance: Instance, request: Request) -> Presented:
         return Presented(Secret(in_body))
     scheme, token = parse_authorization(authorization or "")
     if not token:
-        raise OAuthError("invalid_token", "Send an access token: Authorization: Bearer …", scheme="Bearer")
+        raise OAuthError("invalid_token", "Send an access token: Authorization: Bearer, and the token", scheme="Bearer")
     proof = request.header(PROOF) or ""
     return Presented(Secret(token), scheme, proof, request.method, place_of(instance, USERINFO))

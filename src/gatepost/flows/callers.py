@@ -55,7 +55,7 @@ async def authenticate_key(instance: Instance, authorization: str | None) -> Cal
     scheme, _, text = (authorization or "").partition(" ")
     if scheme.lower() != "bearer" or not text:
         raise OAuthError(
-            "invalid_token", "Send an organization's API key: Authorization: Bearer gp_key_…", scheme="Bearer"
+            "invalid_token", "Send an organization's API key: Authorization: Bearer gp_key_...", scheme="Bearer"
         )
     facts = await instance.policy.facts()
     key = facts.get(text)

@@ -90,7 +90,7 @@ def bind(app: App, issue: Issue, proved: str | None, key: str | None = None) -> 
     """
     if proved is None and (key or needs_key(app)):
         raise OAuthError(
-            "invalid_dpop_proof", "These tokens are bound to a key: send /token a proof that you have it. RFC 9449 §5."
+            "invalid_dpop_proof", "These tokens are bound to a key: send /token a proof that you have it (RFC 9449)."
         )
     if key not in (None, ANY_KEY, proved):
         raise OAuthError("invalid_grant", "It is bound to another key than the proof's.", detail="another key proves")

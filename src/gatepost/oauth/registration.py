@@ -95,7 +95,7 @@ def _check_rest(content: dict[str, Any]) -> None:
     if content.get("application_type", "web") not in ("web", "native"):
         raise _refused("application_type", "is web or native")
     if content.get("response_types", ["code"]) != ["code"]:
-        raise _refused("response_types", 'is ["code"]')
+        raise _refused("response_types", "is a list of code alone")
     if not isinstance(content.get("scope", ""), str):
         raise _refused("scope", "is a text")
     initiate = content.get("initiate_login_uri", "https://")

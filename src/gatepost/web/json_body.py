@@ -41,7 +41,7 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
     if b"\\u" in body:
         _check_escapes(content, body)
     if not isinstance(content, dict):
-        raise OAuthError("invalid_request", 'The body is JSON, but not an object. Send one, as in {"client_id": "…"}.')
+        raise OAuthError("invalid_request", "The body is JSON, but not an object: its members stand in braces.")
     return content
 
 
