@@ -130,13 +130,13 @@ def _seed_routes(seed: Seed, home: Home, refusals: Refusals) -> dict[str, Route]
 def _app_routes(
     instance: Instance, apps: Apps, verified: VerifiedTokens, documents: Documents, refusals: Refusals
 ) -> dict[str, Route]:
-    """What apps call: those that code in a browser may call too answer any origin, refusals included."""
+    """What apps call. Code in a browser may be one, so they answer any origin, refusals included."""
     refuse_anywhere = refusals.style(in_json(render_oauth), ANY_ORIGIN)
     userinfo = Userinfo(instance, verified).userinfo
     preflight = documents.preflight
     return {
         "/token": Route({"POST": Token(instance, apps).token, "OPTIONS": preflight}, refuse_anywhere),
-        "/par": Route({"POST": Par(instance, apps).par}, refusals.style(in_json(render_oauth))),
+        "/par": Route({"POST": Par(instance, apps).par, "OPTIONS": preflight}, refuse_anywhere),
         "/userinfo": Route({"GET": userinfo, "POST": userinfo, "OPTIONS": preflight}, refuse_anywhere),
     }
 

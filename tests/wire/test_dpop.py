@@ -350,9 +350,19 @@ async def test_a_nonce_is_asked_for_and_taken(open_world: OpenWorld) -> None:
     assert (error_of(par), bool(par.headers["dpop-nonce"])) == ((400, "use_dpop_nonce"), True)
 
 
-async def test_browsers_may_send_proofs(world: World) -> None:
-    preflight = await world.call("OPTIONS", "/token")
+@pytest.mark.parametrize("path", ["/token", "/par"])
+async def test_browsers_may_send_proofs(world: World, path: str) -> None:
+    preflight = await world.call("OPTIONS", path)
+    assert preflight.headers["access-control-allow-origin"] == "*"
     assert "DPoP" in preflight.headers["access-control-allow-headers"].split(", ")
+    assert (await world.call("POST", path)).headers["access-control-allow-origin"] == "*"
+
+
+async def test_code_in_a_browser_may_push_its_request(world: World) -> None:
+    assert (await push(world, world.acme.native)).headers["access-control-allow-origin"] == "*"
+
+
+async def test_the_algorithms_of_proofs_are_published(world: World) -> None:
     for document in ("oauth-authorization-server", "openid-configuration"):
         said = (await world.call("GET", f"/.well-known/{document}")).json()
         assert said["dpop_signing_alg_values_supported"] == list(KEY_OF)

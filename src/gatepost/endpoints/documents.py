@@ -84,7 +84,7 @@ class Documents:
         allowed = (
             *ANY_ORIGIN,
             (b"access-control-allow-methods", b"GET, POST"),
-            (b"access-control-allow-headers", b"Authorization, Content-Type, DPoP"),
+            (b"access-control-allow-headers", b"Authorization, Content-Type, DPoP, MCP-Protocol-Version"),
             (b"access-control-max-age", b"3600"),
         )
         return Reply(204, EMPTY, b"", allowed)

@@ -6,7 +6,7 @@ from gatepost.errors import OAuthError
 from gatepost.flows.instance import Instance
 from gatepost.flows.pushed import PUSHED_TTL, push
 from gatepost.oauth.authorize import AuthorizeAsk
-from gatepost.web.message import Reply, Request, json_reply
+from gatepost.web.message import ANY_ORIGIN, Reply, Request, json_reply
 
 PAR = "/par"
 
@@ -33,4 +33,4 @@ class Par:
             # Here the app itself is asking, in the words of RFC 6749.
             raise OAuthError("invalid_request", error.description, field="redirect_uri") from None
         answer = {"request_uri": request_uri, "expires_in": PUSHED_TTL}
-        return json_reply(answer, 201, nonce_headers(self._instance, request))
+        return json_reply(answer, 201, (*ANY_ORIGIN, *nonce_headers(self._instance, request)))
