@@ -3,6 +3,10 @@
 import orjson
 import pytest
 
+from gatepost.flows.people import create_user
+from gatepost.secrets import render_id
+
+from .browser import Browser, give_password
 from .door import Door, request
 from .world import World
 
@@ -37,6 +41,24 @@ async def test_head_is_get_without_a_body(door: Door) -> None:
         await line.send(request("HEAD", path))
         head = await line.answer(to_head=True)
         assert (head.status, head.headers, head.body) == (200, whole.headers, b"")
+
+
+async def test_head_of_an_answer_that_comes_in_pieces_has_no_body_either(world: World, door: Door) -> None:
+    """RFC 9110 §9.3.2, whichever server it is."""
+    admin = await create_user(world.instance, world.acme.org, "admin@acme.test", "admin", None, world.operator)
+    await give_password(world, render_id("usr", admin.id))
+    browser, path = Browser(world), f"/console/{world.acme.id}/people.csv"
+    await browser.enter("admin@acme.test")
+    whole = await browser.get(path)
+    head = await browser.head(path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert b"admin@acme.test" in whole.content
+    line = await door.line()
+    cookies = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+    await line.send(request("HEAD", path, f"Cookie: {cookies}"))
+    answer = await line.answer(to_head=True)
+    assert (answer.status, answer.headers["connection"]) == (200, "close")
+    assert await line.until_closed() == b""
 
 
 async def test_connect_opens_no_tunnel(door: Door) -> None:

@@ -152,7 +152,7 @@ class App:
         if reply.status not in BODILESS and not reply.more:
             headers += ((b"content-length", b"%d" % len(reply.body)),)
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-        while reply.more and (piece := await reply.more()):
+        while reply.more and scope["method"] != "HEAD" and (piece := await reply.more()):
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": reply.body})
 

@@ -290,7 +290,7 @@ class Connection(asyncio.Protocol):
     def _reply(self, reply: Reply) -> None:
         if self._transport.is_closing():
             return
-        self._more = reply.more
+        self._more = None if self._is_head else reply.more
         # Requests that arrived whole before the end are answered too.
         is_last = (
             not self._keep_alive
@@ -310,7 +310,7 @@ class Connection(asyncio.Protocol):
                 )
             )
         )
-        if reply.more:
+        if self._more:
             return  # It ends with the connection. RFC 9112 §6.3.
         if is_last:
             self._close()
