@@ -117,6 +117,7 @@ DOCUMENTS: dict[str, bytes] = {
     "no keys": ok(b"{}"),
     "keys are no list": ok(b'{"keys":{}}'),
     "ten thousand keys": ok(orjson.dumps({"keys": [{}] * 10_000})),
+    "half a character": ok(b'{"keys":[],"x":"\\ud800"}'),
     "nested deep": ok(b'{"keys":' + b"[" * 2000 + b"]" * 2000 + b"}"),
     "a member twice": ok(b'{"keys":[],"keys":' + orjson.dumps(public(EC)["keys"]) + b"}"),
     "not UTF-8": ok(b'{"keys":"\xff"}'),

@@ -2,7 +2,9 @@
 
 import json
 import re
-from typing import Any
+from typing import Any, NoReturn
+
+import orjson
 
 from gatepost.outbound import Fetched
 
@@ -23,13 +25,18 @@ def parse_remote_json(fetched: Fetched) -> Any:
     if fetched.body.count(b"{") + fetched.body.count(b"[") > _MAX_BRACKETS:
         raise ValueError("it holds too much")
     try:
-        return json.loads(fetched.body.decode(), object_pairs_hook=_unique)
+        content = json.loads(fetched.body.decode(), object_pairs_hook=_unique, parse_constant=_refuse)
+        # Half a character, or a number of more than 64 bits, cannot be written down again.
+        orjson.dumps(content)
     except UnicodeDecodeError:
         raise ValueError("it is not UTF-8") from None
     except json.JSONDecodeError:
         raise ValueError("it is not JSON") from None
     except RecursionError:
         raise ValueError("it is nested too deep") from None
+    except TypeError:
+        raise ValueError("it has a character or a number that not every JSON has") from None
+    return content
 
 
 def lifetime_of(fetched: Fetched, least: int) -> int:
@@ -38,6 +45,10 @@ def lifetime_of(fetched: Fetched, least: int) -> int:
     match = _MAX_AGE.search(control)
     asked = int(match[1]) if match else KEEP_SECONDS
     return least if "no-" in control else min(max(asked, least), MOST_KEEP_SECONDS)
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
