@@ -1,11 +1,15 @@
 """The authorization endpoint and its pages: nothing redirects before the app is known good. AZ-*, AP-*, UI-* of the cases."""
 
+import html
+from typing import Any
+
 import httpx
+import orjson
 import pytest
 
 from gatepost.store.apps import set_app_disabled
 
-from .browser import CHALLENGE, PASSWORD, Browser, answer_of, form_of, give_password, request_of
+from .browser import CHALLENGE, PASSWORD, Browser, answer_of, connected, form_of, give_password, redeem, request_of
 from .world import ISSUER, RESOURCE, Client, World
 
 ANN = "ann@example.test"
@@ -211,6 +215,42 @@ async def test_signing_in_again_is_enough_for_who_asks_for_it(world: World, brow
     left = await browser.get(again.headers["location"])
     assert left.status_code == 200
     assert "gp_code_" in left.text
+
+
+def about(**sub: Any) -> str:
+    """The `claims` of a request for an ID token about somebody."""
+    return orjson.dumps({"id_token": {"sub": sub}}).decode()
+
+
+async def test_an_app_that_means_a_person_gets_nobody_else(world: World, browser: Browser) -> None:
+    """OpenID Connect Core §3.1.2.2: by an ID token of theirs, or by their `sub`."""
+    app = await world.make_app(world.acme.org, scope="openid")
+    tokens = await connected(world, browser, app, BOB, scope="openid")
+    bob, ann = world.acme.bob, world.acme.ann
+    for means_bob in ({"id_token_hint": tokens["id_token"]}, {"claims": about(value=bob)}, {"claims": about()}):
+        assert "code" in answer_of((await browser.authorize(app, scope="openid", **means_bob)).headers["location"])
+    anns = await connected(world, Browser(world), app, ANN, scope="openid")
+    for means_ann in (
+        {"id_token_hint": anns["id_token"]},
+        {"claims": about(value=ann)},
+        {"claims": about(values=[ann, "x"])},
+        {"claims": about(value={"odd": 1})},
+    ):
+        asked = await browser.authorize(app, scope="openid", **means_ann)
+        assert "/login?flow=" in asked.headers["location"], means_ann
+        silent = await browser.authorize(app, scope="openid", prompt="none", **means_ann)
+        assert answer_of(silent.headers["location"])["error"] == "login_required"
+
+
+async def test_going_back_and_signing_in_again_ends_nothing(world: World, browser: Browser) -> None:
+    await browser.allow(world.acme.web, BOB)
+    begun = await browser.authorize(world.acme.web, prompt="login")
+    codes = []
+    for _ in range(2):
+        left = await browser.get((await browser.sign_in(begun, BOB)).headers["location"])
+        codes.append(answer_of(html.unescape(left.text.partition('id="continue" href="')[2].partition('"')[0]))["code"])
+    pairs = [(await redeem(world, world.acme.web, code)).json() for code in codes]
+    assert [await world.is_active(pair["access_token"]) for pair in pairs] == [True, True]
 
 
 async def test_a_public_app_on_this_computer_asks_every_time(world: World, browser: Browser) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
+from gatepost.secrets import parse_id
 from gatepost.store.apps import add_redirect_uri, find_app, replace_app
+from gatepost.store.consents import end_connection
 from gatepost.store.orgs import set_org_disabled
 
 from .browser import Browser, form_of, give_password, redeem
@@ -77,6 +79,15 @@ async def test_what_is_optional_may_be_left_out_and_nothing_else(world: World, b
     kept = {name: value for name, value in form.fields.items() if name != "scope write"}
     answer = await browser.leave(await browser.post(form.action, kept | {"decision": "allow", "scope read": ""}))
     assert (await redeem(world, world.acme.web, answer["code"])).json()["scope"] == "read offline_access"
+
+
+async def test_what_was_taken_back_before_the_app_came_for_it_is_over(world: World, browser: Browser) -> None:
+    web, bob = world.acme.web, parse_id("usr", world.acme.bob) or b""
+    answer = await browser.allow(web, BOB)
+    await world.instance.store.ask(end_connection(world.acme.org, bob, web.client_id, world.act))
+    refused = await redeem(world, web, answer["code"])
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
+    assert (await redeem(world, web, (await browser.allow(web, BOB, prompt="login"))["code"])).status_code == 200
 
 
 async def test_who_is_somebody_else_may_say_so(world: World, browser: Browser) -> None:

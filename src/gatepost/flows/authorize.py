@@ -198,9 +198,12 @@ async def _check_hint(instance: Instance, hint: str | None) -> None:
 async def _must_sign_in(instance: Instance, flow: Flow, session: Session, known: KnownApp) -> bool:
     """Whether this session will not do. One made on this flow's way is fresh, whatever was asked."""
     asked = flow.asked
+    subject = await subject_for(instance, session.user_id, known)
+    if not asked.is_about(subject):
+        return True
     if asked.id_token_hint is not None:
         claims = await instance.signing.open(asked.id_token_hint, ID_TOKEN_TYPE)
-        if claims is None or claims["sub"] != await subject_for(instance, session.user_id, known):
+        if claims is None or claims["sub"] != subject:
             return True
     if session.id.hex() == flow.session_id:
         return False
@@ -288,7 +291,8 @@ async def _approve(
     if flow.is_pushed and await instance.store.read(find_grant(org, bytes.fromhex(flow.id))) is not None:
         raise OAuthError("invalid_request_uri", "This request_uri was used.")
     approval = Approval(
-        id=flow.id,
+        # One that was pushed makes one grant. Of any other, whoever goes back and signs in again gets a code that is new.
+        id=flow.id if flow.is_pushed else new_id().hex(),
         expires_at=instance.clock() + CODE_TTL,
         app_org=known.app.org.hex(),
         client_id=flow.client_id,

@@ -1,6 +1,6 @@
 """The token endpoint: one row to a grant type, one function to a row. RFC 6749 §4.1.3, §4.4, §6; OAuth 2.1 §3.2, §4.
 
-Every function keeps one order: possession, liveness, policy, and then the one write that says who won. A refused request
+Every function keeps one order: possession, policy, liveness, and then the one write that says who won. A refused request
 has moved nothing.
 """
 
@@ -15,6 +15,7 @@ from gatepost.flows.device import get_approved
 from gatepost.flows.dpop import ask_once, spend_proof
 from gatepost.flows.identity_assertion import connect_by_assertion
 from gatepost.flows.instance import Instance
+from gatepost.flows.known_apps import KnownApp
 from gatepost.flows.minting import Issued, add_id_token, mint, mint_service, newborn
 from gatepost.flows.token_exchange import exchange
 from gatepost.oauth.approval import CODE_TTL, Approval, check_exchange, load_approval
@@ -30,6 +31,7 @@ from gatepost.oauth.scope import OFFLINE_ACCESS, STANDARD
 from gatepost.oauth.token_exchange import parse_exchange
 from gatepost.records import App, Grant
 from gatepost.secrets import AUTHORIZATION_CODE
+from gatepost.store.consents import find_consent
 from gatepost.store.device_requests import redeem_device_request
 from gatepost.store.events import Act
 from gatepost.store.grants import Made, NewGrant, Replayed, Retried, Rotated, find_grant, redeem, rotate
@@ -90,6 +92,7 @@ async def _authorization_code(instance: Instance, ask: TokenAsk) -> Issued:
     # Possession before the write: only a caller who holds the verifier may spend the code, or trip replay handling.
     check_exchange(approval, app.org, app.client_id, ask.fields.get("redirect_uri"), now)
     check_verifier(ask.fields.get("code_verifier"), approval.challenge)
+    await _check_consent(instance, ask.client.known, approval)
     narrowed = within_grant(Issue(approval.scope, approval.resource), ask.fields.get("scope"), ask.resources)
     narrowed = ask.bind(narrowed, approval.dpop_jkt)
     await _check_resource(instance, app, approval)
@@ -134,6 +137,16 @@ async def _device_code(instance: Instance, ask: TokenAsk) -> Issued:
             org=org,
         )
     return await _first_tokens(instance, ask, approval, narrowed, org, new, now)
+
+
+async def _check_consent(instance: Instance, known: KnownApp, approval: Approval) -> None:
+    """Raises `invalid_grant` when the person has taken back what they approved."""
+    org, user_id = bytes.fromhex(approval.org), bytes.fromhex(approval.user_id)
+    asks = not known.metadata.skip_consent
+    if asks and await instance.store.read(find_consent(org, user_id, approval.client_id)) is None:
+        raise OAuthError(
+            "invalid_grant", "The code is invalid, expired or was used.", detail="it was taken back", org=org
+        )
 
 
 async def _check_resource(instance: Instance, app: App, approval: Approval) -> None:

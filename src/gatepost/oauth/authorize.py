@@ -68,6 +68,14 @@ class Asked(NamedTuple):
     ui_locales: str | None
     dpop_jkt: str | None
 
+    def is_about(self, subject: str) -> bool:
+        """Whether the ID token may be about this person, as the app knows them. OIDC Core §3.1.2.2, §5.5.1."""
+        claim = self.claims.get("id_token", {}).get("sub")
+        if not isinstance(claim, dict) or not claim.keys() & {"value", "values"}:
+            return True
+        values = claim.get("values", [claim.get("value")])
+        return isinstance(values, list) and subject in values
+
 
 def parse_authorize(query: bytes) -> AuthorizeAsk:
     """Shape only. Raises `invalid_request` for what is no query at all."""
