@@ -54,6 +54,7 @@ async def test_userinfo_takes_the_token_in_a_form_too_and_never_two(
     access = (await connected(world, browser, app, scope="openid"))["access_token"]
     assert (await world.call("POST", "/userinfo", form={"access_token": access})).json()["sub"] == world.acme.bob
     assert (await world.call("POST", "/userinfo", f"Bearer {access}")).json()["sub"] == world.acme.bob
+    assert (await world.call("GET", "/userinfo", f"bearer   {access}")).status_code == 200, "RFC 6750 §2.1: 1*SP"
     twice = await world.call("POST", "/userinfo", f"Bearer {access}", form={"access_token": access})
     assert twice.status_code == 400
     assert (await world.call("GET", f"/userinfo?access_token={access}")).status_code == 401

@@ -48,7 +48,7 @@ class Accepted(NamedTuple):
 def parse_authorization(header: str) -> tuple[str, str]:
     """The scheme and the token of an Authorization header; both empty when it is of none of SCHEMES."""
     scheme, _, token = header.partition(" ")
-    scheme = scheme.lower()
+    scheme, token = scheme.lower(), token.lstrip(" ")
     return (scheme, token) if scheme in SCHEMES and token else ("", "")
 
 
