@@ -1,9 +1,12 @@
 """Which account it is to be, when an app lets the person choose: prompt=select_account. OpenID Connect Core §3.1.2.1."""
 
+from typing import Any
+
 import httpx
+import orjson
 import pytest
 
-from .browser import PASSWORD, Browser, form_of, give_password
+from .browser import PASSWORD, Browser, answer_of, connected, form_of, give_password
 from .world import World
 
 ANN = "ann@example.test"
@@ -85,3 +88,28 @@ async def test_with_nobody_signed_in_there_is_nothing_to_choose(world: World, br
     assert "/login?flow=" in begun.headers["location"]
     asked = await browser.sign_in(begun, BOB)
     assert 'id="consent"' in (await browser.get(asked.headers["location"])).text
+
+
+def about(**sub: Any) -> str:
+    """The `claims` of a request for an ID token about somebody."""
+    return orjson.dumps({"id_token": {"sub": sub}}).decode()
+
+
+async def test_an_app_that_means_a_person_gets_nobody_else(world: World, browser: Browser) -> None:
+    """OpenID Connect Core §3.1.2.2: by an ID token of theirs, or by their `sub`."""
+    app = await world.make_app(world.acme.org, scope="openid")
+    tokens = await connected(world, browser, app, BOB, scope="openid")
+    bob, ann = world.acme.bob, world.acme.ann
+    for means_bob in ({"id_token_hint": tokens["id_token"]}, {"claims": about(value=bob)}, {"claims": about()}):
+        assert "code" in answer_of((await browser.authorize(app, scope="openid", **means_bob)).headers["location"])
+    anns = await connected(world, Browser(world), app, ANN, scope="openid")
+    for means_ann in (
+        {"id_token_hint": anns["id_token"]},
+        {"claims": about(value=ann)},
+        {"claims": about(values=[ann, "x"])},
+        {"claims": about(value={"odd": 1})},
+    ):
+        asked = await browser.authorize(app, scope="openid", **means_ann)
+        assert "/login?flow=" in asked.headers["location"], means_ann
+        silent = await browser.authorize(app, scope="openid", prompt="none", **means_ann)
+        assert answer_of(silent.headers["location"])["error"] == "login_required"

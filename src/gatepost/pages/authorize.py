@@ -1,6 +1,7 @@
 """`/authorize` and `/consent/…`: an authorization as the person sees it. OAuth 2.1 §4.1, RFC 9207."""
 
 from collections.abc import Callable
+from urllib.parse import urlencode
 
 from gatepost.errors import OAuthError
 from gatepost.flows.authorize import (
@@ -23,6 +24,7 @@ from gatepost.flows.instance import Instance
 from gatepost.flows.misdirected import look_into
 from gatepost.oauth.authorize import parse_authorize
 from gatepost.oauth.flow import Flow
+from gatepost.oauth.form import parse_pairs
 from gatepost.oauth.newcomers import CLIENT_IDS
 from gatepost.pages.leaving import Leaving
 from gatepost.secrets import parse_id
@@ -30,6 +32,7 @@ from gatepost.ui.faults import PageError, misdirected, page_over, undocumented
 from gatepost.ui.visit import FORM, Visit, Visits, see_other, show
 from gatepost.web.message import Reply, Request
 
+AUTHORIZE = "/authorize"
 CONSENT = "/consent/"
 CHOICE = "/login/account"
 VERIFY = "/login/verify"
@@ -44,7 +47,7 @@ class Authorize:
         self._leaving = leaving
 
     async def authorize(self, request: Request) -> Reply:
-        """Begin. A GET goes on at once; a POST goes on with a GET, which brings the cookies that a foreign form does not."""
+        """Begin. A GET goes on at once; a good POST does so as a GET, which brings the cookies that a foreign form does not."""
         visit = await self._visits.read(request)
         ask = parse_authorize(_parameters(request))
         try:
@@ -56,7 +59,7 @@ class Authorize:
         if isinstance(begun, Leave):
             return self._leave(visit, ask.fields["client_id"], begun, self._leaving.from_link)
         if request.method == "POST":
-            return see_other(visit, CONSENT + seal_flow(self._instance, begun))
+            return see_other(visit, f"{AUTHORIZE}?{urlencode(parse_pairs(request.body))}")
         step = await go_on(self._instance, begun, visit.session)
         if isinstance(step, Leave):
             return self._leave(visit, begun.client_id, step, self._leaving.from_link)

@@ -95,7 +95,7 @@ class Visits:
         text = self._session_cookie.read(cookies)
         signed_in = await find_signed_in(self._instance, text, request.address) if text else None
         headers = []
-        if not known:
+        if not known and not _is_foreign_form(request):
             headers.append(self._browser_cookie.write(base64.urlsafe_b64encode(browser).rstrip(b"=").decode()))
         if signed_in and signed_in.token:
             headers.append(self._session_cookie.write(signed_in.token.reveal()))
@@ -128,10 +128,9 @@ class Visits:
         request.check_media_type(FORM)
         visit = await self.read(request)
         fields = parse_form(request.body)
-        site = request.headers.get(b"sec-fetch-site", b"same-origin")
         ours = (visit.csrf, self._csrf(visit.browser, None)) if signs_in else (visit.csrf,)
         is_ours = any(hmac.compare_digest(fields.get(CSRF_FIELD, "").encode(), each.encode()) for each in ours)
-        if site not in (b"same-origin", b"none") or not is_ours:
+        if _is_foreign_form(request) or not is_ours:
             raise GatepostError("not_allowed", "This form was not sent by the page it belongs to. Open the page again.")
         return visit, fields
 
@@ -188,6 +187,12 @@ class Visits:
         mac = self._instance.keyring.mac(self._instance.keyring.current, message, _CSRF)
         assert mac is not None
         return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
+
+
+def _is_foreign_form(request: Request) -> bool:
+    """Whether it is a form of another site, which comes without the cookies that the browser has."""
+    site = request.headers.get(b"sec-fetch-site", b"same-origin")
+    return request.method == "POST" and site not in (b"same-origin", b"none")
 
 
 def is_onward(path: str) -> bool:
