@@ -4,7 +4,10 @@
 hold a secret. `docs/errors.md` lists the catalogue; a test compares the two.
 """
 
+import re
 from typing import NamedTuple
+
+_UNPLAIN = re.compile(r"[^ !#-\[\]-~]")
 
 
 class Code(NamedTuple):
@@ -111,6 +114,11 @@ class GatepostError(Exception):
         self.nonce = nonce
         self.headers = headers
         self.extra = extra
+
+    @property
+    def plain_description(self) -> str:
+        """The description in the characters that an `error_description` may have, whatever it repeats. RFC 6749 §5.2."""
+        return _UNPLAIN.sub("?", self.description)
 
 
 class OAuthError(GatepostError):

@@ -172,6 +172,7 @@ async def test_redirect_uris_that_may_not_be(world: World, name: str) -> None:
 
 
 METADATA: dict[str, dict[str, Any]] = {
+    "an algorithm in odd letters": {"id_token_signed_response_alg": '"Ö\\'},
     "an unknown method": {"token_endpoint_auth_method": "tls_client_auth"},
     "a method that is no text": {"token_endpoint_auth_method": ["none"]},
     "implicit": {"grant_types": ["authorization_code", "implicit"]},

@@ -70,7 +70,7 @@ def render_seed(error: GatepostError, event_id: str) -> dict[str, object]:
 
 def render_oauth(error: GatepostError, event_id: str) -> dict[str, object]:
     """A refusal in the words of RFC 6749 §5.2."""
-    return {"error": error.code, "error_description": error.description, "event_id": event_id, **error.extra}
+    return {"error": error.code, "error_description": error.plain_description, "event_id": event_id, **error.extra}
 
 
 def in_json(render: Render) -> Write:

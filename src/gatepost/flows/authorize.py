@@ -168,7 +168,7 @@ async def answer(
 
 def refuse(instance: Instance, place: Flow | VerifiedAsk, error: OAuthError) -> Leave:
     """The way back to the app with a refusal."""
-    return _leave(instance, place, {"error": error.code, "error_description": error.description})
+    return _leave(instance, place, {"error": error.code, "error_description": error.plain_description})
 
 
 def seal_flow(instance: Instance, flow: Flow) -> str:
