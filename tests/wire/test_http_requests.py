@@ -62,9 +62,11 @@ async def test_head_of_an_answer_that_comes_in_pieces_has_no_body_either(world: 
 
 
 async def test_connect_opens_no_tunnel(door: Door) -> None:
-    for target in ("evil.test:443", "gate.test:443"):
+    for target in ("evil.test:443", "gate.test:443", "/", "/healthz"):
         (answer,) = await door.ask(request("CONNECT", target) + request("GET", "/healthz"))
         assert answer.status == 400
+    (answer,) = await door.ask(b"CONNECT evil.test:443 HTTP/1.1\r\nHost:\r\n\r\n")
+    assert answer.status == 400
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,8 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
+            if self._parser.get_method() == b"CONNECT":
+                raise httptools.HttpParserError("nothing to connect to") from None
             # We stay with HTTP/1.1 (RFC 9110 §7.8). The parser leaves the body of such a request unread, as if it were
             # of the other protocol; so it reads the head again, without that wish, and then the rest.
             kept = [header for header in self._headers.items() if header[0] not in (b"connection", b"upgrade")]
