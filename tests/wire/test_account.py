@@ -1,7 +1,9 @@
 """The pages of a person's own: the account, the password, the connected apps. Each works without a script."""
 
 import asyncio
+import gc
 import re
+import tracemalloc
 
 import httpx
 import pytest
@@ -16,6 +18,7 @@ from gatepost.store.scope_texts import set_scope_text
 
 from .browser import PASSWORD, Browser, connected, form_of, give_password, token, userinfo
 from .conftest import OpenWorld
+from .mailbox import BOXED
 from .world import World, claims_of
 
 ANN = "ann@example.test"
@@ -204,6 +207,23 @@ async def test_guessing_at_once_is_no_way_around_the_limit(open_world: OpenWorld
     tries = [browser.post(form.action, form.fields | {"email": BOB, "password": f"guess {n}"}) for n in range(12)]
     statuses = [response.status_code for response in await asyncio.gather(*tries)]
     assert sorted(statuses) == [400] * 3 + [429] * 9
+
+
+@pytest.mark.parametrize("path", ["/login", "/reset"])
+async def test_guessing_long_addresses_takes_no_memory(open_world: OpenWorld, path: str) -> None:
+    world = await open_world(BOXED | {"limits.enabled": "true"})
+    browser = Browser(world)
+    form = form_of(await browser.get(path))
+    tracemalloc.start()
+    try:
+        for number in range(20):
+            sent = form.fields | {"email": f"{number}" + "x" * 60_000, "password": "x"}
+            assert (await browser.post(form.action, sent)).status_code in (200, 400)
+        gc.collect()
+        kept = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(True, "*/gatepost/flows/people.py")])
+    finally:
+        tracemalloc.stop()
+    assert sum(trace.size for trace in kept.traces) < 100_000
 
 
 async def test_a_right_password_is_never_counted(open_world: OpenWorld) -> None:

@@ -17,6 +17,9 @@ from gatepost.store.orgs import find_owner
 from gatepost.store.people import find_member, find_user, list_members, make_member, set_password, set_user_disabled
 from gatepost.store.question import INSTANCE
 
+MAX_EMAIL = 254
+"""Characters of an e-mail address. RFC 5321 §4.5.3.1.3."""
+
 _EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*")
 
 
@@ -32,7 +35,7 @@ class JoinedUser(NamedTuple):
 def check_email(email: str) -> str:
     """The e-mail in its one canonical form, lower case. Raises `invalid_request`."""
     canonical = canonical_email(email)
-    if len(canonical) > 254 or not _EMAIL.fullmatch(canonical):
+    if len(canonical) > MAX_EMAIL or not _EMAIL.fullmatch(canonical):
         raise GatepostError("invalid_request", "This is not an e-mail address that Gatepost accepts.", field="email")
     return canonical
 

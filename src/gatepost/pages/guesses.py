@@ -1,7 +1,7 @@
 """How often somebody may be wrong about a secret of an account, before they have to wait."""
 
 from gatepost.errors import GatepostError
-from gatepost.flows.people import canonical_email
+from gatepost.flows.people import MAX_EMAIL, canonical_email
 from gatepost.web.limits import Buckets, bucket_of
 
 
@@ -26,7 +26,7 @@ class Guesses:
 
     def _buckets(self, email: str, address: str) -> tuple[tuple[Buckets, object], ...]:
         place = bucket_of(address)
-        return (self._by_account, (canonical_email(email), place)), (self._by_address, place)
+        return (self._by_account, (_named(email), place)), (self._by_address, place)
 
 
 class CodeTries:
@@ -50,7 +50,12 @@ class MailOrders:
     def take(self, email: str, address: str) -> bool:
         """Whether the mail may go out now. Who asks is not told. Raises `too_many_requests` for an address that asks often."""
         _refuse(self._by_address.take(bucket_of(address)))
-        return not self._by_mailbox.take(canonical_email(email))
+        return not self._by_mailbox.take(_named(email))
+
+
+def _named(email: str) -> str:
+    """The e-mail as it is counted: cut to the longest there can be, so nobody fills the memory with names of nobody."""
+    return canonical_email(email)[:MAX_EMAIL]
 
 
 def _refuse(wait: int) -> None:
