@@ -68,7 +68,9 @@ async def test_too_many_requests_are_told_when_to_come_back(auth: GatepostProvid
     headers = {**ACCEPT, **issuer.bearer(scope="tools", limits={"grant": 1})}
     assert (await ask(auth, "POST", "/mcp", json=CALL, headers=headers)).status_code == 200
     answer = await ask(auth, "POST", "/mcp", json=CALL, headers=headers)
-    assert (answer.status_code, answer.json()["error"], answer.headers["retry-after"]) == (429, "rate_limited", "60")
+    assert (answer.status_code, answer.json()["error"]) == (429, "rate_limited")
+    # A slow machine is some seconds on already.
+    assert 50 < int(answer.headers["retry-after"]) <= 60
 
 
 def test_a_server_that_is_mounted_elsewhere_is_refused() -> None:
