@@ -3,7 +3,7 @@
 import base64
 import binascii
 import json
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -74,12 +74,17 @@ def parse_jws(raw: str, limit: int = MAX_TOKEN) -> Jws:
 def parse_object(data: bytes) -> dict[str, Any]:
     """A JSON object. Raises ValueError."""
     try:
-        value = json.loads(data)
+        value = json.loads(data, parse_constant=_refuse)
     except RecursionError as fault:
         raise ValueError("nested too deeply") from fault
     if not isinstance(value, dict):
         raise ValueError("not a JSON object")
     return value
+
+
+def _refuse(word: str) -> NoReturn:
+    """NaN is no JSON, and neither before nor after any instant."""
+    raise ValueError(f"{word} is no JSON")
 
 
 def is_signed_by(key: Key, jws: Jws) -> bool:

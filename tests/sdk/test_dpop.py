@@ -2,11 +2,15 @@
 
 import base64
 import json
+import math
 from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 import gatepost_sdk.asgi
 import gatepost_sdk.fastapi
@@ -110,11 +114,18 @@ def code(verifier: Verifier, raw: str, proof: Proof | None) -> str:
     return refused.value.code
 
 
-def forged(clock: Clock, raw: str, head: dict[str, Any], **changes: Any) -> str:
-    """A proof that says something else than it was signed for, or was signed by nobody."""
+def forged(clock: Clock, raw: str, head: dict[str, Any], key: ProofKey | None = KEY, **changes: Any) -> str:
+    """A proof whose head and claims say something else, signed with a key, or by nobody; a change to None leaves it out."""
     made = prove(raw, clock.now).split(".")
     parts = [json.loads(_decoded(part)) | change for part, change in zip(made[:2], (head, changes), strict=True)]
-    return ".".join([*(encode_segment(json.dumps(part).encode()).decode() for part in parts), made[2]])
+    kept = ({name: value for name, value in part.items() if value is not None} for part in parts)
+    signed = ".".join(encode_segment(json.dumps(part).encode()).decode() for part in kept)
+    return f"{signed}.{_signature(key, signed.encode()) if key else made[2]}"
+
+
+def _signature(key: ProofKey, signed: bytes) -> str:
+    r, s = decode_dss_signature(key._private.sign(signed, ec.ECDSA(hashes.SHA256())))
+    return encode_segment(r.to_bytes(32, "big") + s.to_bytes(32, "big")).decode()
 
 
 def _decoded(text: str) -> bytes:
@@ -132,19 +143,43 @@ def test_what_is_no_proof_of_the_tokens_key(verifier: Verifier, clock: Clock, ra
         good[:-8] + "AAAAAAAA",
         raw,
         "x",
-        forged(clock, raw, {}, jti="another"),
-        forged(clock, raw, {"alg": "none"}),
-        forged(clock, raw, {"alg": "RS256"}),
-        forged(clock, raw, {"typ": "JWT"}),
-        forged(clock, raw, {"crit": ["x"]}),
-        forged(clock, raw, {"jwk": None}),
-        forged(clock, raw, {"jwk": {"kty": "oct", "k": "AAAA"}}),
-        forged(clock, raw, {"jwk": {**KEY._jwk, "d": "AAAA"}}),
-        forged(clock, raw, {"jwk": OTHER._jwk}),
+        forged(clock, raw, {}, None, jti="another"),
     ):
         assert code(verifier, raw, Proof(wrong, "GET", URL)) == "bad_proof", wrong
     assert verifier.verify(raw, proof=Proof(good, "GET", URL)).sub == "usr_ana", "no refusal used it up"
     assert code(verifier, raw, Proof(good, "GET", URL)) == "bad_proof"
+
+
+HEADS: list[dict[str, Any]] = [
+    {"alg": "none"},
+    {"alg": "RS256"},
+    {"alg": None},
+    {"typ": None},
+    {"typ": "JWT"},
+    {"crit": ["x"]},
+    {"jwk": None},
+    {"jwk": "x"},
+    {"jwk": {"kty": "oct", "k": "AAAA"}},
+    {"jwk": {**KEY._jwk, "d": "AAAA"}},
+    {"jwk": {**KEY._jwk, "use": "enc"}},
+    {"jwk": OTHER._jwk},
+]
+CLAIMS: list[dict[str, Any]] = [
+    *({"htm": wrong} for wrong in (None, "get", "POST", ["GET"])),
+    *({"htu": wrong} for wrong in (None, 7, "/agents", f"{AUDIENCE}/other")),
+    *({"iat": wrong} for wrong in (None, "1800000000", True, math.nan, math.inf, -1)),
+    *({"jti": wrong} for wrong in (None, "", "x" * 256, 7)),
+    *({"ath": wrong} for wrong in (None, "x", 7)),
+]
+
+
+@pytest.mark.parametrize(("head", "claims"), [*((each, {}) for each in HEADS), *(({}, each) for each in CLAIMS)])
+def test_what_its_key_signed_is_no_proof_for_that_alone(
+    verifier: Verifier, clock: Clock, raw: str, head: dict[str, Any], claims: dict[str, Any]
+) -> None:
+    """DP-3, DP-5; RFC 9449 §4.3, line by line."""
+    assert verifier.verify(raw, proof=Proof(forged(clock, raw, {}), "GET", URL)).sub == "usr_ana"
+    assert code(verifier, raw, Proof(forged(clock, raw, head, **claims), "GET", URL)) == "bad_proof"
 
 
 def test_a_further_look_at_the_same_request_uses_nothing_up(verifier: Verifier, clock: Clock, raw: str) -> None:
