@@ -1,4 +1,7 @@
-"""The limits that a token carries, held where it is verified: requests a minute of its grant, its app, its organization."""
+"""The limits that a token carries, held where it is verified: requests a minute of its grant, its app, its organization.
+
+One that was exchanged carries those of the apps before it too, each as `via:` and the client_id.
+"""
 
 import math
 import threading
@@ -10,6 +13,7 @@ from gatepost_sdk.token import Token
 
 MINUTE = 60
 NAMES = ("grant", "app", "org")
+VIA = "via:"
 _ROUNDING = 1e-6
 
 
@@ -17,7 +21,14 @@ def read_limits(said: object) -> dict[str, int]:
     """What the claim `limits` says: a number of requests a minute by what is limited. Raises ValueError."""
     if not isinstance(said, dict) or not all(type(rate) is int and rate > 0 for rate in said.values()):
         raise ValueError("limits is of the wrong type")
-    return {name: said[name] for name in NAMES if name in said}
+    return {name: rate for name, rate in said.items() if name in NAMES or name.startswith(VIA)}
+
+
+def _place(name: str, token: Token) -> tuple[str, str | None]:
+    """Whose bucket it is that a limit is counted in: an app has one, for its own tokens and for what came from them."""
+    if name.startswith(VIA):
+        return "app", name.removeprefix(VIA)
+    return name, {"grant": token.grant_id, "app": token.client_id, "org": token.org}[name]
 
 
 class Rates:
@@ -35,8 +46,7 @@ class Rates:
 
     def take(self, token: Token) -> int:
         """Take a request from each of the token's buckets: 0. Or from none, when one is empty: the seconds to wait."""
-        whose = {"grant": token.grant_id, "app": token.client_id, "org": token.org}
-        rates = {(name, whose[name]): rate for name, rate in token.limits.items()}
+        rates = {_place(name, token): rate for name, rate in token.limits.items()}
         with self._lock:
             now = self._clock()
             debts = {key: max(self._full_at.get(key, now) - now, 0.0) for key in rates}

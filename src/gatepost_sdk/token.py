@@ -32,7 +32,8 @@ class Token:
     grant_id: str | None
     """The connection behind it; None for an app's own token."""
     limits: Mapping[str, int]
-    """Requests a minute of its `grant`, its `app`, its `org`, as far as they are limited. The verifier holds to them."""
+    """Requests a minute of its `grant`, its `app`, its `org`, as far as they are limited; of an exchanged token those of the
+    apps before it too (`via:` and the client_id). The verifier holds to them."""
 
     def check_org(self, org: str) -> None:
         """Raise `wrong_org`, a 403, unless the token is of this organization.

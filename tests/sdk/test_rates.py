@@ -50,6 +50,16 @@ def test_grants_share_what_their_app_has_and_take_nothing_when_refused(issuer: I
     assert waits(rates, issuer, 1, gid="gnt_3", client_id="app_2", limits=limits) == [0]
 
 
+def test_what_came_from_an_apps_token_takes_from_its_bucket(issuer: Issuer, clock: Clock) -> None:
+    rates = Rates(10, clock)
+    through = {"client_id": "app_2", "limits": {"app": 9, "via:app_1": 2}}
+    assert waits(rates, issuer, 1, limits={"app": 2}) == [0]
+    assert waits(rates, issuer, 2, **through) == [0, 30]
+    assert waits(rates, issuer, 1, limits={"app": 2}) == [30]
+    assert waits(rates, issuer, 1, client_id="app_2", limits={"app": 9}) == [0], "what was refused took nothing"
+    assert not issuer.token(limits={"via": 1, "other": 1}).limits
+
+
 def test_what_is_remembered_is_bounded(issuer: Issuer, clock: Clock) -> None:
     rates = Rates(10, clock)
     for number in range(30):

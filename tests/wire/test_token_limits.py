@@ -1,7 +1,7 @@
 """Limits of tokens at `/check`: of a grant, an app, an organization, counted in one process. RFC 6585 §4."""
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
@@ -11,7 +11,7 @@ from gatepost.store.apps import find_app
 from gatepost.store.limits import limit_app, limit_grant, limit_org
 
 from .conftest import OpenWorld
-from .exchanging import exchanged, make_agent
+from .exchanging import exchanged, make_agent, own
 from .test_check import IDENTITY, check, why_not
 from .test_usage import counted
 from .world import World, claims_of
@@ -139,18 +139,68 @@ async def test_a_refusal_is_remembered_where_it_happened(world: World) -> None:
     assert event.result == "too_many_requests"
 
 
-async def test_an_exchanged_token_is_held_to_its_own_app_and_to_the_grant_it_came_from(world: World) -> None:
+class Links(NamedTuple):
+    """Tokens of Ann's app, of an agent that it let act, and of one behind that."""
+
+    first: str
+    second: str
+    third: str
+
+
+async def linked(world: World, *rates: int | None) -> Links:
+    """Such tokens; each app is limited to so much, if to anything."""
+    agents = [await make_agent(world, name) for name in ("agent", "second")]
+    for name, rate in zip(("web-acme", "agent", "second"), rates, strict=True):
+        await world.instance.store.ask(limit_app(world.acme.org, name, None, rate, world.act))
+    first = (await world.tokens(user_id=world.acme.ann)).access_token
+    second = await exchanged(world, agents[0], first)
+    return Links(first, second, await exchanged(world, agents[1], second))
+
+
+@pytest.mark.parametrize(
+    ("rates", "said"),
+    [
+        ((None, None, None), None),
+        ((2, None, None), {"via:web-acme": 2}),
+        ((None, 2, None), {"via:agent": 2}),
+        ((None, None, 2), {"app": 2}),
+        ((9, 8, 2), {"app": 2, "via:agent": 8, "via:web-acme": 9}),
+        ((2, 8, 9), {"app": 9, "via:agent": 8, "via:web-acme": 2}),
+    ],
+)
+async def test_an_exchanged_token_is_held_to_the_limit_of_each_app_it_came_through(
+    world: World, rates: tuple[int | None, ...], said: dict[str, int] | None
+) -> None:
+    third = (await linked(world, *rates)).third
+    assert claims_of(third).get("limits") == said
+    assert [(await check(world, third)).status_code for _ in range(3)] == [204, 204, 429 if said else 204]
+    if said:
+        least = min(said, key=lambda name: said[name])
+        refused = await check(world, third)
+        check_limited(refused, least)
+        assert f'"{least}";q=2;w=60' in refused.headers["ratelimit-policy"]
+
+
+async def test_what_came_from_an_app_takes_from_its_bucket(world: World) -> None:
+    links = await linked(world, 3, None, None)
+    assert [(await check(world, each)).status_code for each in links] == [204, 204, 204]
+    for text, name in zip(links, ("app", "via:web-acme", "via:web-acme"), strict=True):
+        check_limited(await check(world, text), name)
+
+
+async def test_an_app_that_exchanges_its_own_token_is_limited_once(world: World) -> None:
     agent = await make_agent(world)
-    token = (await world.tokens(user_id=world.acme.ann)).access_token
-    await limit(world, grant=token, app=600)
-    await world.instance.store.ask(limit_app(world.acme.org, agent.client_id, None, 2, world.act))
-    again = (await world.tokens(user_id=world.acme.ann)).access_token
-    acting = await exchanged(world, agent, again)
-    assert claims_of(acting)["limits"] == {"app": 2}, "the agent's, not that of the app it came from"
-    assert [(await check(world, acting)).status_code for _ in range(3)] == [204, 204, 429]
-    bound = await exchanged(world, await make_agent(world, "other"), token)
-    assert [(await check(world, bound)).status_code for _ in range(2)] == [204, 429]
-    check_limited(await check(world, token), "grant")
+    await world.instance.store.ask(limit_app(world.acme.org, "agent", None, 2, world.act))
+    again = await exchanged(world, agent, await exchanged(world, agent, await own(world, agent)))
+    assert claims_of(again)["limits"] == {"app": 2}
+    assert [(await check(world, again)).status_code for _ in range(3)] == [204, 204, 429]
+
+
+async def test_an_exchanged_token_is_held_to_the_grant_it_came_from(world: World) -> None:
+    links = await linked(world, None, None, None)
+    await limit(world, grant=links.first)
+    assert [(await check(world, each)).status_code for each in links] == [204, 429, 429]
+    check_limited(await check(world, links.third), "grant")
 
 
 async def test_what_a_limit_keeps_out_is_not_told_as_passed(world: World) -> None:

@@ -5,7 +5,8 @@ proof in DPoP. Which request the proof has to be for the proxy says in X-Forward
 set itself; where it was sent is configured: it is the origin of the audience, or of `origin`. The answer always has every
 identity header, so a proxy that copies them to the request overwrites whatever its client put there.
 
-What passes is counted against the limits of its grant, app and organization, in this process; what does not is not.
+What passes is counted against the limits of its grant, app and organization, and of the apps whose tokens it came from, in
+this process; what does not is not.
 """
 
 from collections.abc import Mapping
@@ -22,7 +23,7 @@ from gatepost.flows.introspect import VerifiedTokens
 from gatepost.oauth.dpop import origin_of
 from gatepost.oauth.form import parse_form
 from gatepost.oauth.scope import parse_scope
-from gatepost.records import Rates
+from gatepost.records import VIA, Rates
 from gatepost.secrets import Secret
 from gatepost.web.limits import MINUTE, MinuteBuckets, Quota
 from gatepost.web.message import EMPTY, Header, Reply, Request
@@ -53,9 +54,10 @@ class Check:
 
     def _take(self, passed: Passed, rates: Rates, org: bytes) -> tuple[Header, ...]:
         """Count a request, and say what is left. Raises `too_many_requests`."""
-        whose = zip(Rates._fields, (passed.grant, passed.client_id, passed.org), rates, strict=True)
-        quotas = self._buckets.take({(name, who): rate for name, who, rate in whose if rate})
-        for (name, _), quota in quotas.items():
+        limits = rates.by_name()
+        taken = self._buckets.take({_place(name, passed): rate for name, rate in limits.items()})
+        quotas = dict(zip(limits, taken.values(), strict=True))
+        for name, quota in quotas.items():
             if quota.wait:
                 raise OAuthError(
                     "too_many_requests",
@@ -75,10 +77,17 @@ class Check:
         return Wanted(audience, frozenset(parse_scope(asked.get("scope", ""))), origin)
 
 
-def _rate_headers(quotas: Mapping[tuple[str, str], Quota]) -> tuple[Header, ...]:
+def _place(name: str, passed: Passed) -> tuple[str, str]:
+    """Whose bucket it is that a limit is counted in: an app has one, for its own tokens and for what came from them."""
+    if name.startswith(VIA):
+        return "app", name.removeprefix(VIA)
+    return name, {"grant": passed.grant, "app": passed.client_id, "org": passed.org}[name]
+
+
+def _rate_headers(quotas: Mapping[str, Quota]) -> tuple[Header, ...]:
     """What the limits are, and what is left of them. draft-ietf-httpapi-ratelimit-headers-10 §3 and §4."""
-    policies = (f'"{name}";q={quota.rate};w={MINUTE}' for (name, _), quota in quotas.items())
-    left = (f'"{name}";r={quota.left};t={quota.full_in}' for (name, _), quota in quotas.items())
+    policies = (f'"{name}";q={quota.rate};w={MINUTE}' for name, quota in quotas.items())
+    left = (f'"{name}";r={quota.left};t={quota.full_in}' for name, quota in quotas.items())
     return (
         (b"ratelimit-policy", ", ".join(policies).encode()),
         (b"ratelimit", ", ".join(left).encode()),

@@ -11,7 +11,7 @@ from gatepost.oauth.access_token import describe_access_token, describe_refresh_
 from gatepost.oauth.gate import why_dead, would_answer
 from gatepost.oauth.refresh_token import is_authentic, parse_refresh_token
 from gatepost.oauth.scope import lowered
-from gatepost.records import Grant, Rates, rates_of
+from gatepost.records import Grant, Rates, handed_on
 from gatepost.secrets import REFRESH_TOKEN, parse_id
 from gatepost.store.grants import find_grant
 from gatepost.store.question import INSTANCE
@@ -98,20 +98,19 @@ async def introspect(instance: Instance, verified: VerifiedTokens, caller: Calle
 
 async def judge(instance: Instance, opened: Verified, now: int) -> Standing:
     """What a token stands on, as it is now: its grant, then every app that got it for itself or in exchange."""
-    scope, grant, rates = opened.claims["scope"], None, None
+    scope, grant, rates, of_app = opened.claims["scope"], None, None, ""
     if opened.grant:
         grant = await instance.store.read(find_grant(opened.org, opened.grant))
         reason = why_dead(grant, now)
         if reason or grant is None:
             return Standing(reason)
-        scope, rates = lowered(scope, grant.app_scope), grant.rates
-    # The token's own app comes last: it is held to that one's limit, and to those of the grant and the organization.
+        scope, rates, of_app = lowered(scope, grant.app_scope), grant.rates, grant.client_id
     for _, client_id in reversed(opened.links):
         known = await find_known_app(instance, client_id)
         if known is None or known.is_disabled:
             return Standing("an app that got it is disabled or deleted")
         scope = lowered(scope, known.app.scope)
-        rates = rates_of(grant and grant.rate_limit, known.app.rate_limit, known.app.org_rate_limit)
+        rates, of_app = handed_on(rates, of_app, known.app), client_id
     if not opened.links:
         return Standing("", scope, grant, rates)
     # No row stands behind those, so revocations are looked up.

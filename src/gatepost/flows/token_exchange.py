@@ -9,7 +9,7 @@ from typing import Any
 from gatepost.errors import OAuthError
 from gatepost.flows.dpop import spend_proof
 from gatepost.flows.instance import Instance
-from gatepost.flows.introspect import judge, verified_of
+from gatepost.flows.introspect import Standing, judge, verified_of
 from gatepost.flows.minting import Issued, type_of
 from gatepost.oauth.dpop import Proof
 from gatepost.oauth.token_exchange import (
@@ -31,23 +31,23 @@ async def exchange(instance: Instance, app: App, ask: ExchangeAsk, proof: Proof 
     if app.is_public:
         raise OAuthError("unauthorized_client", "A public app cannot act for others.")
     now = instance.clock()
-    subject, scope = await _get_live(instance, app, ask.subject_token, now)
+    subject, standing = await _get_live(instance, app, ask.subject_token, now)
     proved = proof.jkt if proof else None
     if ask.actor_token:
         check_actor((await _get_live(instance, app, ask.actor_token, now))[0], app, proved)
     registered = await instance.store.read(list_resources(app.org))
     check_may_act(app, subject, registered, proved)
-    issue = check_exchange(ask, app, subject, scope, registered, instance.tokens.exchange_depth)
+    issue = check_exchange(ask, app, subject, standing.scope, registered, instance.tokens.exchange_depth)
     issue = bind_exchanged(app, subject, issue, proved)
     await spend_proof(instance, proof)
     ttl = min(app.access_ttl or instance.tokens.access_ttl, subject["exp"] - now)
     key = await instance.signing.active()
-    claims = render_exchanged_claims(app, subject, issue, now + ttl, now, os.urandom(16))
+    claims = render_exchanged_claims(app, subject, standing.rates, issue, now + ttl, now, os.urandom(16))
     return Issued(key.mint(claims), ttl, issue.scope, issued_token_type=ACCESS_TOKEN, token_type=type_of(claims))
 
 
-async def _get_live(instance: Instance, app: App, token: str, now: int) -> tuple[dict[str, Any], str]:
-    """What a live access token of the app's organization says, and what is left of its scope today."""
+async def _get_live(instance: Instance, app: App, token: str, now: int) -> tuple[dict[str, Any], Standing]:
+    """What a live access token of the app's organization says, and what it stands on today."""
     claims = await instance.signing.open(token)
     if claims is None:
         raise refused("it is not an access token of ours")
@@ -59,4 +59,4 @@ async def _get_live(instance: Instance, app: App, token: str, now: int) -> tuple
     standing = await judge(instance, opened, now)
     if standing.why_dead:
         raise refused(standing.why_dead)
-    return claims, standing.scope
+    return claims, standing

@@ -63,7 +63,7 @@ def render_service_claims(app: App, issue: Issue, issuer: str, expires_at: int, 
 def limited(claims: dict[str, Any], rates: Rates | None) -> dict[str, Any]:
     """The claims, with the limits that there are: verifiers who ask nobody read them there."""
     if rates:
-        claims["limits"] = {name: rate for name, rate in rates._asdict().items() if rate}
+        claims["limits"] = rates.by_name()
     return claims
 
 

@@ -12,7 +12,7 @@ from gatepost.oauth.client_metadata import parse_metadata
 from gatepost.oauth.narrow import ANY_KEY, Issue, bind, ceiling_of, part_of
 from gatepost.oauth.resource import are_equal, check_resource_uri
 from gatepost.oauth.scope import parse_scope
-from gatepost.records import App, Resource, rates_of
+from gatepost.records import App, Rates, Resource, handed_on
 
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
 JWT = "urn:ietf:params:oauth:token-type:jwt"
@@ -125,12 +125,12 @@ def _key_of(claims: dict[str, Any]) -> str | None:
 
 
 def render_exchanged_claims(
-    app: App, subject: dict[str, Any], issue: Issue, expires_at: int, now: int, jti: bytes
+    app: App, subject: dict[str, Any], rates: Rates | None, issue: Issue, expires_at: int, now: int, jti: bytes
 ) -> dict[str, Any]:
     """The claims of the new token. `act` is this app, and in it whoever acted before, the latest first. RFC 8693 §4.1.
 
     One that says it is an agent is told from others there (`sub_profile`, draft-mora-oauth-entity-profiles).
-    `via` are the tokens it came from, the latest first, and whose they were.
+    `via` are the tokens it came from, the latest first, and whose they were; `rates`, what the last one is held to today.
     """
     before = {"act": subject["act"]} if "act" in subject else {}
     kind = {"sub_profile": "ai_agent"} if parse_metadata(app.metadata).agent else {}
@@ -147,8 +147,7 @@ def render_exchanged_claims(
         "via": [{"jti": subject["jti"], "client_id": subject["client_id"]}, *subject.get("via", ())],
         **confirmation(issue.jkt),
     }
-    of_grant = subject.get("limits", {}).get("grant")
-    return limited(claims, rates_of(of_grant, app.rate_limit, app.org_rate_limit))
+    return limited(claims, handed_on(rates, subject["client_id"], app))
 
 
 def refused(why: str) -> OAuthError:
