@@ -7,7 +7,17 @@ import pytest
 
 from gatepost.store.apps import set_app_disabled
 
-from .browser import CHALLENGE, PASSWORD, Browser, answer_of, form_of, give_password, redeem, request_of
+from .browser import (
+    CHALLENGE,
+    PASSWORD,
+    Browser,
+    answer_of,
+    connected,
+    form_of,
+    give_password,
+    redeem,
+    request_of,
+)
 from .world import ISSUER, RESOURCE, Client, World
 
 ANN = "ann@example.test"
@@ -250,6 +260,20 @@ async def test_a_wider_ask_asks_again(world: World, browser: Browser) -> None:
     await browser.allow(world.acme.web, BOB, scope="read")
     assert "code" in answer_of((await browser.authorize(world.acme.web, scope="read")).headers["location"])
     assert "/consent/" in (await browser.authorize(world.acme.web, scope="read write")).headers["location"]
+
+
+async def test_a_wider_ask_takes_nothing_away(world: World, browser: Browser) -> None:
+    """MCP, "Step-Up Authorization Flow": the union is asked for, and what was there before goes on."""
+    first = await connected(world, browser, world.acme.web, scope="read")
+    page = await browser.authorize(world.acme.web, scope="read write")
+    code = (await browser.leave(await browser.consent(page)))["code"]
+    second = (await redeem(world, world.acme.web, code)).json()
+    assert [each["scope"] for each in (first, second)] == ["read", "read write"]
+    for each in (first, second):
+        assert await world.is_active(each["access_token"])
+        assert (await world.refresh(each["refresh_token"])).status_code == 200
+    for scope in ("read", "write", "read write"):
+        assert "code" in answer_of((await browser.authorize(world.acme.web, scope=scope)).headers["location"])
 
 
 async def test_a_consent_page_is_answered_once(world: World, browser: Browser) -> None:

@@ -3,6 +3,7 @@
 draft-ietf-oauth-client-id-metadata-document, MCP authorization (revision 2026-07-28).
 """
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -202,6 +203,33 @@ async def test_what_is_merely_odd_is_left_out(publisher: Publisher, name: str) -
     answer = await browser.leave(await browser.consent(page))
     assert (await redeem(publisher.world, publisher.app, answer["code"])).status_code == 200
     assert publisher.there.connections == 1
+
+
+async def test_nothing_else_that_it_names_is_fetched_or_shown_from_there(publisher: Publisher) -> None:
+    """SS-7, SS-10: whatever URLs it holds, a login asks its server for the document and no other server for anything."""
+    names = (
+        "logo_uri",
+        "client_uri",
+        "policy_uri",
+        "tos_uri",
+        "jwks_uri",
+        "sector_identifier_uri",
+        "initiate_login_uri",
+    )
+    async with stranger(b"") as other:
+        uris: dict[str, Any] = {name: f"https://127.0.0.1:{other.port}/{name}" for name in names}
+        uris |= {
+            name: [f"https://127.0.0.1:{other.port}/{name}"] for name in ("request_uris", "post_logout_redirect_uris")
+        }
+        publisher.publish(**uris)
+        browser = Browser(publisher.world)
+        page = await browser.sign_in(await browser.authorize(publisher.app), BOB)
+        consent = await browser.get(page.headers["location"])
+        assert "logo_uri" not in consent.text
+        assert not re.search(r"<(img|link|script|iframe)[^>]*127\.0\.0\.1", consent.text)
+        answer = await browser.leave(await browser.consent(page))
+        assert (await redeem(publisher.world, publisher.app, answer["code"])).status_code == 200
+        assert (publisher.there.connections, other.connections) == (1, 0)
 
 
 async def test_a_name_is_cut_and_cleaned(publisher: Publisher) -> None:
