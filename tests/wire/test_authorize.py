@@ -18,7 +18,7 @@ from .browser import (
     redeem,
     request_of,
 )
-from .world import ISSUER, RESOURCE, Client, World
+from .world import ISSUER, RESOURCE, Client, World, claims_of
 
 ANN = "ann@example.test"
 BOB = "bob@acme.test"
@@ -215,6 +215,13 @@ async def test_a_resource_may_be_asked_for_more_than_once(world: World, browser:
 
 
 # What a person let an app do.
+
+
+async def test_a_resource_is_the_same_in_other_letters(world: World, browser: Browser) -> None:
+    """MCP, "Resource Parameter"; RFC 3986 §6.2.2.1: the token says it as it is registered."""
+    answer = await browser.allow(world.acme.web, BOB, scope="read", resource="HTTPS://API.test/v1")
+    issued = await redeem(world, world.acme.web, answer["code"], resource="https://api.TEST/v1")
+    assert claims_of(issued.json()["access_token"])["aud"] == RESOURCE
 
 
 async def test_nobody_is_asked_twice_for_the_same(world: World, browser: Browser) -> None:
