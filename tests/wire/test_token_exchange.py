@@ -4,13 +4,13 @@ import pytest
 
 from gatepost.flows.resources import create_resource
 from gatepost.jose import ID_TOKEN_TYPE
-from gatepost.oauth.client_metadata import TOKEN_EXCHANGE
+from gatepost.oauth.client_metadata import JWT_BEARER, TOKEN_EXCHANGE
 from gatepost.oauth.token_exchange import ACCESS_TOKEN, JWT
 from gatepost.secrets import parse_id
 from gatepost.store.apps import find_app, replace_app, set_app_disabled
 from gatepost.store.people import set_user_disabled
 
-from .browser import Browser, connected, give_password, userinfo
+from .browser import Browser, connected, give_password, token, userinfo
 from .conftest import OpenWorld
 from .exchanging import anns, exchange, exchanged, make_agent, own, said
 from .world import ISSUER, RESOURCE, Client, World, claims_of
@@ -185,6 +185,16 @@ async def test_it_is_for_apps_that_are_registered_for_it(world: World, agent: Cl
 async def test_no_public_app_is_registered_for_it(world: World) -> None:
     with pytest.raises(Exception, match="public app cannot act by itself"):
         await world.make_app(world.acme.org, kind="native", redirect="com.acme.app:/cb", grant_types=TOKEN_EXCHANGE)
+
+
+@pytest.mark.parametrize("grant_type", [TOKEN_EXCHANGE, JWT_BEARER, "client_credentials"])
+async def test_a_public_app_acts_for_nobody_however_it_came_to_the_grant(world: World, grant_type: str) -> None:
+    made = await world.make_app(world.acme.org, kind="native", redirect="com.acme.app:/cb")
+    app = await world.instance.store.read(find_app(world.acme.org, made.client_id))
+    assert app is not None
+    await world.instance.store.ask(replace_app(app._replace(grant_types=grant_type), world.act))
+    fields = {"subject_token": await anns(world), "subject_token_type": ACCESS_TOKEN, "assertion": "x"}
+    assert said(await token(world, made, grant_type=grant_type, **fields)) == (400, "unauthorized_client")
 
 
 async def test_another_organizations_token_is_no_token(world: World, agent: Client) -> None:
