@@ -7,18 +7,8 @@ import pytest
 
 from gatepost.store.apps import set_app_disabled
 
-from .browser import (
-    CHALLENGE,
-    PASSWORD,
-    Browser,
-    answer_of,
-    connected,
-    form_of,
-    give_password,
-    redeem,
-    request_of,
-)
-from .world import ISSUER, RESOURCE, Client, World, claims_of
+from .browser import CHALLENGE, PASSWORD, Browser, answer_of, form_of, give_password, redeem, request_of
+from .world import ISSUER, RESOURCE, Client, World
 
 ANN = "ann@example.test"
 BOB = "bob@acme.test"
@@ -217,13 +207,6 @@ async def test_a_resource_may_be_asked_for_more_than_once(world: World, browser:
 # What a person let an app do.
 
 
-async def test_a_resource_is_the_same_in_other_letters(world: World, browser: Browser) -> None:
-    """MCP, "Resource Parameter"; RFC 3986 §6.2.2.1: the token says it as it is registered."""
-    answer = await browser.allow(world.acme.web, BOB, scope="read", resource="HTTPS://API.test/v1")
-    issued = await redeem(world, world.acme.web, answer["code"], resource="https://api.TEST/v1")
-    assert claims_of(issued.json()["access_token"])["aud"] == RESOURCE
-
-
 async def test_nobody_is_asked_twice_for_the_same(world: World, browser: Browser) -> None:
     await browser.allow(world.acme.web, BOB)
     silent = await browser.authorize(world.acme.web)
@@ -267,20 +250,6 @@ async def test_a_wider_ask_asks_again(world: World, browser: Browser) -> None:
     await browser.allow(world.acme.web, BOB, scope="read")
     assert "code" in answer_of((await browser.authorize(world.acme.web, scope="read")).headers["location"])
     assert "/consent/" in (await browser.authorize(world.acme.web, scope="read write")).headers["location"]
-
-
-async def test_a_wider_ask_takes_nothing_away(world: World, browser: Browser) -> None:
-    """MCP, "Step-Up Authorization Flow": the union is asked for, and what was there before goes on."""
-    first = await connected(world, browser, world.acme.web, scope="read")
-    page = await browser.authorize(world.acme.web, scope="read write")
-    code = (await browser.leave(await browser.consent(page)))["code"]
-    second = (await redeem(world, world.acme.web, code)).json()
-    assert [each["scope"] for each in (first, second)] == ["read", "read write"]
-    for each in (first, second):
-        assert await world.is_active(each["access_token"])
-        assert (await world.refresh(each["refresh_token"])).status_code == 200
-    for scope in ("read", "write", "read write"):
-        assert "code" in answer_of((await browser.authorize(world.acme.web, scope=scope)).headers["location"])
 
 
 async def test_a_consent_page_is_answered_once(world: World, browser: Browser) -> None:

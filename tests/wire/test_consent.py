@@ -12,8 +12,8 @@ from gatepost.store.apps import add_redirect_uri, find_app, replace_app
 from gatepost.store.consents import end_connection
 from gatepost.store.orgs import set_org_disabled
 
-from .browser import Browser, form_of, give_password, redeem
-from .world import Client, World
+from .browser import Browser, answer_of, connected, form_of, give_password, redeem
+from .world import RESOURCE, Client, World, claims_of
 
 ANN = "ann@example.test"
 BOB = "bob@acme.test"
@@ -184,3 +184,24 @@ async def test_power_over_the_organization_is_never_given_unasked(
     await browser.enter(BOB)
     led = await browser.authorize(world.acme.web, scope=scope)
     assert ("/consent/" in led.headers["location"]) is is_asked
+
+
+async def test_a_wider_ask_takes_nothing_away(world: World, browser: Browser) -> None:
+    """MCP, "Step-Up Authorization Flow": the union is asked for, and what was there before goes on."""
+    first = await connected(world, browser, world.acme.web, scope="read")
+    page = await browser.authorize(world.acme.web, scope="read write")
+    code = (await browser.leave(await browser.consent(page)))["code"]
+    second = (await redeem(world, world.acme.web, code)).json()
+    assert [each["scope"] for each in (first, second)] == ["read", "read write"]
+    for each in (first, second):
+        assert await world.is_active(each["access_token"])
+        assert (await world.refresh(each["refresh_token"])).status_code == 200
+    for scope in ("read", "write", "read write"):
+        assert "code" in answer_of((await browser.authorize(world.acme.web, scope=scope)).headers["location"])
+
+
+async def test_a_resource_is_the_same_in_other_letters(world: World, browser: Browser) -> None:
+    """MCP, "Resource Parameter"; RFC 3986 §6.2.2.1: the token says it as it is registered."""
+    answer = await browser.allow(world.acme.web, BOB, scope="read", resource="HTTPS://API.test/v1")
+    issued = await redeem(world, world.acme.web, answer["code"], resource="https://api.TEST/v1")
+    assert claims_of(issued.json()["access_token"])["aud"] == RESOURCE
