@@ -191,10 +191,9 @@ def make_file(path: Path) -> None:
         raise unusable(path, fault) from None
 
 
-def open_bare_store(settings: Settings) -> tuple[Store, dict[str, str]]:
-    """The store as it is, with whatever schema it has, and the dialect in which migrations are written for it."""
-    database = database_of(settings)
-    return database.open_patiently(), database.dialect
+def open_bare_store(settings: Settings) -> Store:
+    """The store as it is, with whatever schema it has."""
+    return database_of(settings).open_patiently()
 
 
 def mail_transport(settings: MailSettings) -> Transport | None:

@@ -2,35 +2,22 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-import psycopg
 import pytest
 
 import postgres
 from gatepost.bench.load import Answer, Sample, drive
-from gatepost.secrets import parse_id
-from gatepost.store.sqlite import connect
 from servers import Server
 
+from .fill import FILL, fill, run
 from .nodes import Instance, World
 
 CONNECTIONS = 16
 ENDED = 1_500_000_000
 """When the last of them ended."""
-
-COLUMNS = """org, id, client_id, scope, generation, salt, epoch, created_at, rotated_at, last_used_at, uses, idle_ttl,
-    expires_at"""
-ROWS = f"'read', 7, {{salt}}, 1, {ENDED - 7_776_000}, {ENDED}, {ENDED}, 7, 2592000, {ENDED} - {{count}} + i"
-FILL = {
-    "sqlite": f"""with recursive numbers(i) as (select 1 union all select i + 1 from numbers where i < {{count}})
-        insert into grants ({COLUMNS}) select ?, unhex(printf('%032x', i)), ?,
-        {ROWS.format(salt="randomblob(16)", count="{count}")} from numbers""",
-    "postgresql": f"""insert into grants ({COLUMNS}) select %s, decode(lpad(to_hex(i), 32, '0'), 'hex'), %s,
-        {ROWS.format(salt="decode(md5(i::text), 'hex')", count="{count}")} from generate_series(1, {{count}}) i""",
-}
 
 
 class Running(NamedTuple):
@@ -46,15 +33,6 @@ class Running(NamedTuple):
         query = f"select count(*) from grants where expires_at <= {ENDED}"
         found: int = run(self.url, query)[0][0]
         return found
-
-
-def run(url: str, statement: str, parameters: tuple[object, ...] = ()) -> list[tuple[int, ...]]:
-    if url.startswith("sqlite"):
-        with closing(connect(Path(url.removeprefix("sqlite:///")))) as connection:
-            return list(connection.execute(statement, parameters))
-    with psycopg.connect(url, autocommit=True) as connection:
-        cursor = connection.execute(statement.encode(), parameters)
-        return cursor.fetchall() if cursor.description else []
 
 
 class Mixed:
@@ -99,8 +77,7 @@ def test_grants_that_ended_cost_nobody_anything(
     count: int = request.config.getoption("--expired")
     is_campaign = count >= 1_000_000
     with serving(directory / "q", urls[0]) as quiet, serving(directory / "f", urls[1]) as full:
-        fill = FILL[full.url.partition(":")[0]].format(count=count)
-        run(full.url, fill, (parse_id("org", full.world.org), full.world.client_id))
+        fill(full.url, full.world, count, ENDED)
         if is_campaign and full.url.startswith("postgresql"):
             run(full.url, "vacuum analyze grants")
         works = [(each, Mixed(each.world)) for each in (quiet, full)]

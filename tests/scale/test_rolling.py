@@ -6,37 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 import postgres
-from gatepost.store.migrations import NEWEST
 from servers import GATEPOST, Client, command, reserved_port, running
 
 from .balancer import Balancer, balancer
 from .clients import check, settle, working
+from .next_version import INDEX, PROGRAM
 from .nodes import ISSUER, Instance, World
 
 pytestmark = pytest.mark.xdist_group("rolling")
-
-NEXT_VERSION = """
-from gatepost.store import migrations
-
-NEXT = migrations.Migration(
-    migrations.NEWEST + 1,
-    "what the next version needs",
-    (
-        "alter table grants add column note {text}",
-        "alter table apps add column note {text} not null default ''",
-        "create table notes (org {bytes} not null, id {bytes} not null, note {text}, primary key (org, id)){table}",
-        "create index grants_by_note on grants (org, note)",
-    ),
-)
-migrations.MIGRATIONS += (NEXT,)
-migrations.NEWEST = NEXT.number
-
-from gatepost.cli.main import main
-
-main()
-"""
-NEXT = ("-c", NEXT_VERSION)
-"""A Gatepost that is one migration newer than this one, and otherwise the same."""
 
 
 class Fleet:
@@ -115,12 +92,12 @@ def test_a_rolling_upgrade_across_a_migration_fails_no_request(
     instance: Instance, fleet: Fleet, ports: list[int], front: Balancer, world: World
 ) -> None:
     def upgrade() -> None:
-        assert instance.command("migrate", program=NEXT)["version"] == NEWEST + 1
+        assert instance.command("migrate", program=PROGRAM)["version"] == INDEX.number
         for port in ports:
             with Client(port) as client:
                 assert client.get("/readyz").status == 200, "the old nodes stay until they are replaced"
         for port in ports:
-            fleet.replace(port, NEXT)
+            fleet.replace(port, PROGRAM)
 
     under_load(world, front, upgrade)
     refused = command(instance.directory / "cli", "org", "list", settings=instance.settings)

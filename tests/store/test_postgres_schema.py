@@ -1,17 +1,22 @@
 """The schema on PostgreSQL, and the URL that leads to it."""
 
+import asyncio
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import psycopg
 import pytest
 
 import postgres
 from gatepost.errors import GatepostError
-from gatepost.store.migrations import MIGRATIONS, NEWEST
+from gatepost.flows.schema import migrate
+from gatepost.store.engines import find_database
+from gatepost.store.migrations import MIGRATIONS, NEWEST, Migration
 from gatepost.store.postgres import PostgresStore
 from gatepost.store.postgres.opening import shown
-from gatepost.store.postgres.schema import exists, upgrade
+from gatepost.store.postgres.schema import build, exists, upgrade
 
 from .world import NOW
 
@@ -54,6 +59,73 @@ def test_a_migration_that_fails_leaves_nothing(monkeypatch: pytest.MonkeyPatch) 
         assert connection.execute("select to_regclass('half'), max(version) from schema_version").fetchall() == [
             (None, NEWEST)
         ]
+
+
+WRITE = """insert into events (org, id, at, type, result, actor, detail)
+    values ('o', decode(md5(%s), 'hex'), 1, 't', 'ok', 'a', '')"""
+
+
+@pytest.fixture
+def url() -> str:
+    """A database with the schema of this version."""
+    url = postgres.databases().new()
+    upgrade(url, NOW, migrate=False)
+    return url
+
+
+@pytest.fixture
+def later(url: str, monkeypatch: pytest.MonkeyPatch) -> Migration:
+    """The migration of the next version: an index on a table that is large by then."""
+    later = Migration(NEWEST + 1, "later", indexes=("events_by_type on events (org, type)",))
+    for module in ("store.migrations", "flows.schema"):
+        monkeypatch.setattr(f"gatepost.{module}.MIGRATIONS", (*MIGRATIONS, later))
+        monkeypatch.setattr(f"gatepost.{module}.NEWEST", later.number)
+    return later
+
+
+def is_built(url: str) -> bool:
+    with psycopg.connect(url) as connection:
+        found = connection.execute("select indisvalid from pg_index where indexrelid = to_regclass('events_by_type')")
+        return found.fetchall() == [(True,)]
+
+
+def migrate_now(url: str) -> None:
+    database = find_database(url)
+    with closing(database.open_patiently()) as store:
+        asyncio.run(migrate(database, store, NOW, lambda *_: None))
+
+
+def test_an_index_on_a_large_table_is_built_while_others_write(url: str, later: Migration) -> None:
+    building = "select 1 from pg_stat_activity where state = 'active' and query ~ '^create index.*events_by_type'"
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(url) as slow, psycopg.connect(url, autocommit=True) as quick:
+        slow.execute(WRITE, ("slow",))
+        migrating = pool.submit(migrate_now, url)
+        while not quick.execute(building).fetchall():
+            assert not migrating.done(), migrating.result()
+            time.sleep(0.01)
+        quick.execute("set lock_timeout = '500ms'")
+        quick.execute(WRITE, ("quick",))
+        assert not migrating.done()
+        slow.commit()
+        migrating.result(30)
+    assert is_built(url)
+    assert upgrade(url, NOW, migrate=False) == later.number
+
+
+def test_an_index_that_was_half_built_is_built_anew(url: str, later: Migration) -> None:
+    build(url, later)
+    with psycopg.connect(url) as connection:
+        connection.execute("update pg_index set indisvalid = false where indexrelid = 'events_by_type'::regclass")
+    assert not is_built(url)
+    build(url, later)
+    assert is_built(url)
+
+
+def test_two_who_build_one_index_both_come_to_an_end(url: str, later: Migration) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        for each in [pool.submit(build, url, later) for _ in range(2)]:
+            each.result(30)
+    assert is_built(url)
 
 
 def test_grants_keep_room_for_refreshes_unless_somebody_has_decided() -> None:

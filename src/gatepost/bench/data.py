@@ -83,7 +83,7 @@ async def prepare(settings: Settings, orgs: int, grants: int) -> Data:
     """Fill an empty database. The grants are spread evenly over the organizations."""
     keyring = open_keyring(settings, make=True)
     open_store(settings, migrate=True).close()
-    store, _ = open_bare_store(settings)
+    store = open_bare_store(settings)
     try:
         with tqdm(total=orgs + grants, delay=1, disable=None, desc="Preparing", unit_scale=True, leave=False) as done:
             tenants = await _write_tenants(store, keyring, orgs, done)

@@ -68,7 +68,7 @@ def _key(place: Place) -> Secret:
 
 async def _tell(settings: Settings, manifest: Manifest) -> None:
     """Record that somebody took a copy. A database that cannot be written, on a full disk perhaps, was copied all the same."""
-    store, _ = open_bare_store(settings)
+    store = open_bare_store(settings)
     detail = json.dumps({"with_key": manifest.has_key})
     try:
         await store.ask(record(INSTANCE, "instance.backed_up", Act(manifest.made_at, ACTOR), detail=detail))

@@ -30,7 +30,7 @@ def _doctor(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     check_exists(settings)
     now = int(time.time())
-    known = asyncio.run(ask_database(lambda: open_bare_store(settings)[0], now))
+    known = asyncio.run(ask_database(lambda: open_bare_store(settings), now))
     dev_file, database = settings.data_dir / DEV_FILE, database_of(settings).file
     with progress("Looking") as advance:
         facts = look(

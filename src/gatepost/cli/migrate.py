@@ -9,7 +9,7 @@ from gatepost.cli.options import Parser, settings_of, wants_json
 from gatepost.cli.output import instant, progress, show
 from gatepost.cli.running import check_exists
 from gatepost.flows.schema import Schema, migrate, rehearse_migration
-from gatepost.opening import open_bare_store
+from gatepost.opening import database_of
 from gatepost.settings import Settings
 from gatepost.store.migrations import NEWEST
 
@@ -33,13 +33,14 @@ def _migrate(options: argparse.Namespace) -> int:
 
 
 async def _run(settings: Settings, dry_run: bool) -> Schema:
-    store, dialect = open_bare_store(settings)
+    database = database_of(settings)
+    store = database.open_patiently()
     now = int(time.time())
     try:
         with progress("Migrating") as advance:
             if dry_run:
-                return await rehearse_migration(store, dialect, now)
-            return await migrate(store, dialect, now, advance)
+                return await rehearse_migration(store, database.dialect, now)
+            return await migrate(database, store, now, advance)
     finally:
         store.close()
 

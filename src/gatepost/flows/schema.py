@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from gatepost.errors import GatepostError, StoreUnavailableError
+from gatepost.store.engines import Database
 from gatepost.store.migrations import (
     MIGRATIONS,
     NEWEST,
@@ -25,18 +26,19 @@ class Schema(NamedTuple):
     missing: tuple[Migration, ...]
 
 
-async def migrate(
-    store: Store, dialect: dict[str, str], now: int, on_progress: Callable[[int, int | None], None]
-) -> Schema:
+async def migrate(database: Database, store: Store, now: int, on_progress: Callable[[int, int | None], None]) -> Schema:
     """Apply every missing migration, each in a transaction of its own: those before one that fails stay.
+
+    Servers of the version before go on meanwhile: what would hold them up is built ahead, where the database can.
 
     Raises `invalid_configuration` for the schema of a newer Gatepost, `server_error` for a migration that fails.
     """
-    missing = _missing(await store.ask(prepare(dialect)))
+    missing = _missing(await store.ask(prepare(database.dialect)))
     for count, migration in enumerate(missing):
         on_progress(count, len(missing))
         try:
-            await store.ask(apply_next(dialect, now))
+            database.build(migration)
+            await store.ask(apply_next(database.dialect, now))
         except StoreUnavailableError:
             raise
         except Exception as fault:

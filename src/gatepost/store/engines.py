@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from gatepost.errors import GatepostError
+from gatepost.store.migrations import Migration
 from gatepost.store.question import Store
 
 MIGRATION_SECONDS = 86_400.0
@@ -22,7 +23,8 @@ class Database(NamedTuple):
 
     `shown` is how people see it, without a secret. `file` is the file that it is; None where a server keeps it, which then
     serves any number of processes and has backups of its own. `dialect` are the words its migrations are written in.
-    `open_patiently` opens a store for what takes as long as it takes, as migrations do. `is_in_use` says whether
+    `build` does ahead of a migration what would hold up who writes. `open_patiently` opens a store for what takes as long
+    as it takes, as migrations do. `is_in_use` says whether
     servers on other machines have it open, as far as the database knows; a file's are on this one, and hold a lock.
     """
 
@@ -31,6 +33,7 @@ class Database(NamedTuple):
     dialect: dict[str, str]
     exists: Callable[[], bool]
     upgrade: Upgrade
+    build: Callable[[Migration], None]
     open: Callable[[], Store]
     open_patiently: Callable[[], Store]
     is_in_use: Callable[[], bool]
@@ -52,24 +55,34 @@ def _sqlite(url: str) -> Database:
         raise _unknown()
     path = Path(place)
     opened = partial(SqliteStore, path)
-    return Database(str(path), path, DIALECT, path.exists, partial(upgrade, path), opened, opened, lambda: False)
+    return Database(
+        shown=str(path),
+        file=path,
+        dialect=DIALECT,
+        exists=path.exists,
+        upgrade=partial(upgrade, path),
+        build=lambda _: None,
+        open=opened,
+        open_patiently=opened,
+        is_in_use=lambda: False,
+    )
 
 
 def _postgres(url: str) -> Database:
     from gatepost.store.postgres import PostgresStore
     from gatepost.store.postgres.opening import shown
-    from gatepost.store.postgres.schema import DIALECT, exists, is_in_use, upgrade
+    from gatepost.store.postgres.schema import DIALECT, build, exists, is_in_use, upgrade
 
-    patient = partial(PostgresStore, url, deadline=MIGRATION_SECONDS)
     return Database(
-        shown(url),
-        None,
-        DIALECT,
-        partial(exists, url),
-        partial(upgrade, url),
-        partial(PostgresStore, url),
-        patient,
-        partial(is_in_use, url),
+        shown=shown(url),
+        file=None,
+        dialect=DIALECT,
+        exists=partial(exists, url),
+        upgrade=partial(upgrade, url),
+        build=partial(build, url),
+        open=partial(PostgresStore, url),
+        open_patiently=partial(PostgresStore, url, deadline=MIGRATION_SECONDS),
+        is_in_use=partial(is_in_use, url),
     )
 
 

@@ -6,6 +6,10 @@ by its bytes, and `{table}`, what it wants behind a table. Everything else both 
 
 A migration leaves the version before it working: it adds, with a default for whoever does not know, and what it makes
 needless goes one version later. So the nodes of an old version serve on while the schema is newer, and are replaced one by one.
+
+Nor does it hold them up. A column comes with a constant for its default, or none, which no database writes into the rows there
+are. An index on a table that may be large by then is one of the `indexes` of its migration: where a database can build one
+while others write, it is built before the rest. So it names no column of its own migration; that came with the one before.
 """
 
 from typing import NamedTuple, NoReturn
@@ -14,14 +18,15 @@ from gatepost.store.question import INSTANCE, SQL, Steps, question
 
 
 class Migration(NamedTuple):
-    """One step of the schema: what it is called, and its statements."""
+    """One step of the schema: what it is called, its statements, and what `create index` is told for large tables."""
 
     number: int
     name: str
-    statements: tuple[str, ...]
+    statements: tuple[str, ...] = ()
+    indexes: tuple[str, ...] = ()
 
 
-MIGRATIONS = (
+MIGRATIONS: tuple[Migration, ...] = (
     Migration(
         1,
         "first light",
@@ -209,9 +214,9 @@ MIGRATIONS = (
         (
             # By name, however its letters are written, as people look for an app.
             "create index apps_by_name on apps (org, lower(name), client_id)",
-            "create index events_by_app on events (org, client_id, id) where client_id is not null",
             "create index app_secrets_by_expiry on app_secrets (org, expires_at) where expires_at is not null",
         ),
+        ("events_by_app on events (org, client_id, id) where client_id is not null",),
     ),
     Migration(
         12,
@@ -290,6 +295,8 @@ def apply_next(dialect: dict[str, str], now: int) -> Steps[int]:
         )
         for statement in migration.statements if recorded else ():
             yield SQL(statement.format(**dialect))
+        for index in migration.indexes if recorded else ():
+            yield SQL(f"create index if not exists {index}")
         return migration.number
     return version
 

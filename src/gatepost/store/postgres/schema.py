@@ -1,7 +1,9 @@
 """The schema on PostgreSQL: migrations run on a connection of their own, without the haste of a question."""
 
 import time
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from functools import partial
 from typing import TypeVar
 
 from psycopg import pq
@@ -42,11 +44,23 @@ def upgrade(url: str, now: int, *, migrate: bool) -> int:
             if version == 0:
                 version = transact(pgconn, migrations.apply_all(DIALECT, now))
             while migrate and version < migrations.NEWEST:
+                _build(pgconn, migrations.MIGRATIONS[version])
                 version = transact(pgconn, migrations.apply_next(DIALECT, now))
             transact(pgconn, _keep_marks())
             for extra in (_leave_room(), _announce_changes()):
-                _where_possible(pgconn, extra)
+                with _where_possible():
+                    transact(pgconn, extra)
             return version
+        except LostError as fault:
+            raise StoreUnavailableError(str(fault)) from fault
+
+
+def build(url: str, migration: migrations.Migration) -> None:
+    """Build the indexes that a migration needs on large tables, ahead of it, while others write to them."""
+    with closing(connect(conninfo_of(url), deadline=0)) as connection:
+        try:
+            _execute(connection.pgconn, _PATIENT)
+            _build(connection.pgconn, migration)
         except LostError as fault:
             raise StoreUnavailableError(str(fault)) from fault
 
@@ -103,13 +117,30 @@ def _leave_room() -> Steps[None]:
         yield SQL("alter table grants set (fillfactor = 80)")
 
 
-def _where_possible(pgconn: pq.abc.PGconn, extra: Question[None]) -> None:
-    """Do what Gatepost is better with and works without, as on a database that has no triggers: that one is polled."""
+@contextmanager
+def _where_possible() -> Iterator[None]:
+    """For what Gatepost is better with and works without, as on a database that has no triggers: that one is polled."""
     try:
-        transact(pgconn, extra)
+        yield
     except StatementError as fault:
         if fault.sqlstate[:2] not in ("0A", "42"):
             raise
+
+
+def _build(pgconn: pq.abc.PGconn, migration: migrations.Migration) -> None:
+    """Where it cannot be done ahead, the migration does it."""
+    for index in migration.indexes:
+        with _where_possible():
+            _persist(partial(_build_index, pgconn, index))
+
+
+def _build_index(pgconn: pq.abc.PGconn, index: str) -> None:
+    """Build an index without holding up who writes. What is left of an attempt that was cut short is no index: it goes."""
+    name = index.partition(" ")[0]
+    half = SQL("select 1 from pg_index where indexrelid = to_regclass(?) and not indisvalid", (name,))
+    if _execute(pgconn, half):
+        _execute(pgconn, SQL(f"drop index concurrently {name}"))
+    _execute(pgconn, SQL(f"create index concurrently if not exists {index}"))
 
 
 def transact(pgconn: pq.abc.PGconn, asked: Question[T]) -> T:
@@ -117,19 +148,30 @@ def transact(pgconn: pq.abc.PGconn, asked: Question[T]) -> T:
 
     Raises what the question raises, and a StatementError for what the database refuses.
     """
-    for attempt in range(1, ATTEMPTS + 1):
-        _execute(pgconn, SQL("begin"))
+    return _persist(partial(_in_transaction, pgconn, asked))
+
+
+def _persist(work: Callable[[], T]) -> T:
+    for attempt in range(1, ATTEMPTS):
         try:
-            outcome = _run(pgconn, asked)
-            _execute(pgconn, SQL("commit"))
-            return outcome
-        except BaseException as fault:
-            if pgconn.status == pq.ConnStatus.OK:
-                _execute(pgconn, SQL("rollback"))
-            if not isinstance(fault, StatementError) or not fault.passes or attempt == ATTEMPTS:
+            return work()
+        except StatementError as fault:
+            if not fault.passes:
                 raise
         time.sleep(0.05 * attempt)
-    raise AssertionError("the last attempt returns or raises")
+    return work()
+
+
+def _in_transaction(pgconn: pq.abc.PGconn, asked: Question[T]) -> T:
+    _execute(pgconn, SQL("begin"))
+    try:
+        outcome = _run(pgconn, asked)
+        _execute(pgconn, SQL("commit"))
+        return outcome
+    except BaseException:
+        if pgconn.status == pq.ConnStatus.OK:
+            _execute(pgconn, SQL("rollback"))
+        raise
 
 
 def _run(pgconn: pq.abc.PGconn, asked: Question[T]) -> T:
