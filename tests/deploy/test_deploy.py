@@ -1,6 +1,6 @@
 """What ships in `deploy/`: read as its readers read it, with nothing in it that Gatepost does not know.
 
-No container is run here. What can be run without an engine is run elsewhere: the proxy's configuration in `tests/scale`.
+No container is run here: that is done in `test_containers.py`, by option, and with the proxy's configuration in `tests/scale`.
 """
 
 import json

@@ -40,7 +40,7 @@ def reading(url: str) -> Iterator[None]:
         with psycopg.connect(url, autocommit=True) as connection:
             while not stop.is_set():
                 with connection.transaction():
-                    connection.execute("select count(*), pg_sleep(1.5) from grants")
+                    connection.execute("select count(*), pg_sleep(1) from grants")
                 time.sleep(0.2)
 
     with ThreadPoolExecutor(1) as pool:
