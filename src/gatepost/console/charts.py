@@ -99,7 +99,7 @@ def _segments(bars: list[list[int]], most: int) -> Iterable[Segment]:
 
 
 def _labels(labels: list[str]) -> list[Label]:
-    """The first label and a few more: as many as can be read."""
+    """The first label and a few more, without the day where they have an hour: as many as can be read."""
     apart = max(len(labels) // 4, 1)
     width = WIDTH / max(len(labels), 1)
-    return [Label(round(number * width, 1), labels[number]) for number in range(0, len(labels), apart)][:4]
+    return [Label(round(number * width, 1), labels[number].split()[-1]) for number in range(0, len(labels), apart)][:4]

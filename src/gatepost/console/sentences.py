@@ -8,6 +8,7 @@ import orjson
 
 from gatepost.flows.event_words import A_KEY, ACTORS, AN_APP, OTHER, SENTENCES, THE_ORG, UNKNOWN
 from gatepost.flows.instance import Instance
+from gatepost.flows.sealed_apps import open_app
 from gatepost.records import Event
 from gatepost.secrets import parse_id, render_id
 from gatepost.store.apps import find_app
@@ -60,6 +61,7 @@ class _Names:
 
     def __init__(self, instance: Instance, org: bytes) -> None:
         self._read = instance.store.read
+        self._keyring = instance.keyring
         self._org = org
         self._known: dict[str | bytes, str] = {}
 
@@ -75,7 +77,8 @@ class _Names:
 
     async def app(self, client_id: str) -> str:
         if client_id not in self._known:
-            app = await self._read(find_app(self._org, client_id))
+            sealed = open_app(self._keyring, client_id)
+            app = sealed.newcomer[0] if sealed else await self._read(find_app(self._org, client_id))
             self._known[client_id] = f"“{app.name}”" if app else _short(client_id)
         return self._known[client_id]
 

@@ -4,7 +4,7 @@ import gettext
 import re
 import zlib
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import resources
 from typing import Any
 
@@ -16,6 +16,9 @@ LOCALES = {"en": "English", "ar": "العربية", "de": "Deutsch"}
 """The languages there are, by their own names; the first is the default."""
 
 RIGHT_TO_LEFT = frozenset({"ar"})
+
+THOUSANDS = {"de": "."}
+"""What stands between thousands, where it is no comma."""
 
 _HEADERS: tuple[Header, ...] = (
     (b"content-type", b"text/html; charset=utf-8"),
@@ -75,6 +78,7 @@ def _environment(locale: str) -> jinja2.Environment:
     environment.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined] # it comes with the extension
     environment.filters |= {
         "translated": translations.gettext,
+        "number": partial(_number, locale),
         "instant": _instant,
         "utc": _utc,
         "clock": _clock,
@@ -84,6 +88,11 @@ def _environment(locale: str) -> jinja2.Environment:
     environment.globals["theme"] = ""
     environment.globals["direction"] = "rtl" if locale in RIGHT_TO_LEFT else "ltr"
     return environment
+
+
+def _number(locale: str, number: int) -> str:
+    """A number whose thousands are told apart."""
+    return f"{number:,}".replace(",", THOUSANDS.get(locale, ","))
 
 
 def _utc(at: int) -> datetime:
