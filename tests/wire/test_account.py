@@ -270,7 +270,9 @@ async def test_connected_apps_say_what_they_may_and_when_they_did(world: World, 
     await connected(world, browser, world.acme.web, scope="read")
     world.clock.forward(2 * 3600)
     page = words_of(await browser.get("/account/apps"))
-    assert "An app The company since 15 January 2027 · last used 2 hours ago See your agents Details of An app" in page
+    assert (
+        "An app The company · since 15 January 2027 · last used 2 hours ago See your agents Details of An app" in page
+    )
     details = re.search(r'href="(/account/apps/details[^"]*)"', (await browser.get("/account/apps")).text)
     assert details is not None
     page = words_of(await browser.get(details[1].replace("&amp;", "&")))

@@ -247,9 +247,13 @@ def _parse_file(name: str) -> Any:
     except FileNotFoundError:
         raise GatepostError("not_found", f"There is no file {name}.", fix="gatepost app import --help") from None
     except OSError as fault:
-        raise GatepostError("invalid_request", f"{name} cannot be read: {fault.strerror}.") from None
+        raise GatepostError(
+            "invalid_request", f"{name} cannot be read: {fault.strerror}.", fix=f"mend {name}"
+        ) from None
     except (ValueError, RecursionError) as fault:
-        raise GatepostError("invalid_request", f"{name} is not JSON that Gatepost reads: {fault}.") from None
+        raise GatepostError(
+            "invalid_request", f"{name} is not JSON that Gatepost reads: {fault}.", fix=f"mend {name}"
+        ) from None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

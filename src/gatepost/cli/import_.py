@@ -57,7 +57,7 @@ def _parse(name: str) -> Any:
     try:
         text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise GatepostError("not_found", f"There is no file {name}.") from None
+        raise GatepostError("not_found", f"There is no file {name}.", fix="gatepost import --help") from None
     except (OSError, UnicodeDecodeError) as fault:
         raise GatepostError("invalid_request", f"{name} cannot be read: {fault}.") from None
     try:

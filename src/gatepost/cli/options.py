@@ -3,6 +3,7 @@
 import argparse
 import difflib
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -25,6 +26,9 @@ FURTHEST = 36_525 * 86_400
 """Seconds to the latest instant that something may expire at."""
 
 
+_VALUELESS = re.compile(r"argument (--\S+): expected one argument")
+
+
 class Parser(argparse.ArgumentParser):
     """argparse with whole option names only, whose usage errors are refusals like all others and say what was meant."""
 
@@ -32,6 +36,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:
+        message = _VALUELESS.sub(r"\1 needs a value behind it", message)
         end = "" if message.endswith("?") else "."
         raise GatepostError("invalid_request", f"{message[0].upper()}{message[1:]}{end}", fix=f"{self.prog} --help")
 
@@ -71,8 +76,10 @@ class Parser(argparse.ArgumentParser):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A question about the nearest known word, to go behind a refusal; empty when none is near."""
-    near = difflib.get_close_matches(word, list(known), 1)
-    return f"; did you mean `{near[0]}`?" if near else ""
+    # Two dashes make no options alike.
+    bare = {each.lstrip("-"): each for each in known}
+    near = difflib.get_close_matches(word.lstrip("-"), bare, 1)
+    return f"; did you mean `{bare[near[0]]}`?" if near else ""
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:

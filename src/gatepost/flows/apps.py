@@ -154,7 +154,11 @@ async def create_secret(instance: Instance, app: App, expires_at: int | None, ac
     act = actor.check(Deed.APPS_WRITE, app.org, app)
     if app.auth_method in SECRETLESS:
         why = "is a public app: it cannot keep a secret" if app.is_public else "proves who it is with its own key"
-        raise GatepostError("invalid_request", f"{app.client_id} {why} and has none.")
+        raise GatepostError(
+            "invalid_request",
+            f"{app.client_id} {why} and has none.",
+            fix="make an app of the kind web or service, if it runs where nobody else looks",
+        )
     fresh = fresh_secret(instance, expires_at, act)
     if not await instance.store.ask(add_secret(app.org, app.client_id, fresh.record, act)):
         raise GatepostError("not_found", f"There is no app {app.client_id} any more.", fix="gatepost app list")

@@ -49,7 +49,7 @@ def check_type(text: str) -> str:
     families = {type.partition(".")[0] for type in SENTENCES}
     if text in SENTENCES or text in families:
         return text
-    near = difflib.get_close_matches(text, [*SENTENCES, *sorted(families)], 1)
+    near = difflib.get_close_matches(text, [*SENTENCES, *sorted(families)], 1, 0.7)
     hint = f"did you mean {near[0]}?" if near else f"the families are {', '.join(sorted(families))}"
     raise GatepostError("invalid_request", f"There is no event type {text}; {hint}", field="type")
 

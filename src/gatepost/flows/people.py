@@ -36,7 +36,12 @@ def check_email(email: str) -> str:
     """The e-mail in its one canonical form, lower case. Raises `invalid_request`."""
     canonical = canonical_email(email)
     if len(canonical) > MAX_EMAIL or not _EMAIL.fullmatch(canonical):
-        raise GatepostError("invalid_request", "This is not an e-mail address that Gatepost accepts.", field="email")
+        raise GatepostError(
+            "invalid_request",
+            "This is not an e-mail address that Gatepost accepts.",
+            fix="as in ana@example.com",
+            field="email",
+        )
     return canonical
 
 

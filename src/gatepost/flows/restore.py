@@ -111,7 +111,11 @@ def _opened(archive: Path) -> Iterator[BinaryIO]:
     try:
         file = archive.open("rb")
     except OSError as fault:
-        raise GatepostError("not_found", f"{archive} cannot be read: {fault.strerror}.") from None
+        raise GatepostError(
+            "not_found",
+            f"{archive} cannot be read: {fault.strerror}.",
+            fix="name the file that `gatepost backup` wrote",
+        ) from None
     with file:
         yield file
 
