@@ -36,3 +36,9 @@ document.addEventListener("keydown", (event) => {
   } else if (event.key === "?") document.getElementById("help").click();
   before = event.key;
 });
+
+// Where a bar of links is wider than the screen, the one of this page comes to its middle.
+for (const here of document.querySelectorAll("nav li > [aria-current]")) {
+  const bar = here.closest("ul"), around = bar.getBoundingClientRect(), place = here.getBoundingClientRect();
+  bar.scrollLeft += place.x + place.width / 2 - around.x - around.width / 2;
+}
