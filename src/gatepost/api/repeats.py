@@ -71,4 +71,4 @@ def _opened(call: Call, name: bytes, sealed: bytes) -> Reply:
             "conflict", "The first request with this Idempotency-Key is not answered yet. Try again in a moment."
         )
     kept = msgspec.msgpack.decode(plain, type=_Answer)
-    return Reply(kept.status, JSON, kept.body, tuple(kept.extra))
+    return Reply(kept.status, JSON if kept.body else JSON[1:], kept.body, tuple(kept.extra))
