@@ -217,14 +217,6 @@ async def test_a_request_sent_again_is_answered_the_same(world: World) -> None:
     assert len([app for app in await every(world, "/apps", world.acme) if app["name"] == "Shop"]) == 1
 
 
-async def test_an_answer_without_content_is_told_again_without_a_type(world: World) -> None:
-    staff, names = await hire(world), await things(world, world.acme)
-    path, key = "/webhooks/{webhook}/deliveries/{delivered}".format_map(names), {"idempotency-key": "one"}
-    first, again = [await ask(world, "POST", path, staff.owner, headers=key) for _ in range(2)]
-    assert (first.status_code, first.headers) == (again.status_code, again.headers)
-    assert "content-type" not in again.headers
-
-
 async def test_a_key_is_for_one_request_of_one_caller(world: World) -> None:
     key = {"idempotency-key": "one"}
     first = await ask(world, "POST", "/apps", world.acme, json=NEW, headers=key)

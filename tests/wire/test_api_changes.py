@@ -1,4 +1,4 @@
-"""Changes over what somebody else changed meanwhile, and of two at the same moment. RFC 9110 §13.1.1."""
+"""Changes over what somebody else changed meanwhile, of two at the same moment, and told again. RFC 9110 §13.1.1."""
 
 import asyncio
 
@@ -104,3 +104,11 @@ async def test_of_two_changes_at_once_one_is_told(world: World) -> None:
         assert sorted(answer.status_code for answer in answers) == [200, 412]
         won = next(answer.json() for answer in answers if answer.status_code == 200)
         assert (await ask(world, "GET", f"/apps/{app}", world.acme)).json() == won
+
+
+async def test_an_answer_without_content_is_told_again_without_a_type(world: World) -> None:
+    staff, names = await hire(world), await things(world, world.acme)
+    path, key = "/webhooks/{webhook}/deliveries/{delivered}".format_map(names), {"idempotency-key": "one"}
+    first, again = [await ask(world, "POST", path, staff.owner, headers=key) for _ in range(2)]
+    assert (first.status_code, first.headers) == (again.status_code, again.headers)
+    assert "content-type" not in again.headers
