@@ -278,7 +278,7 @@ PAGES: dict[str, Way] = {
     **CONSOLE,
 }
 
-FOR_SOMEBODY = {"apps-empty", "second-step", "recovery-codes", "totp-off", "passkeys", "passkey-removal"}
+FOR_SOMEBODY = {"account", "apps-empty", "second-step", "recovery-codes", "totp-off", "passkeys", "passkey-removal"}
 """They need a person of their own, or change one."""
 
 SHOWN_ONCE = {
