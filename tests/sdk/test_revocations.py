@@ -29,6 +29,7 @@ class Server:
 
     def __init__(self, issuer: Issuer) -> None:
         self.issuer = issuer
+        self.mint = issuer.mint
         self.entries: list[dict[str, Any]] = []
         self.asked: list[dict[str, str]] = []
         self.changes: dict[str, Any] = {}
@@ -67,7 +68,7 @@ class Server:
             entries = self.entries[after : after + 2]
             seq = after + len(entries)
             page = {"bound": 600, "after": after, "seq": seq, "more": seq < len(self.entries), "entries": entries}
-        raw = self.issuer.mint(**{"typ": "revocations+jwt", **page, **self.changes})
+        raw = self.mint(**{"typ": "revocations+jwt", **page, **self.changes})
         return Answer(200, {}, raw.encode())
 
     def polled(self, after: int) -> None:
@@ -292,6 +293,39 @@ def test_a_page_that_is_wrong_is_no_page(
     follower: Verifier, server: Server, issuer: Issuer, changes: dict[str, Any]
 ) -> None:
     server.changes = changes
+    assert refusal(follower, issuer.mint()) == "unavailable"
+
+
+def impostor(issuer: Issuer, kid: str) -> Issuer:
+    """One of another key, that names it so."""
+    other = Issuer(ISSUER, audience=AUDIENCE)
+    other.kid = kid or issuer.kid
+    return other
+
+
+@pytest.mark.parametrize("kid", ["", "another"])
+def test_a_page_that_another_signed_is_no_page(follower: Verifier, server: Server, issuer: Issuer, kid: str) -> None:
+    server.mint = impostor(issuer, kid).mint
+    server.revoke("grant", "gnt_1")
+    assert refusal(follower, issuer.mint()) == "unavailable"
+    assert follower._feed
+    assert not len(follower._feed.revoked)
+
+
+def test_a_feed_that_breaks_off_is_not_taken_for_whole(
+    follower: Verifier, server: Server, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it did not come to tell may have been the very token."""
+    for number in range(3):
+        server.revoke("grant", f"gnt_{number}")
+    page = server._page
+
+    def broken(asked: dict[str, str]) -> Answer:
+        if int(asked["after"]) > 0:
+            raise OSError("no route to host")
+        return page(asked)
+
+    monkeypatch.setattr(server, "_page", broken)
     assert refusal(follower, issuer.mint()) == "unavailable"
 
 
