@@ -50,6 +50,9 @@ CATALOGUE = {
     "unmet_authentication_requirements": Code(
         400, 6, "The app wants a surer sign-in than this server or the person has. OpenID Connect."
     ),
+    "interaction_required": Code(
+        400, 6, "The person has to ask an admin first, and the app asked for no page. OpenID Connect Core §3.1.2.6."
+    ),
     "consent_required": Code(400, 6, "The person has to be asked, and the app asked for no page."),
     "page_expired": Code(400, 6, "The page was answered before, is too old, or belongs to another browser."),
     "link_expired": Code(400, 6, "The one-time link was used before, is too old, or is none of ours."),

@@ -9,6 +9,10 @@ UNTIL_USED = -1
 """A retry window without a clock: the previous refresh token answers until the current one has been used."""
 
 
+WAITING, AGREED, REFUSED = "waiting", "approved", "refused"
+"""What becomes of the request for an app: nobody has answered yet, or an admin has."""
+
+
 class Rates(NamedTuple):
     """How many requests a minute tokens are good for: those of a grant, of its app, of its organization. None is no limit.
 
@@ -47,6 +51,8 @@ class Org(NamedTuple):
     created_at: int
     rate_limit: int | None = None
     """As in `Rates`; so are those of apps and grants."""
+    apps_need_approval: bool = False
+    """Whether its people connect other people's apps only once one of its admins has approved them."""
 
 
 class ApiKey(NamedTuple):
@@ -287,6 +293,29 @@ class Consent(NamedTuple):
     scope: str
     digest: bytes
     created_at: int
+
+
+class AppRequest(NamedTuple):
+    """An app that somebody asked an organization's admins to approve, and what became of it.
+
+    `hosts` are where it may send people, `scope` what it was asked for with, `digest` is of what the app was then.
+    `agreed_scope` and `agreed_digest` are what the organization has said yes to: it stays as it is while more is asked.
+    """
+
+    id: bytes
+    client_id: str
+    name: str
+    hosts: str
+    scope: str
+    digest: bytes
+    state: str
+    asked_by: bytes
+    asked_at: int
+    agreed_scope: str | None = None
+    agreed_digest: bytes | None = None
+    decided_by: str | None = None
+    decided_at: int | None = None
+    reason: str = ""
 
 
 class DeviceRequest(NamedTuple):

@@ -30,7 +30,8 @@ from gatepost.jose import ALGORITHMS
 from gatepost.mail import Box, Transport
 from gatepost.oauth.metadata import ENDPOINTS, render_metadata
 from gatepost.pages.account import ACCOUNT, Account
-from gatepost.pages.authorize import CHOICE, CONSENT, VERIFY, Authorize
+from gatepost.pages.approval import Approval
+from gatepost.pages.authorize import APPROVAL, CHOICE, CONSENT, VERIFY, Authorize
 from gatepost.pages.choice import Choice
 from gatepost.pages.connections import APPS, DETAILS, Connections
 from gatepost.pages.device import CANCELLED, CONNECTED, DEVICE, Device
@@ -225,6 +226,7 @@ class People:
         self.leaving = leaving
         self.logout = Logout(instance, visits, leaving)
         self.login = Login(instance, visits, sign_ins, passwords, guesses)
+        self.approval = Approval(instance, visits)
         self.choice = Choice(instance, visits, sign_ins)
         self.verify = Verify(instance, visits, sign_ins, tries)
         self.account = Account(instance, visits, passwords, guesses)
@@ -244,6 +246,7 @@ def _page_routes(people: People, refuse: Refuse) -> dict[str, Route]:
     return {
         "/authorize": page(people.authorize.authorize, people.authorize.authorize),
         CONSENT + BELOW: page(people.authorize.consent, people.authorize.decide),
+        APPROVAL + BELOW: page(people.approval.page, people.approval.ask),
         CONTINUE + BELOW: page(people.leaving.page),
         "/login": page(people.login.page, people.login.sign_in),
         "/login/link": Route({"POST": people.login.spend_link}, refuse),

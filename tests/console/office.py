@@ -13,6 +13,7 @@ from gatepost.flows.webhooks import create_webhook
 from gatepost.secrets import render_id
 from gatepost.store.keys import list_keys
 from gatepost.store.scope_texts import set_scope_text
+from wire.asking import ask, bob_of_acme, of_others, queue, review
 from wire.browser import Browser, forms_of, give_password
 from wire.world import World
 
@@ -53,7 +54,14 @@ class Office:
             "secret": secret.detail.split('"')[3],
             "key": render_id("key", keys[0].id),
             "webhook": await self._make_webhook(),
+            "request": await self._ask_for_app(),
         }
+
+    async def _ask_for_app(self) -> str:
+        world = self.world
+        await review(world, world.acme)
+        await ask(await bob_of_acme(world), await of_others(world))
+        return render_id("req", (await queue(world))[0].id)
 
     async def _make_webhook(self) -> str:
         world = self.world

@@ -12,7 +12,7 @@ from gatepost.errors import GatepostError
 from gatepost.ui.visit import Visits
 from gatepost.web.message import Reply, Request
 from house.test_commands import _faults
-from wire.browser import PASSWORD, Browser, form_of
+from wire.browser import PASSWORD, Browser, form_of, forms_of
 from wire.world import World
 
 from .office import ROLES, Office, cli_of, join
@@ -44,6 +44,9 @@ PAGES = {
     "/connections.csv": READERS,
     "/connections/{grant}": READERS,
     "/connections/end?app={app}": WRITERS,
+    "/requests": EVERYBODY,
+    "/requests.csv": EVERYBODY,
+    "/requests/{request}": EVERYBODY,
     "/events": READERS,
     "/events.csv": READERS,
     "/events.jsonl": READERS,
@@ -80,6 +83,7 @@ FORMS: dict[str, tuple[set[str], dict[str, str]]] = {
     "/apps/{app}/playground": (WRITERS, {"step": "build"}),
     "/connections/{grant}": (WRITERS, {}),
     "/connections/end": (WRITERS, {"app": "web-acme"}),
+    "/requests/{request}": (WRITERS, {"deed": "approve", "shown": "{shown}"}),
     "/people": (WRITERS, {"email": "new@acme.test", "role": "member"}),
     "/people/{user}": (WRITERS, {"role": "auditor"}),
     "/people/{user}/remove": (WRITERS, {}),
@@ -98,6 +102,7 @@ FORMS: dict[str, tuple[set[str], dict[str, str]]] = {
     "/apps/{app}/disable": (WRITERS, {}),
     "/apps/{app}/delete": (WRITERS, {"name": "Changed"}),
     "/settings": (WRITERS, {"name": "Another company"}),
+    "/settings/approval": (WRITERS, {"needed": "yes"}),
     "/settings/disable": ({"owner"}, {"name": "Another company"}),
 }
 """Every form, who may send it about what others made, and what it is sent with; what ends things comes last."""
@@ -137,9 +142,12 @@ async def test_each_role_sees_its_pages_and_no_others(office: Office, role: str)
 @pytest.mark.parametrize("role", ROLES)
 async def test_each_role_does_its_deeds_and_no_others(office: Office, role: str) -> None:
     browser, csrf = await office.browser(role), await csrf_of(office, role)
+    request = forms_of(await office.get(office.path("/requests/{request}")))
+    shown = next(form.fields["shown"] for form in request if "shown" in form.fields)
     for path, (roles, fields) in FORMS.items():
         known = {event.id for event in await office.world.all_events()}
-        answer = await browser.post(office.path(office.root + path), {"csrf": csrf, **fields})
+        sent = {name: value.format(shown=shown) for name, value in fields.items()}
+        answer = await browser.post(office.path(office.root + path), {"csrf": csrf, **sent})
         if role in roles:
             assert answer.status_code == (200 if path.endswith("/playground") else 303), (path, answer.text)
         else:

@@ -26,6 +26,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         _run(server, "org", "create", "Beta")
         _bring(server, server.ready["org"], WEB, NATIVE, LOCAL, TV)
         _bring(server, "Beta", BETA)
+        _run(server, "org", "edit", "Beta", "--apps-need-approval", "yes")
         yield server
 
 
@@ -53,6 +54,14 @@ def _metadata(app: Client) -> dict[str, Any]:
 def owner(server: Server) -> Who:
     """The owner of the demo organization, who signs in with a password."""
     return Who(server.ready["user"]["email"], server.ready["user"]["password"])
+
+
+@pytest.fixture(scope="package")
+def of_beta(server: Server) -> Who:
+    """The owner of an organization that approves apps of others first."""
+    who = Who("owner@beta.test", PASSWORD)
+    _run(server, "user", "create", who.email, "--org", "Beta", "--role", "owner", "--password-stdin", stdin=PASSWORD)
+    return who
 
 
 @pytest.fixture

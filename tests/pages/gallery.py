@@ -57,6 +57,31 @@ def _consent_to_stranger(visitor: Visitor) -> None:
     visitor.page.wait_for_url("**/consent/*")
 
 
+def _approval(visitor: Visitor) -> None:
+    visitor.begin(_stranger(visitor), scope="openid email offline_access")
+    visitor.sign_in()
+    visitor.page.wait_for_url("**/approval/*")
+
+
+def _asked(visitor: Visitor) -> None:
+    _approval(visitor)
+    visitor.page.click("#ask button")
+    visitor.page.wait_for_selector(".asked")
+
+
+def _request(visitor: Visitor) -> None:
+    _asked(visitor)
+    visitor.page.click("a[href*='/requests/']")
+    visitor.page.wait_for_selector("#wanted")
+
+
+def _requests(visitor: Visitor) -> None:
+    _asked(visitor)
+    visitor.go("/console")
+    visitor.page.click("#to-approve a")
+    visitor.page.wait_for_selector("#rows")
+
+
 def _connected(path: str, link: str = "") -> Way:
     def go(visitor: Visitor) -> None:
         _consent(WEB)(visitor)
@@ -208,6 +233,9 @@ CONSOLE: dict[str, Way] = {
     "console-app-danger": _console("/apps/{app}/danger"),
     "console-app-delete": _console("/apps/{app}/delete"),
     "console-connections": _console("/connections"),
+    "console-requests": _requests,
+    "console-requests-empty": _console("/requests"),
+    "console-request": _request,
     "console-people": _console("/people"),
     "console-person": _first_row("/people"),
     "console-scopes": _console("/scopes"),
@@ -243,6 +271,8 @@ PAGES: dict[str, Way] = {
     "consent-on-this-computer": _consent(LOCAL),
     "consent-device": _consent(NATIVE),
     "consent-stranger": _consent_to_stranger,
+    "approval": _approval,
+    "approval-asked": _asked,
     "leaving-by-hand": lambda visitor: visitor.begin(_stranger(visitor), prompt="none"),
     "no-place": _consent(BETA),
     "leaving": _leaving("query"),
@@ -280,6 +310,9 @@ PAGES: dict[str, Way] = {
 
 FOR_SOMEBODY = {"account", "apps-empty", "second-step", "recovery-codes", "totp-off", "passkeys", "passkey-removal"}
 """They need a person of their own, or change one."""
+
+FOR_BETA = {"approval", "approval-asked", "console-requests", "console-request"}
+"""They need an organization that approves apps of others first."""
 
 SHOWN_ONCE = {
     *("reset-mailed", "login-wrong", "device-wrong", "recovery-codes", "posting"),

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, ViewportSize
 from programs import package
 
 from .conftest import OpenVisitor
-from .gallery import CONSOLE, FOR_SOMEBODY, IN_ENGLISH, PAGES, SHOWN_ONCE
+from .gallery import CONSOLE, FOR_BETA, FOR_SOMEBODY, IN_ENGLISH, PAGES, SHOWN_ONCE
 from .visitor import Visitor, Who
 
 pytestmark = pytest.mark.xdist_group("pages")
@@ -62,7 +62,8 @@ def _axe() -> str:
 @pytest.fixture
 def shown(name: str, open_visitor: OpenVisitor, owner: Who, request: pytest.FixtureRequest) -> Visitor:
     """A visitor who sees the page of this name."""
-    who = request.getfixturevalue("somebody") if name in FOR_SOMEBODY else owner
+    fixture = "somebody" if name in FOR_SOMEBODY else "of_beta" if name in FOR_BETA else ""
+    who = request.getfixturevalue(fixture) if fixture else owner
     visitor = open_visitor(who, viewport=WIDE)
     PAGES[name](visitor)
     return visitor

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from gatepost.errors import GatepostError
-from gatepost.records import Consent, Resource, TrustedIssuer
+from gatepost.records import AGREED, WAITING, Consent, Resource, TrustedIssuer
 from gatepost.secrets import new_id
 from gatepost.store import (
+    app_requests,
     apps,
     browsing,
     consents,
@@ -39,12 +40,14 @@ from .world import (
     DAY,
     EPOCH,
     NOW,
+    OTHERS_APP,
     World,
     a_delivery,
     a_letter,
     a_seal,
     a_webhook,
     act,
+    an_app_request,
     an_invitation,
     app,
     device_request,
@@ -66,6 +69,17 @@ OWN = object()
 Probe = Callable[[bytes, World], Question[Any]]
 
 PROBES: dict[str, tuple[object, Probe]] = {
+    "ask_for_app": (OWN, lambda org, a: app_requests.ask_for_app(org, an_app_request(a, a.client_id), (), act())),
+    "browse_app_requests": (OWN, lambda org, a: app_requests.browse_app_requests(org, WAITING, None, 10)),
+    "count_waiting": (OWN, lambda org, a: app_requests.count_waiting(org, 10, a.user)),
+    "decide_app_request": (
+        FOUND_NOTHING,
+        lambda org, a: app_requests.decide_app_request(org, an_app_request(a), AGREED, "", (), act()),
+    ),
+    "find_app_request": (OWN, lambda org, a: app_requests.find_app_request(org, OTHERS_APP)),
+    "get_app_request": (FOUND_NOTHING, lambda org, a: app_requests.get_app_request(org, a.request)),
+    "list_active_as": (OWN, lambda org, a: people.list_active_as(org, ("member",), 10)),
+    "set_apps_need_approval": (OWN, lambda org, a: orgs.set_apps_need_approval(org, True, act())),
     "browse_apps": (OWN, lambda org, a: browsing.browse_apps(org, None, 10)),
     "browse_events": (OWN, lambda org, a: browsing.browse_events(org, None, 10, client_id=a.client_id)),
     "browse_grants": (OWN, lambda org, a: browsing.browse_grants(org, None, 10, client_id=a.client_id)),
@@ -283,7 +297,7 @@ def _resource(a: World) -> Resource:
 
 def _traces(world: World) -> list[str]:
     """How the things of a world would show in an answer."""
-    owned = (world.org, world.secret, world.user, world.grant, world.revoked_grant)
+    owned = (world.org, world.secret, world.user, world.grant, world.revoked_grant, world.request)
     return [repr(id) for id in owned] + [id.hex() for id in owned] + [world.auth_token, world.email]
 
 

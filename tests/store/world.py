@@ -1,10 +1,12 @@
 """What the contract tests stand on: an organization with one of everything, and a look at all rows."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gatepost.records import (
+    WAITING,
     ApiKey,
     App,
+    AppRequest,
     AppSecret,
     Consent,
     DeviceRequest,
@@ -16,6 +18,7 @@ from gatepost.records import (
     Webhook,
 )
 from gatepost.secrets import new_id
+from gatepost.store.app_requests import ask_for_app
 from gatepost.store.apps import add_secret, make_app
 from gatepost.store.consents import give_consent
 from gatepost.store.events import Act, record
@@ -41,6 +44,9 @@ EPOCH = 1_000_000
 """Where counts of revocations start in tests; each kind starts elsewhere, so that a forgotten one shows."""
 
 
+OTHERS_APP = "https://others.example/client.json"
+
+
 class World(NamedTuple):
     """The names of one organization's things."""
 
@@ -59,6 +65,7 @@ class World(NamedTuple):
     issuer: str
     event: bytes
     webhook: bytes
+    request: bytes
 
 
 def act(at: int = NOW) -> Act:
@@ -131,6 +138,14 @@ def an_invitation(id: bytes, email: str = "eve@invited.example") -> Invitation:
     return Invitation(id, email, "developer", NOW, NOW + DAY, None)
 
 
+def an_app_request(world: World, client_id: str = OTHERS_APP, **changes: Any) -> AppRequest:
+    """A person's request for an app of others."""
+    asked = AppRequest(
+        world.request, client_id, "Theirs", "others.example", "read", b"d" * 32, WAITING, world.user, NOW
+    )
+    return asked._replace(**changes)
+
+
 def a_seal(seq: int) -> Seal:
     return Seal(seq, new_id(), b"h" * 32, b"e" * 48, "signed", NOW)
 
@@ -162,6 +177,7 @@ async def populate(store: Store, name: str) -> World:
         issuer=f"https://idp.{name}.example",
         event=new_id(),
         webhook=new_id(),
+        request=new_id(),
     )
     await store.ask(make_org(world.org, name, EPOCH, act()))
     await store.ask(give_auth_token(world.org, world.auth_token, act()))
@@ -182,6 +198,7 @@ async def populate(store: Store, name: str) -> World:
     await store.ask(set_scope_text(world.org, "read", "en", f"Read what {name} has", act()))
     consent = Consent(world.org, world.user, world.client_id, "read", b"d" * 32, NOW)
     await store.ask(give_consent(world.org, consent, new_id(), NOW, NOW + DAY, act()))
+    assert await store.ask(ask_for_app(world.org, an_app_request(world), (), act()))
     await store.ask(make_webhook(world.org, a_webhook(world.webhook), act()))
     assert await store.ask(feed(world.org, world.webhook, world.event, "grant.made", a_letter(next_at=NOW + 365 * DAY)))
     await store.ask(note_attempt(world.org, a_delivery(world), None))

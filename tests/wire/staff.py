@@ -13,7 +13,9 @@ from gatepost.flows.roles import ROLES
 from gatepost.flows.scopes import ScopeText, describe_scope
 from gatepost.flows.trusted_issuers import trust
 from gatepost.flows.webhooks import create_webhook, deliveries_of, drop_webhook, try_webhook, webhooks_of
-from gatepost.secrets import parse_id, render_id
+from gatepost.records import WAITING, AppRequest
+from gatepost.secrets import new_id, parse_id, render_id
+from gatepost.store.app_requests import ask_for_app
 
 from .browser import Browser, connected, give_password
 from .world import ADDRESS, Client, Tenant, World, claims_of
@@ -78,6 +80,14 @@ async def ask(world: World, method: str, path: str, by: Tenant | Person | str | 
     return response
 
 
+async def _asked_for(world: World, tenant: Tenant, client_id: str) -> str:
+    """A request for an app of others."""
+    id, ann = new_id(), parse_id("usr", tenant.ann) or b""
+    asked = AppRequest(id, client_id, "Theirs", "others.test", "read", b"d" * 32, WAITING, ann, world.clock())
+    assert await world.instance.store.ask(ask_for_app(tenant.org, asked, (), world.act))
+    return render_id("req", id)
+
+
 async def things(world: World, tenant: Tenant, maker: str = "") -> dict[str, str]:
     """One of everything that a path can name, in this organization; the app is made by the person `maker`."""
     user_id = parse_id("usr", maker)
@@ -100,6 +110,7 @@ async def things(world: World, tenant: Tenant, maker: str = "") -> dict[str, str
     tokens = await world.tokens(Client(app.client_id, "", NAMED), tenant)
     return {
         "client_id": app.client_id,
+        "request": await _asked_for(world, tenant, f"https://{app.client_id}.others.test/"),
         "secret": render_id("sec", secret.record.id),
         "invitation": render_id("inv", invitation.id),
         "resource": uri,

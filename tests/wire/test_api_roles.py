@@ -38,6 +38,10 @@ GET    /grants/{grant}                   + + o + -
 DELETE /grants/{grant}                   + + o - -
 PUT    /grants/{grant}/limit             + + - - -
 POST   /grants/revoke                    + + o - -
+GET    /requests                         + + + + -
+GET    /requests/{request}               + + + + -
+POST   /requests/{request}/approve       + + - - -
+POST   /requests/{request}/refuse        + + - - -
 GET    /people                           + + - + -
 GET    /people/{user}                    + + - + -
 PATCH  /people/{user}                    + + - - -
@@ -90,6 +94,7 @@ ASKS: dict[str, Any] = {
     "POST /trusted-issuers": {"issuer": "https://idp.test/{client_id}", "jwks_uri": "https://idp.test/jwks"},
     "DELETE /trusted-issuers": {"issuer": "{issuer}"},
     "POST /grants/revoke": {"app": "{client_id}"},
+    "POST /requests/{request}/refuse": {"reason": "No"},
     "PATCH /people/{user}": {"role": "auditor"},
     "POST /invitations": {"email": "somebody@else.test"},
     "POST /keys": {"scopes": ["apps:read"]},

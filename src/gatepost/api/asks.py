@@ -6,12 +6,13 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from gatepost.flows.app_requests import MAX_REASON, STATES
 from gatepost.flows.callers import POWERS
 from gatepost.flows.limits import MAX_RATE
 from gatepost.flows.roles import ROLES
 from gatepost.flows.webhooks import OVERLAP
 from gatepost.oauth.client_metadata import AUTH_METHODS, KINDS, PROFILES, SUPPORTED_GRANTS
-from gatepost.records import MAX_ACCESS_TTL
+from gatepost.records import MAX_ACCESS_TTL, WAITING
 
 MAX_LIST = 100
 
@@ -150,9 +151,24 @@ class GrantChoice(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class OrganizationChange(Struct, frozen=True, forbid_unknown_fields=True):
-    """What is to change of the organization."""
+    """What is to change of the organization; the rest stays."""
 
-    name: Name
+    name: Name | None = None
+    apps_need_approval: bool | None = None
+
+
+class RequestListing(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which requests for apps, and which part of their list."""
+
+    state: Annotated[str, _one_of(STATES)] = WAITING
+    limit: Limit = 100
+    after: Cursor | None = None
+
+
+class Refusal(Struct, frozen=True, forbid_unknown_fields=True):
+    """What whoever asks for the app reads."""
+
+    reason: Annotated[str, Meta(max_length=MAX_REASON)] = ""
 
 
 class RoleChange(Struct, frozen=True, forbid_unknown_fields=True):

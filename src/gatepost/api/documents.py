@@ -40,6 +40,7 @@ class Organization(Struct, frozen=True):
     id: str
     name: str
     auth_token: str | None
+    apps_need_approval: bool
     disabled: bool
     created_at: datetime
 
@@ -101,6 +102,23 @@ class Revoked(Struct, frozen=True):
     """How many live connections were ended."""
 
     revoked: int
+
+
+class AppRequestDocument(Struct, frozen=True):
+    """An app of others that somebody asked for, and what was said. `approved_scope` is what the organization has agreed to."""
+
+    id: str
+    client_id: str
+    name: str
+    hosts: list[str]
+    scope: str
+    state: str
+    asked_by: str
+    asked_at: datetime
+    approved_scope: str | None
+    decided_by: str | None
+    decided_at: datetime | None
+    reason: str
 
 
 class Person(Struct, frozen=True):

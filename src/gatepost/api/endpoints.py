@@ -3,10 +3,11 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
-from gatepost.api import apps, asks, grants, keys, organization, people, resources, usage, webhooks
+from gatepost.api import app_requests, apps, asks, grants, keys, organization, people, resources, usage, webhooks
 from gatepost.api.call import Call
 from gatepost.api.documents import (
     AppDocument,
+    AppRequestDocument,
     DeliveryDocument,
     EventDocument,
     GrantDocument,
@@ -101,6 +102,29 @@ ENDPOINTS: dict[str, dict[str, Endpoint]] = {
     },
     "/grants/revoke": {
         "POST": Endpoint(grants.revoke_many, D.GRANTS_REVOKE, Revoked, asks.GrantChoice, "grant revoke")
+    },
+    "/requests": {
+        "GET": Endpoint(
+            *(app_requests.list_requests, D.REQUESTS_READ, Page[AppRequestDocument]),
+            *(asks.RequestListing, "request list"),
+        )
+    },
+    "/requests/{request}": {
+        "GET": Endpoint(app_requests.show, D.REQUESTS_READ, AppRequestDocument, command="request show", tagged=True)
+    },
+    "/requests/{request}/approve": {
+        "POST": Endpoint(
+            *(app_requests.approve, D.REQUESTS_WRITE, AppRequestDocument, None, "request approve"),
+            tagged=True,
+            edits=True,
+        )
+    },
+    "/requests/{request}/refuse": {
+        "POST": Endpoint(
+            *(app_requests.refuse, D.REQUESTS_WRITE, AppRequestDocument, asks.Refusal, "request refuse"),
+            tagged=True,
+            edits=True,
+        )
     },
     "/people": {"GET": Endpoint(people.list_people, D.PEOPLE_READ, Page[Person], asks.Listing, "user list")},
     "/people/{user}": {

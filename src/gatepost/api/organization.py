@@ -8,7 +8,7 @@ from gatepost.api.documents import EventDocument, Me, Organization, Page, Role
 from gatepost.api.grants import user_of
 from gatepost.api.rendering import of_actor, of_event, of_org, roles
 from gatepost.flows.events import Filter, check_type, event_of, events_of
-from gatepost.flows.organizations import org_of, rename, set_disabled
+from gatepost.flows.organizations import need_approval, org_of, rename, set_disabled
 from gatepost.flows.roles import Deed
 
 
@@ -32,7 +32,11 @@ async def change(call: Call, ask: asks.OrganizationChange) -> Organization:
     """Change the organization."""
     org = await org_of(call.instance, call.org, call.actor)
     call.check_unchanged(of_org(org))
-    return of_org(await rename(call.instance, org, ask.name, call.actor))
+    if ask.name is not None:
+        org = await rename(call.instance, org, ask.name, call.actor)
+    if ask.apps_need_approval is not None:
+        org = await need_approval(call.instance, org, ask.apps_need_approval, call.actor)
+    return of_org(org)
 
 
 async def disable(call: Call, _: None) -> None:

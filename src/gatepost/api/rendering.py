@@ -6,6 +6,7 @@ import msgspec
 
 from gatepost.api.documents import (
     AppDocument,
+    AppRequestDocument,
     DeliveryDocument,
     EventDocument,
     GrantDocument,
@@ -32,6 +33,7 @@ from gatepost.records import (
     UNTIL_USED,
     ApiKey,
     App,
+    AppRequest,
     AppSecret,
     Event,
     Grant,
@@ -75,7 +77,30 @@ def roles() -> list[Role]:
 def of_org(org: Org) -> Organization:
     """The document of an organization."""
     return Organization(
-        render_id("org", org.id), org.name, org.auth_token, org.disabled_at is not None, _at(org.created_at)
+        id=render_id("org", org.id),
+        name=org.name,
+        auth_token=org.auth_token,
+        apps_need_approval=bool(org.apps_need_approval),
+        disabled=org.disabled_at is not None,
+        created_at=_at(org.created_at),
+    )
+
+
+def of_request(request: AppRequest) -> AppRequestDocument:
+    """The document of a request for an app."""
+    return AppRequestDocument(
+        id=render_id("req", request.id),
+        client_id=request.client_id,
+        name=request.name,
+        hosts=request.hosts.split(),
+        scope=request.scope,
+        state=request.state,
+        asked_by=render_id("usr", request.asked_by),
+        asked_at=_at(request.asked_at),
+        approved_scope=request.agreed_scope,
+        decided_by=request.decided_by,
+        decided_at=_at(request.decided_at) if request.decided_at is not None else None,
+        reason=request.reason,
     )
 
 

@@ -23,6 +23,7 @@ NOUNS = {
     "key": "an organization's API keys",
     "app": "apps (OAuth clients), their redirect URIs and secrets",
     "user": "people and their roles",
+    "request": "apps that people asked an admin for: the queue, approve, refuse",
     "role": "what each role lets people do",
     "resource": "APIs that tokens are for",
     "trusted-issuer": "identity providers whose word for who is who is taken",

@@ -8,9 +8,10 @@ from gatepost.cli.options import Parser, add_verb, add_verbs, wants_json
 from gatepost.cli.output import instant, render_fields, show, show_list
 from gatepost.cli.rate_limit import add_limit, describe_rate, rate_of
 from gatepost.cli.running import run_verb
+from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance
 from gatepost.flows.limits import set_org_limit
-from gatepost.flows.organizations import create_org, get_org, rename, set_disabled
+from gatepost.flows.organizations import create_org, get_org, need_approval, rename, set_disabled
 from gatepost.flows.roles import Actor
 from gatepost.records import Org
 from gatepost.secrets import render_id
@@ -24,7 +25,12 @@ def add_arguments(parser: Parser) -> None:
     add_verb(verbs, "list", _list, "list organizations", "gatepost org list")
     edit = add_verb(verbs, "edit", _edit, "change an organization", 'gatepost org edit Acme --name "Acme Ltd"')
     edit.add_argument("org", metavar="ORG", help="its id or name")
-    edit.add_argument("--name", metavar="NAME", required=True, help="its new name")
+    edit.add_argument("--name", metavar="NAME", help="its new name")
+    edit.add_argument(
+        "--apps-need-approval",
+        choices=("yes", "no"),
+        help="whether an admin approves apps of others before people connect them",
+    )
     for name, run, summary in (
         ("show", _show, "show one organization"),
         ("disable", partial(_set_disabled, True), "refuse everything of an organization, at once, until it is enabled"),
@@ -56,11 +62,24 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _edit(options: argparse.Namespace) -> int:
-    async def verb(instance: Instance, actor: Actor) -> Org:
-        return await rename(instance, await get_org(instance, options.org), options.name, actor)
+    if options.name is None and options.apps_need_approval is None:
+        raise GatepostError("invalid_request", "Say what is to change: --name or --apps-need-approval.")
 
-    document = _render(run_verb(options, verb))
-    show(wants_json(options), document, f"{document['id']} is called {document['name']}.")
+    async def verb(instance: Instance, actor: Actor) -> Org:
+        org = await get_org(instance, options.org)
+        if options.name is not None:
+            org = await rename(instance, org, options.name, actor)
+        if options.apps_need_approval is not None:
+            org = await need_approval(instance, org, options.apps_need_approval == "yes", actor)
+        return org
+
+    org = run_verb(options, verb)
+    people = "ask an admin before they connect" if org.apps_need_approval else "connect"
+    show(
+        wants_json(options),
+        _render(org),
+        f"{render_id('org', org.id)} is called {org.name}; its people {people} apps of others.",
+    )
     return 0
 
 
@@ -92,6 +111,7 @@ def _render(org: Org) -> dict[str, Any]:
         "name": org.name,
         "auth_token": org.auth_token,
         "rate_limit": org.rate_limit,
+        "apps_need_approval": bool(org.apps_need_approval),
         "disabled": org.disabled_at is not None,
         "created_at": instant(org.created_at),
     }

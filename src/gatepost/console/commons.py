@@ -11,7 +11,7 @@ from gatepost.secrets import Secret
 from gatepost.store.apps import find_app
 from gatepost.web.message import EMPTY, Reply
 
-_BY_PREFIX = {"evt": "/events/", "usr": "/people/", "gnt": "/connections/"}
+_BY_PREFIX = {"evt": "/events/", "usr": "/people/", "gnt": "/connections/", "req": "/requests/"}
 """Where the thing is that an id names."""
 
 

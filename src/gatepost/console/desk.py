@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from gatepost.errors import GatepostError
 from gatepost.flows.actors import person
+from gatepost.flows.app_requests import count_requests
 from gatepost.flows.instance import Instance
 from gatepost.flows.roles import Actor, Deed
 from gatepost.oauth.form import parse_repeatable
@@ -38,6 +39,7 @@ SECTIONS = (
     Section("overview", "", Deed.ORG_READ, "o"),
     Section("apps", "/apps", Deed.APPS_READ, "a"),
     Section("connections", "/connections", Deed.GRANTS_READ, "c"),
+    Section("requests", "/requests", Deed.REQUESTS_READ, "r"),
     Section("people", "/people", Deed.PEOPLE_READ, "p"),
     Section("scopes", "/scopes", Deed.RESOURCES_READ, "s"),
     Section("api-keys", "/api-keys", Deed.KEYS_READ),
@@ -59,7 +61,7 @@ class Place(NamedTuple):
 
 
 class Desk(NamedTuple):
-    """Who asks, where, and what they may do; with ways to answer."""
+    """Who asks, where, and what they may do; with ways to answer. `waiting` is how many requests for apps nobody answered."""
 
     visit: Visit
     session: Session
@@ -67,6 +69,7 @@ class Desk(NamedTuple):
     actor: Actor
     places: tuple[Place, ...]
     keyring: Keyring
+    waiting: int
 
     @property
     def org_id(self) -> str:
@@ -191,7 +194,8 @@ class Reception:
         actor = await person(self._instance, org, session.user_id, visit.request.address)
         found = await self._instance.store.read(find_org(org))
         assert found is not None, "a person belongs to what exists"
-        desk = Desk(visit, session, found, actor, await self._places(session), self._instance.keyring)
+        waiting = await count_requests(self._instance, org, actor)
+        desk = Desk(visit, session, found, actor, await self._places(session), self._instance.keyring, waiting)
         if not actor.may(Deed.ORG_READ):
             raise _forbidden(visit, f"As {actor.role} of this organization you have no place in its console.")
         if not actor.may_own(deed):

@@ -14,6 +14,7 @@ from gatepost.console.kit import kit_page
 from gatepost.console.overview import Overview
 from gatepost.console.people import People
 from gatepost.console.playground import Playground
+from gatepost.console.requests import Requests
 from gatepost.console.scopes import Scopes
 from gatepost.console.seed import SeedPage
 from gatepost.console.settings import SettingsPage
@@ -100,9 +101,12 @@ def _play_routes(instance: Instance, doors: Doors, ask: Ask) -> dict[str, Route]
 
 
 def _past_routes(instance: Instance, doors: Doors) -> dict[str, Route]:
-    """What was connected, and what happened."""
-    links, events, page = Links(instance), Events(instance), doors.page
+    """What was asked for, what was connected, and what happened."""
+    links, events, requests, page = Links(instance), Events(instance), Requests(instance), doors.page
     return {
+        f"{ORG}/requests": page(Deed.REQUESTS_READ, requests.page),
+        f"{ORG}/requests.csv": page(Deed.REQUESTS_READ, requests.export),
+        f"{ORG}/requests/{{request}}": page(Deed.REQUESTS_READ, requests.one, requests.decide, may=Deed.REQUESTS_WRITE),
         f"{ORG}/connections": page(Deed.GRANTS_READ, links.page),
         f"{ORG}/connections.csv": page(Deed.GRANTS_READ, links.export),
         f"{ORG}/connections/end": page(Deed.GRANTS_REVOKE, links.ask_end, links.end_all),
@@ -138,5 +142,6 @@ def _org_routes(instance: Instance, doors: Doors, slips: Slips) -> dict[str, Rou
         f"{ORG}/seed": page(Deed.APPS_READ, seed.page, seed.make_token, may=Deed.APPS_WRITE),
         f"{ORG}/health": page(Deed.ORG_READ, health.page),
         f"{ORG}/settings": page(Deed.ORG_READ, settings.page, settings.rename, may=Deed.ORG_WRITE),
+        f"{ORG}/settings/approval": form(Deed.ORG_WRITE, settings.need_approval),
         f"{ORG}/settings/disable": page(Deed.ORG_END, settings.ask_disable, settings.disable),
     }

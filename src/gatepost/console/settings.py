@@ -4,7 +4,7 @@ from gatepost.console.advanced import shown_duration
 from gatepost.console.desk import Desk, command
 from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance
-from gatepost.flows.organizations import rename, set_disabled
+from gatepost.flows.organizations import need_approval, rename, set_disabled
 from gatepost.flows.roles import Deed
 from gatepost.web.message import Reply
 
@@ -29,6 +29,11 @@ class SettingsPage:
             if error.status not in (400, 412):
                 raise
             return self._show(desk, name, error)
+        return desk.see("/settings")
+
+    async def need_approval(self, desk: Desk, fields: dict[str, str]) -> Reply:
+        """Have an admin approve apps of others first, or not any more."""
+        await need_approval(self._instance, desk.org, "needed" in fields, desk.actor)
         return desk.see("/settings")
 
     def _show(self, desk: Desk, name: str, error: GatepostError | None = None) -> Reply:

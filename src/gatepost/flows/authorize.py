@@ -10,21 +10,21 @@ from gatepost.errors import OAuthError
 from gatepost.flows.instance import Instance, fresh_epoch
 from gatepost.flows.known_apps import KnownApp, find_known_app, get_known_app
 from gatepost.flows.minting import subject_for
+from gatepost.flows.places import check_scope_somewhere, issue_in, list_places, places_for
 from gatepost.flows.playground import own_redirect
 from gatepost.flows.pushed import PUSHED, open_pushed
 from gatepost.jose import ID_TOKEN_TYPE
 from gatepost.oauth.approval import CODE_TTL, Approval, dump_approval
 from gatepost.oauth.assurance import acr_of, is_enough
-from gatepost.oauth.authorize import Asked, AuthorizeAsk, VerifiedAsk, check, verify_redirect
-from gatepost.oauth.consent import ADMIN, covers, digest_of, may_pass_silently
+from gatepost.oauth.authorize import AuthorizeAsk, VerifiedAsk, check, verify_redirect
+from gatepost.oauth.consent import ADMIN, UNAPPROVED, UNASKED, covers, may_pass_silently
 from gatepost.oauth.flow import FLOW_TTL, Flow, dump_flow, load_flow, start_flow
-from gatepost.oauth.narrow import Issue, narrow
-from gatepost.records import Consent, Session
+from gatepost.oauth.narrow import Issue
+from gatepost.records import WAITING, Consent, Session
 from gatepost.secrets import AUTHORIZATION_CODE, FLOW, new_id
 from gatepost.store.consents import find_consent, give_consent
 from gatepost.store.events import Act
 from gatepost.store.grants import find_grant
-from gatepost.store.people import list_memberships
 from gatepost.store.resources import list_resources
 
 
@@ -34,14 +34,6 @@ class Leave(NamedTuple):
     redirect_uri: str
     response_mode: str
     params: dict[str, str]
-
-
-class Place(NamedTuple):
-    """An organization of the person's. `why_not` is empty where they may connect the app; else disabled, or elsewhere."""
-
-    org: bytes
-    name: str
-    why_not: str
 
 
 class NeedsSignIn(NamedTuple):
@@ -77,7 +69,13 @@ class NoPlace(NamedTuple):
     known: KnownApp
 
 
-Step = Leave | NeedsSignIn | NeedsChoice | NeedsSecondStep | NeedsConsent | NoPlace
+class NeedsApproval(NamedTuple):
+    """Wherever the person could connect the app, an admin has to approve it first."""
+
+    flow: Flow
+
+
+Step = Leave | NeedsSignIn | NeedsChoice | NeedsSecondStep | NeedsConsent | NeedsApproval | NoPlace
 
 
 async def begin(instance: Instance, ask: AuthorizeAsk, browser: bytes) -> Flow | Leave:
@@ -125,19 +123,33 @@ async def _go_on(instance: Instance, flow: Flow, session: Session | None) -> Ste
         if silent:
             raise OAuthError("login_required", "The person has not signed in with a second factor.")
         return NeedsSecondStep(flow)
-    places = await places_for(instance, known, session, flow.asked)
+    all_places = await list_places(instance, known, session, issue_of(flow))
+    places = [(each.org, each.name) for each in all_places if not each.why_not]
     if not places:
-        await _check_scope_somewhere(instance, known, session, flow.asked)
-        if silent:
-            raise OAuthError("access_denied", "The person may not connect this app.")
-        return NoPlace(flow, known)
+        return await _no_place(instance, flow, known, session, [each.why_not for each in all_places])
     org = await _consented_place(instance, flow, known, session, [org for org, _ in places])
     if org is None:
         if silent:
             raise OAuthError("consent_required", "The person has to be asked.")
         return NeedsConsent(flow, known, places)
-    issue = await _issue_in(instance, known, org, Issue(flow.asked.scope, flow.asked.resource))
+    issue = await issue_in(instance, known, org, issue_of(flow))
     return await _approve(instance, flow, known, session, org, issue)
+
+
+async def _no_place(instance: Instance, flow: Flow, known: KnownApp, session: Session, why_not: list[str]) -> Step:
+    """What to say to a person who may connect the app nowhere. Raises what the app is told instead, if it wants no page."""
+    silent = "none" in flow.asked.prompt
+    if not set(why_not).isdisjoint(UNAPPROVED):
+        # With a page the person may ask for it, unless it was refused.
+        if silent and not {UNASKED, WAITING}.isdisjoint(why_not):
+            raise OAuthError("interaction_required", "An admin of the person's organization has to approve this app.")
+        if silent:
+            raise OAuthError("access_denied", "An admin of the person's organization refused this app.")
+        return NeedsApproval(flow)
+    await check_scope_somewhere(instance, known, session, issue_of(flow))
+    if silent:
+        raise OAuthError("access_denied", "The person may not connect this app.")
+    return NoPlace(flow, known)
 
 
 async def answer(
@@ -150,11 +162,11 @@ async def answer(
         known = await _live_app(instance, flow)
     except OAuthError as error:
         return refuse(instance, flow, error)
-    if org not in [place for place, _ in await places_for(instance, known, session, flow.asked)]:
+    if org not in [place for place, _ in await places_for(instance, known, session, issue_of(flow))]:
         return refuse(instance, flow, OAuthError("access_denied", "The person may not connect this app there."))
     now = instance.clock()
-    issue = await _issue_in(instance, known, org, Issue(scope, flow.asked.resource))
-    consent = Consent(org, session.user_id, flow.client_id, issue.scope, _digest(known), now)
+    issue = await issue_in(instance, known, org, Issue(scope, flow.asked.resource))
+    consent = Consent(org, session.user_id, flow.client_id, issue.scope, known.digest, now)
     act = Act(now, "user", address, flow.client_id, session.user_id)
     started_at, expires_at = flow.started_at, flow.started_at + FLOW_TTL
     newcomer = (
@@ -169,6 +181,11 @@ async def answer(
 def refuse(instance: Instance, place: Flow | VerifiedAsk, error: OAuthError) -> Leave:
     """The way back to the app with a refusal."""
     return _leave(instance, place, {"error": error.code, "error_description": error.plain_description})
+
+
+def issue_of(flow: Flow) -> Issue:
+    """What a flow asks for."""
+    return Issue(flow.asked.scope, flow.asked.resource)
 
 
 def seal_flow(instance: Instance, flow: Flow) -> str:
@@ -212,57 +229,6 @@ async def _must_sign_in(instance: Instance, flow: Flow, session: Session, known:
     return is_stale or "login" in asked.prompt
 
 
-async def list_places(instance: Instance, known: KnownApp, session: Session, asked: Asked | None = None) -> list[Place]:
-    """The person's organizations: where they may connect this app, and why not in the others."""
-    memberships = await instance.store.read(list_memberships(session.user_id))
-    return [
-        Place(org, name, "disabled" if disabled_at is not None else await _why_not(instance, known, org, asked))
-        for org, name, disabled_at in memberships
-    ]
-
-
-async def _why_not(instance: Instance, known: KnownApp, org: bytes, asked: Asked | None) -> str:
-    """Elsewhere, unless it is its own organization, or it is open to others and they have what it asks for."""
-    if not (known.metadata.open_to_others or org == known.app.org):
-        return "elsewhere"
-    try:
-        if asked:
-            await _issue_in(instance, known, org, Issue(asked.scope, asked.resource))
-    except OAuthError:
-        return "elsewhere"
-    return ""
-
-
-async def _issue_in(instance: Instance, known: KnownApp, org: bytes, asked: Issue) -> Issue:
-    """What a grant in this organization would be for. Raises `invalid_scope`, `invalid_target`.
-
-    Of an app with an organization of its own that was settled when it asked.
-    """
-    if not known.app.is_free:
-        return asked
-    resources = tuple((asked.resource or "").split())
-    return narrow(known.app, asked.scope, resources, await instance.store.read(list_resources(org)))
-
-
-async def _check_scope_somewhere(instance: Instance, known: KnownApp, session: Session, asked: Asked) -> None:
-    """Raises `invalid_scope` for an app without an organization whose scope no organization of the person's has."""
-    for org, _, _ in await instance.store.read(list_memberships(session.user_id)):
-        try:
-            await _issue_in(instance, known, org, Issue(asked.scope, asked.resource))
-        except OAuthError as error:
-            if error.code == "invalid_scope":
-                raise
-
-
-async def places_for(
-    instance: Instance, known: KnownApp, session: Session, asked: Asked | None = None
-) -> list[tuple[bytes, str]]:
-    """Where the person may connect this app, if that is what it asks for: id and name."""
-    if session.user_disabled_at is not None:
-        return []
-    return [(each.org, each.name) for each in await list_places(instance, known, session, asked) if not each.why_not]
-
-
 async def _consented_place(
     instance: Instance, flow: Flow, known: KnownApp, session: Session, places: list[bytes]
 ) -> bytes | None:
@@ -274,12 +240,13 @@ async def _consented_place(
         return known.app.org
     if not may_pass_silently(known.app, flow.redirect_uri):
         return None
-    digest = _digest(known)
     consented = [
         org
         for org in places
         if covers(
-            await instance.store.read(find_consent(org, session.user_id, flow.client_id)), flow.asked.scope, digest
+            await instance.store.read(find_consent(org, session.user_id, flow.client_id)),
+            flow.asked.scope,
+            known.digest,
         )
     ]
     return consented[0] if len(consented) == 1 else None
@@ -311,10 +278,6 @@ async def _approve(
         dpop_jkt=flow.asked.dpop_jkt,
     )
     return _leave(instance, flow, {"code": instance.keyring.seal_text(AUTHORIZATION_CODE, dump_approval(approval))})
-
-
-def _digest(known: KnownApp) -> bytes:
-    return digest_of(known.app, known.metadata, known.redirect_uris)
 
 
 def _leave(instance: Instance, place: Flow | VerifiedAsk, params: dict[str, str]) -> Leave:

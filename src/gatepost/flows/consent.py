@@ -2,13 +2,14 @@
 
 from typing import NamedTuple
 
-from gatepost.flows.authorize import NeedsConsent, list_places
+from gatepost.flows.authorize import NeedsConsent, issue_of
 from gatepost.flows.instance import Instance
 from gatepost.flows.known_apps import KnownApp
+from gatepost.flows.places import list_places
 from gatepost.flows.scopes import Permission, describe_scopes
-from gatepost.oauth.authorize import Asked
 from gatepost.oauth.client_document import is_url
-from gatepost.oauth.consent import digest_of, host_of, is_elsewhere, risk_of
+from gatepost.oauth.consent import UNAPPROVED, host_of, is_elsewhere, risk_of
+from gatepost.oauth.narrow import Issue
 from gatepost.oauth.scope import OFFLINE_ACCESS
 from gatepost.records import Session
 from gatepost.secrets import render_id
@@ -38,6 +39,7 @@ class ConsentView(NamedTuple):
     is_public_host: bool
     email: str
     places: list[Choice]
+    needs_approval: bool
     required: list[Permission]
     optional: list[Permission]
     warning: str
@@ -55,7 +57,7 @@ async def view_consent(instance: Instance, step: NeedsConsent, session: Session)
     owner = await instance.store.read(find_org(known.app.org))
     may_leave_out = {*known.metadata.optional_scope.split(), OFFLINE_ACCESS}
     permissions = await describe_scopes(instance, known.app.home(step.places[0][0]), flow.asked.scope)
-    places = await list_choices(instance, known, session, flow.asked)
+    places = await list_choices(instance, known, session, issue_of(flow))
     is_own = any(place.id == render_id("org", known.app.org) for place in places)
     return ConsentView(
         app=known.app.name,
@@ -67,10 +69,11 @@ async def view_consent(instance: Instance, step: NeedsConsent, session: Session)
         is_public_host=is_elsewhere(flow.redirect_uri),
         email=session.email,
         places=places,
+        needs_approval=any(place.why_not in UNAPPROVED for place in places),
         required=[each for each in permissions if each.name not in may_leave_out],
         optional=[each for each in permissions if each.name in may_leave_out],
         warning=risk_of(flow.redirect_uri, flow.asked.scope, is_own=is_own or known.metadata.first_party),
-        shown=digest_of(known.app, known.metadata, known.redirect_uris).hex(),
+        shown=known.digest.hex(),
         client_id=flow.client_id,
         redirect_uri=flow.redirect_uri,
         scope=flow.asked.scope,
@@ -79,10 +82,8 @@ async def view_consent(instance: Instance, step: NeedsConsent, session: Session)
     )
 
 
-async def list_choices(
-    instance: Instance, known: KnownApp, session: Session, asked: Asked | None = None
-) -> list[Choice]:
+async def list_choices(instance: Instance, known: KnownApp, session: Session, issue: Issue) -> list[Choice]:
     """The person's organizations, those first in which they may connect the app."""
-    places = await list_places(instance, known, session, asked)
+    places = await list_places(instance, known, session, issue)
     choices = [Choice(render_id("org", each.org), each.name, each.why_not) for each in places]
     return sorted(choices, key=lambda choice: bool(choice.why_not))

@@ -8,10 +8,10 @@ import os
 from typing import NamedTuple
 
 from gatepost.errors import OAuthError
-from gatepost.flows.authorize import places_for
 from gatepost.flows.consent import Choice, list_choices
 from gatepost.flows.instance import Instance
 from gatepost.flows.known_apps import KnownApp, find_known_app
+from gatepost.flows.places import places_for
 from gatepost.flows.scopes import Permission, describe_scopes
 from gatepost.oauth import device
 from gatepost.oauth.approval import Approval, dump_approval
@@ -19,7 +19,7 @@ from gatepost.oauth.assurance import acr_of
 from gatepost.oauth.client_metadata import DEVICE_CODE as GRANT_TYPE
 from gatepost.oauth.client_metadata import grant_types_of
 from gatepost.oauth.device import APPROVED, DENIED, DEVICE_TTL, INTERVAL, PENDING, DeviceCode
-from gatepost.oauth.narrow import narrow
+from gatepost.oauth.narrow import Issue, narrow
 from gatepost.records import App, DeviceRequest, Session
 from gatepost.secrets import DEVICE_CODE, Secret, new_id
 from gatepost.store.device_requests import answer_device_request, find_device_request, make_device_request, note_poll
@@ -93,7 +93,7 @@ async def find_waiting(instance: Instance, user_code: str, session: Session) -> 
     known = await find_known_app(instance, request.client_id)
     if known is None or known.is_disabled:
         return None
-    return Waiting(request, known, await places_for(instance, known, session))
+    return Waiting(request, known, await places_for(instance, known, session, issue_of(request)))
 
 
 async def view_device(instance: Instance, waiting: Waiting, session: Session) -> DeviceView:
@@ -109,7 +109,7 @@ async def view_device(instance: Instance, waiting: Waiting, session: Session) ->
         asked_at=request.created_at,
         address=request.address or "",
         email=session.email,
-        places=await list_choices(instance, known, session),
+        places=await list_choices(instance, known, session, issue_of(request)),
         permissions=await describe_scopes(instance, known.app.org, request.scope),
     )
 
@@ -145,6 +145,11 @@ async def get_approved(instance: Instance, device_code: str, app: App) -> Device
         raise OAuthError("slow_down", "Wait 5 seconds longer between two requests, from now on.")
     device.check_answer(request)
     return request
+
+
+def issue_of(request: DeviceRequest) -> Issue:
+    """What a device asks for."""
+    return Issue(request.scope, request.resource)
 
 
 def _approval(request: DeviceRequest, session: Session, org: bytes) -> Approval:

@@ -15,6 +15,7 @@ from gatepost.flows.instance import Instance
 from gatepost.flows.sealed_apps import open_app, secrets_of
 from gatepost.oauth.client_document import is_url
 from gatepost.oauth.client_metadata import ClientMetadata, parse_metadata
+from gatepost.oauth.consent import digest_of
 from gatepost.records import App, AppSecret
 from gatepost.secrets import REGISTRATION
 from gatepost.store.apps import find_app, list_redirect_uris, list_secrets
@@ -32,6 +33,11 @@ class KnownApp(NamedTuple):
     @property
     def is_disabled(self) -> bool:
         return self.app.disabled_at is not None or self.app.org_disabled_at is not None
+
+    @property
+    def digest(self) -> bytes:
+        """What a yes to it is bound to."""
+        return digest_of(self.app, self.metadata, self.redirect_uris)
 
 
 async def find_known_app(instance: Instance, client_id: str) -> KnownApp | None:

@@ -16,8 +16,9 @@ from gatepost.flows.outbox import Content, UndeliveredError, write_letter
 from gatepost.flows.people import check_email
 from gatepost.flows.second_step import password_state
 from gatepost.mail import RefusedMailError
-from gatepost.records import Letter, User
-from gatepost.secrets import parse_id
+from gatepost.records import AGREED, WAITING, AppRequest, Letter, Org, User
+from gatepost.secrets import parse_id, render_id
+from gatepost.store.app_requests import get_app_request
 from gatepost.store.invitations import find_invitation
 from gatepost.store.orgs import find_org, find_owner
 from gatepost.store.outbox import put_letter
@@ -116,6 +117,32 @@ async def _password_changed(instance: Instance, email: str, content: Content) ->
     return Words("password_changed", {"link": instance.issuer.rstrip("/") + "/reset"})
 
 
+async def _app_asked(instance: Instance, email: str, content: Content) -> Words | None:
+    """To an admin, while nobody has answered."""
+    org, request = await _request(instance, content)
+    if org is None or request is None or request.state != WAITING:
+        return None
+    asker = await instance.store.read(find_user(request.asked_by))
+    path = f"/console/{render_id('org', org.id)}/requests/{content['request']}"
+    view = {"app": request.name, "organization": org.name, "person": asker.email if asker else ""}
+    return Words("app_asked", {"link": instance.issuer.rstrip("/") + path, **view})
+
+
+async def _app_decided(instance: Instance, email: str, content: Content) -> Words | None:
+    """To whoever asked for an app."""
+    org, request = await _request(instance, content)
+    if org is None or request is None or request.state == WAITING:
+        return None
+    view = {"app": request.name, "organization": org.name, "reason": request.reason}
+    link = instance.issuer.rstrip("/") + "/account/apps"
+    return Words("app_approved" if request.state == AGREED else "app_refused", {"link": link, **view})
+
+
+async def _request(instance: Instance, content: Content) -> tuple[Org | None, AppRequest | None]:
+    org_id, id = bytes.fromhex(content["org"]), parse_id("req", content["request"]) or b""
+    return await instance.store.read(find_org(org_id)), await instance.store.read(get_app_request(org_id, id))
+
+
 MAILS: dict[str, Write] = {
     "reset": _reset,
     "sign_in": _sign_in,
@@ -123,6 +150,8 @@ MAILS: dict[str, Write] = {
     "sign_up": _sign_up,
     "invite": _invite,
     "password_changed": _password_changed,
+    "app_asked": _app_asked,
+    "app_decided": _app_decided,
 }
 
 

@@ -12,6 +12,7 @@ _THINGS = {
     "sec": "an app's secret",
     "evt": "an event",
     "whk": "a webhook",
+    "req": "a request for an app",
 }
 """What an id names, by its prefix."""
 

@@ -7,7 +7,7 @@ from gatepost.flows.roles import Actor, Deed
 from gatepost.oauth.client_metadata import check_name
 from gatepost.records import Org
 from gatepost.secrets import new_id, parse_id, render_id
-from gatepost.store.orgs import find_org, list_orgs, make_org, rename_org, set_org_disabled
+from gatepost.store.orgs import find_org, list_orgs, make_org, rename_org, set_apps_need_approval, set_org_disabled
 from gatepost.store.question import INSTANCE
 
 
@@ -61,6 +61,16 @@ async def rename(instance: Instance, org: Org, name: str, actor: Actor) -> Org:
     if not await instance.store.ask(rename_org(org.id, org.name, new, act)):
         raise GatepostError("overtaken", "Somebody else renamed the organization just now.", fix="look again")
     return org._replace(name=new)
+
+
+async def need_approval(instance: Instance, org: Org, needed: bool, actor: Actor) -> Org:
+    """Have an admin approve apps of others before people connect them, from now on, or let people decide alone.
+
+    Raises as `Actor.check` does.
+    """
+    act = actor.check(Deed.ORG_WRITE, org.id)
+    await instance.store.ask(set_apps_need_approval(org.id, needed, act))
+    return org._replace(apps_need_approval=needed)
 
 
 async def set_disabled(instance: Instance, org: Org, disabled: bool, actor: Actor) -> None:

@@ -38,6 +38,8 @@ class Deed(Enum):
     USERS_ACT = "act for people"
     WEBHOOKS_READ = "see webhooks"
     WEBHOOKS_WRITE = "change webhooks"
+    REQUESTS_READ = "see which apps people asked for"
+    REQUESTS_WRITE = "approve or refuse apps"
     SIGNING_READ = "see signing keys"
     SIGNING_ROTATE = "rotate signing keys"
     INSTANCE_WRITE = "change what belongs to the whole server"
@@ -82,6 +84,9 @@ MATRIX = {
     Deed.USERS_ACT: Rule(_OWNERS, scopes=("users:act",)),
     Deed.WEBHOOKS_READ: Rule(_READERS, scopes=("webhooks:read", "webhooks:write")),
     Deed.WEBHOOKS_WRITE: Rule(_ADMINS, scopes=("webhooks:write",)),
+    # Whoever may change the organization may let every app in: a scope of its own would guard nothing.
+    Deed.REQUESTS_READ: Rule(_EVERYBODY, scopes=("org:read", "org:write")),
+    Deed.REQUESTS_WRITE: Rule(_ADMINS, scopes=("org:write",)),
     Deed.SIGNING_READ: Rule(_EVERYBODY, scopes=("signing:read", "signing:rotate")),
     Deed.SIGNING_ROTATE: Rule(scopes=("signing:rotate",)),
     Deed.INSTANCE_WRITE: Rule(),

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from gatepost.oauth.client_metadata import ClientMetadata
-from gatepost.records import App, Consent
+from gatepost.records import REFUSED, WAITING, App, AppRequest, Consent
 
 ADMIN = "gatepost"
 """The scope with the power of the person's role over this server itself."""
@@ -24,6 +24,25 @@ def digest_of(app: App, metadata: ClientMetadata, redirect_uris: tuple[str, ...]
 def covers(consent: Consent | None, scope: str, digest: bytes) -> bool:
     """Whether this consent still speaks for this ask."""
     return consent is not None and consent.digest == digest and set(scope.split()) <= set(consent.scope.split())
+
+
+UNASKED = "unasked"
+UNAPPROVED = (UNASKED, WAITING, REFUSED)
+"""Why an app that needs approval may not be connected: nobody asked for it yet, nobody has answered, or an admin said no."""
+
+
+def why_unapproved(request: AppRequest | None, scope: str, digest: bytes) -> str:
+    """Why an organization that approves apps first lets nobody connect this one; empty when it does.
+
+    An organization's yes is bound as a person's is: to what was asked, of the app as it was. Its no is to the app as it was.
+    """
+    if request is None:
+        return UNASKED
+    asked = set(scope.split())
+    if request.agreed_digest == digest and asked <= set((request.agreed_scope or "").split()):
+        return ""
+    is_asked = request.digest == digest and (request.state == REFUSED or asked <= set(request.scope.split()))
+    return request.state if is_asked and request.state in UNAPPROVED else UNASKED
 
 
 def may_pass_silently(app: App, redirect_uri: str) -> bool:

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from gatepost.errors import OAuthError
 from gatepost.flows.authorize import (
     Leave,
+    NeedsApproval,
     NeedsChoice,
     NeedsConsent,
     NeedsSecondStep,
@@ -34,6 +35,7 @@ from gatepost.web.message import Reply, Request
 
 AUTHORIZE = "/authorize"
 CONSENT = "/consent/"
+APPROVAL = "/approval/"
 CHOICE = "/login/account"
 VERIFY = "/login/verify"
 
@@ -125,6 +127,8 @@ class Authorize:
             return see_other(visit, f"{VERIFY}?flow={seal_flow(self._instance, step.flow)}")
         if isinstance(step, NeedsChoice):
             return see_other(visit, f"{CHOICE}?flow={seal_flow(self._instance, step.flow)}")
+        if isinstance(step, NeedsApproval):
+            return see_other(visit, APPROVAL + seal_flow(self._instance, step.flow))
         assert not isinstance(step, Leave)
         if isinstance(step, NeedsConsent):
             return see_other(visit, CONSENT + seal_flow(self._instance, step.flow))

@@ -7,7 +7,8 @@ ours answers.
 from urllib.parse import urlencode
 
 from gatepost.errors import GatepostError
-from gatepost.flows.device import Waiting, answer_device, find_waiting, view_device
+from gatepost.flows.app_requests import ask_admins, list_under_review
+from gatepost.flows.device import Waiting, answer_device, find_waiting, issue_of, view_device
 from gatepost.flows.instance import Instance
 from gatepost.oauth.device import parse_user_code, render_user_code
 from gatepost.oauth.form import parse_form
@@ -44,9 +45,13 @@ class Device:
         waiting = await self._find(visit, text)
         if waiting is None:
             return _ask_for_code(visit, text, is_wrong=True)
-        view = await view_device(self._instance, waiting, visit.session)
         return show(
-            visit, "device_confirm.html", view=view, may_connect=bool(waiting.places), now=self._instance.clock()
+            visit,
+            "device_confirm.html",
+            view=await view_device(self._instance, waiting, visit.session),
+            may_connect=bool(waiting.places),
+            places=await list_under_review(self._instance, waiting.known, visit.session, issue_of(waiting.request)),
+            now=self._instance.clock(),
         )
 
     async def answer(self, request: Request) -> Reply:
@@ -56,11 +61,13 @@ class Device:
         if visit.session is None:
             return self._to_sign_in(visit, text)
         waiting = await self._find(visit, text)
-        decision = fields.get("decision")
+        decision = None if "ask" in fields else fields.get("decision")
         if waiting is None:
             if decision:
                 raise page_over(visit)
             return _ask_for_code(visit, text, is_wrong=True)
+        if "ask" in fields:
+            await self._ask(visit, waiting, fields["ask"])
         if not decision:
             return see_other(visit, place_of(waiting.request.user_code))
         org = parse_id("org", fields.get("org", "")) or b""
@@ -78,6 +85,12 @@ class Device:
     async def cancelled(self, request: Request) -> Reply:
         """The person said no."""
         return show(await self._visits.read(request), "device_done.html", is_connected=False)
+
+    async def _ask(self, visit: Visit, waiting: Waiting, text: str) -> None:
+        """Ask an organization's admins for the app; the device does not wait for them."""
+        assert visit.session is not None
+        org, issue = parse_id("org", text) or b"", issue_of(waiting.request)
+        await ask_admins(self._instance, waiting.known, org, visit.session, issue, visit.request.address)
 
     def _to_sign_in(self, visit: Visit, text: str) -> Reply:
         code = parse_user_code(text)

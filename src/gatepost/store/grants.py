@@ -90,8 +90,10 @@ _MAKE = f"""insert into grants (org, id, client_id, user_id, key_id, scope, reso
     left join api_keys k on k.org = o.org and k.id = ?
     left join sessions s on s.org = ? and s.id = ?
     left join versions v on v.org = ? and v.name = 'restored'
+    left join app_requests w on w.org = o.org and w.client_id = a.client_id
     where o.org = ? and coalesce(v.version, 0) <= ? and o.disabled_at is null and a.disabled_at is null and p.disabled_at is null
     and u.disabled_at is null and k.revoked_at is null and s.ended_at is null
+    and (o.apps_need_approval = 0 or a.org = o.org or w.agreed_digest is not null)
     and (m.user_id is not null or ? = 1) and (k.id is not null or ? = 1)
     on conflict do nothing returning 1"""
 
@@ -151,6 +153,8 @@ def find_grant(org: bytes, grant: bytes) -> Steps[Grant | None]:
 @question
 def make_grant(org: bytes, new: NewGrant, act: Act, approved_at: int = ALWAYS) -> Steps[bool]:
     """Make a grant for a live app, member, API key and session, at generation 1. False when one is not live (any more).
+
+    Nor is one made of an app of others that the organization wants to approve first, and has not.
 
     One that was approved before the database was restored is not made: see `restored`.
 

@@ -239,6 +239,19 @@ MIGRATIONS: tuple[Migration, ...] = (
             "create index apps_by_name on apps (org, lower(name), client_id, kind, disabled_at, created_by)",
         ),
     ),
+    Migration(
+        14,
+        "apps that need approval",
+        (
+            "alter table orgs add column apps_need_approval bigint not null default 0",
+            """create table app_requests (org {bytes} not null, id {bytes} not null, client_id {text} not null,
+                name text not null, hosts text not null, scope text not null, digest {bytes} not null, state {text} not null,
+                asked_by {bytes} not null, asked_at bigint not null, agreed_scope text, agreed_digest {bytes},
+                decided_by text, decided_at bigint, reason text not null, primary key (org, client_id)){table}""",
+            "create index app_requests_by_id on app_requests (org, id)",
+            "create index app_requests_by_state on app_requests (org, state, id)",
+        ),
+    ),
 )
 
 NEWEST = MIGRATIONS[-1].number

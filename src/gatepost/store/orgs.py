@@ -6,7 +6,7 @@ from gatepost.store.events import Act, record
 from gatepost.store.question import INSTANCE, SQL, Steps, question
 from gatepost.store.revocations import DISABLED, tell
 
-_COLUMNS = "org, name, auth_token, disabled_at, created_at, rate_limit"
+_COLUMNS = "org, name, auth_token, disabled_at, created_at, rate_limit, apps_need_approval = 1"
 
 
 @question
@@ -51,6 +51,18 @@ def rename_org(org: bytes, old: str, new: str, act: Act) -> Steps[bool]:
     rows = yield SQL("update orgs set name = ? where org = ? and name = ? returning org", (new, org, old))
     if rows:
         yield from record(org, "org.renamed", act)
+    return bool(rows)
+
+
+@question
+def set_apps_need_approval(org: bytes, needed: bool, act: Act) -> Steps[bool]:
+    """Have the organization's admins approve apps before people connect them, or not any more. False when it is so already."""
+    rows = yield SQL(
+        "update orgs set apps_need_approval = ? where org = ? and apps_need_approval <> ? returning org",
+        (int(needed), org, int(needed)),
+    )
+    if rows:
+        yield from record(org, "org.approval_needed" if needed else "org.approval_not_needed", act)
     return bool(rows)
 
 

@@ -141,6 +141,17 @@ def list_members(org: bytes, after: bytes = b"", limit: int = 1000) -> Steps[lis
 
 
 @question
+def list_active_as(org: bytes, roles: tuple[str, ...], limit: int) -> Steps[list[Member]]:
+    """Up to `limit` active members with one of these roles, in the order in which they became known."""
+    marks = ", ".join("?" * len(roles))
+    rows = yield SQL(
+        f"{_MEMBER} and u.disabled_at is null and m.role in ({marks}) order by m.user_id limit ?",
+        (INSTANCE, org, *roles, limit),
+    )
+    return [Member._make(row) for row in rows]
+
+
+@question
 def find_user(user_id: bytes) -> Steps[User | None]:
     """The person with this id."""
     rows = yield SQL(
