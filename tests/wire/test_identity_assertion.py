@@ -288,6 +288,9 @@ async def test_one_that_is_bound_to_a_key_needs_a_proof_of_that_key(acme: Enterp
     assertion = jag(cnf={"jkt": jkt(EC)})
     form = {"grant_type": JWT_BEARER, "assertion": assertion}
     assert said(await prover.ask(acme.world, acme.app, prover.prove(OTHER), **form)) == BAD
+    # What else it is bound to is not known here, so nobody can have proved it.
+    more = form | {"assertion": jag(cnf={"jkt": jkt(EC), "x5t#S256": "x"})}
+    assert said(await prover.ask(acme.world, acme.app, prover.prove(EC), **more)) == BAD
     response = await prover.ask(acme.world, acme.app, prover.prove(EC), **form)
     assert response.json()["token_type"] == "DPoP"
     assert claims_of(response.json()["access_token"])["cnf"] == {"jkt": jkt(EC)}
