@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from gatepost.flows import client_documents
 from gatepost.flows.client_documents import LAST_COPY_SECONDS
 
 from .browser import Browser, connected, token
@@ -59,6 +60,20 @@ async def test_a_document_is_kept_as_its_server_says_within_bounds(publisher: Pu
     publisher.world.clock.forward(1)
     assert await publisher.is_accepted()
     assert publisher.there.connections == 2
+
+
+async def test_no_more_documents_are_kept_than_there_is_room_for(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_documents, "MOST", 1)
+    first = publisher.url
+    fetched = []
+    for url in (first, first, f"{first}2", first):
+        publisher.url, publisher.app = url, publisher.app._replace(client_id=url)
+        publisher.publish()
+        assert await publisher.is_accepted()
+        fetched.append(publisher.there.connections)
+    assert fetched == [1, 1, 2, 3]
 
 
 async def test_while_its_server_is_away_the_last_copy_goes_on_for_a_day(publisher: Publisher) -> None:

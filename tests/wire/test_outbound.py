@@ -252,6 +252,17 @@ async def test_those_who_hang_do_not_use_up_the_places(local: Fetcher, monkeypat
         assert time.monotonic() - began < 0.3
 
 
+async def test_only_so_many_requests_are_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbound, "AT_ONCE", 2)
+    monkeypatch.setattr(outbound, "TOTAL_SECONDS", 0.3)
+    fetcher = Fetcher(allow_loopback=True, resolve=Resolver(["127.0.0.1"]))
+    async with stranger(silence) as hanging:
+        asks = [asyncio.create_task(refusal(fetcher.get(f"http://app.test:{hanging.port}/"))) for _ in range(5)]
+        await asyncio.sleep(0.15)
+        assert hanging.connections == 2
+        assert set(await asyncio.gather(*asks)) == {"time"}
+
+
 @pytest.mark.parametrize(
     ("name", "expired", "trusted", "reason"),
     [
