@@ -1,6 +1,7 @@
 """What the PostgreSQL engine promises beyond the contract: groups, retries, bounds, and what becomes of a lost commit."""
 
 import asyncio
+import random
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
@@ -12,6 +13,7 @@ import postgres
 from gatepost.secrets import new_id
 from gatepost.store.events import policy_version
 from gatepost.store.orgs import list_orgs, make_org, set_org_disabled
+from gatepost.store.people import spend
 from gatepost.store.postgres import PostgresStore, link
 from gatepost.store.postgres.schema import upgrade
 from gatepost.store.question import SQL, Question, Row, Steps, Value, question
@@ -70,6 +72,25 @@ async def test_a_question_that_raises_costs_its_neighbours_nothing(
     assert len(made) == 10
     assert await ids(store) == made
     assert await store.read(names()) == []
+
+
+async def test_nodes_that_fight_for_the_same_ids_wait_in_a_line(url: str, store: PostgresStore) -> None:
+    """In a ring they would wait until the database breaks it, a second later."""
+    stores = [store, PostgresStore(url), PostgresStore(url)]
+    took = []
+    for _ in range(4):
+        presented = [new_id() for _ in range(300)]
+        asks = [
+            each.ask(spend("proof", id, NOW, NOW + 60, NOW))
+            for each in stores
+            for id in random.sample(presented, len(presented))
+        ]
+        began = time.monotonic()
+        assert sum(await asyncio.gather(*asks)) == len(presented)
+        took.append(time.monotonic() - began)
+    for each in stores[1:]:
+        each.close()
+    assert min(took[1:]) < 0.8
 
 
 async def test_a_read_that_raises_costs_its_neighbours_nothing(store: PostgresStore) -> None:

@@ -5,7 +5,7 @@ does not wait for an answer, as the answer is known. So a batch of any size cost
 question, and one commit. That the statements of neighbours come in between is nothing new to a question: PostgreSQL lets
 those of other transactions come in between too, and the questions' own conditions say who won.
 
-The questions run in the order of what they touch first, in every process alike, so two batches that want the same rows
+In each round they travel in the order of what they touch, in every process alike, so two batches that want the same rows
 wait for each other in a line and not in a ring.
 """
 
@@ -21,8 +21,16 @@ from gatepost.store.question import SQL, Question, Row, Steps
 BEGIN, COMMIT, ROLLBACK = SQL("begin"), SQL("commit"), SQL("rollback")
 
 
+class _Asked(NamedTuple):
+    """A question on its way: its place in the batch, and the statement that it wants answered next."""
+
+    place: int
+    steps: Steps[Any]
+    statement: SQL
+
+
 class _Running(NamedTuple):
-    """A question on its way: its place in the batch, and where in the round its next answer comes."""
+    """A question that waits: its place in the batch, and where in the round its answer comes."""
 
     place: int
     steps: Steps[Any]
@@ -86,13 +94,14 @@ class Transaction:
         self._round.send(BEGIN)
         for statement in leave(self.mark) if self.mark else ():
             self._round.send(statement)
-        running = self._start(questions)
+        asked = [self._go_on(place, iter(question)) for place, question in enumerate(questions)]
         # One turn at least: the commit is not sent before the database has the mark.
         while True:
+            running = self._send(asked)
             answers = await self._turn()
-            running = [each for each in (self._go_on(one, answers[one.turn]) for one in running) if each]
             if not running:
                 break
+            asked = [self._go_on(place, steps, answers[turn]) for place, steps, turn in running]
         self._round.send(COMMIT)
         self._link.sync()
         self.is_committing = True
@@ -106,44 +115,26 @@ class Transaction:
         self._link.sync()
         await self._round.answered()
 
-    def _start(self, questions: list[Question[Any]]) -> list[_Running]:
-        """Send the first statements, in the order of what they touch."""
-        started = []
-        for place, question in enumerate(questions):
-            steps = iter(question)
-            statement = self._first(place, steps)
-            if statement:
-                started.append((_touched(statement), place, steps, statement))
-        started.sort(key=lambda each: each[:2])
-        sent = (self._send(place, steps, statement) for _, place, steps, statement in started)
-        return [each for each in sent if each]
-
-    def _first(self, place: int, steps: Steps[Any]) -> SQL | None:
+    def _go_on(self, place: int, steps: Steps[Any], rows: list[Row] | None = None) -> _Asked | None:
+        """What the question asks after these rows, which are None for its first statement; None when it is over."""
         try:
-            return next(steps)
+            return _Asked(place, steps, steps.send(rows))  # type: ignore[arg-type]  # as `next` does
         except StopIteration as stop:
             self.outcomes[place] = stop.value
             return None
 
-    def _go_on(self, one: _Running, rows: list[Row]) -> _Running | None:
-        try:
-            statement = one.steps.send(rows)
-        except StopIteration as stop:
-            self.outcomes[one.place] = stop.value
-            return None
-        return self._send(one.place, one.steps, statement)
-
-    def _send(self, place: int, steps: Steps[Any], statement: SQL) -> _Running | None:
-        """Send the question's statements up to the first that answers rows; None when it is over before that."""
-        turn = self._round.send(statement)
-        while not _answers(statement.text):
-            try:
-                statement = steps.send([])
-            except StopIteration as stop:
-                self.outcomes[place] = stop.value
-                return None
-            turn = self._round.send(statement)
-        return _Running(place, steps, turn)
+    def _send(self, asked: list[_Asked | None]) -> list[_Running]:
+        """Send what is asked, in the order of what it touches, and what follows up to the first statement with an answer."""
+        running = []
+        for each in sorted(filter(None, asked), key=_touched):
+            asking: _Asked | None = each
+            while asking:
+                turn = self._round.send(asking.statement)
+                if _answers(asking.statement.text):
+                    running.append(_Running(asking.place, asking.steps, turn))
+                    break
+                asking = self._go_on(asking.place, asking.steps, [])
+        return running
 
     async def _turn(self) -> list[list[Row]]:
         sent, self._round = self._round, _Round(self._link, self._due_at)
@@ -158,6 +149,7 @@ def _answers(text: str) -> bool:
     return re.search(r"^\s*(select|with)\b|\breturning\b", text) is not None
 
 
-def _touched(statement: SQL) -> tuple[str, list[bytes]]:
+def _touched(asked: _Asked) -> tuple[str, list[bytes], int]:
     """What a statement touches, as something to sort by: the kind of statement, then the ids it names."""
-    return statement.text, [value for value in statement.params if type(value) is bytes]
+    text, params = asked.statement
+    return text, [value for value in params if type(value) is bytes], asked.place
