@@ -46,8 +46,8 @@ def check_email(email: str) -> str:
 
 
 def canonical_email(email: str) -> str:
-    """The form in which an e-mail is kept and compared."""
-    return unicodedata.normalize("NFKC", email).strip().lower()
+    """The form in which an e-mail is kept and compared. Of what is too long for one, only as much as shows that."""
+    return unicodedata.normalize("NFKC", email.strip()[: MAX_EMAIL + 1]).strip().lower()
 
 
 async def create_user(

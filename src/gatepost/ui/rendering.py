@@ -33,13 +33,13 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
     " form-action {}; frame-ancestors 'none'; base-uri 'none'"
 )
-_LANGUAGE = re.compile(r"\s*([A-Za-z]{2,3})(?:-[A-Za-z0-9-]+)?\s*(?:;\s*q=([01](?:\.[0-9]{0,3})?))?\s*")
+_LANGUAGE = re.compile(r"([A-Za-z]{2,3})(?:-[A-Za-z0-9-]+)?(?:\s*;\s*q=([01](?:\.[0-9]{0,3})?))?")
 
 
 def choose_locale(tags: str, accept_language: str) -> str:
     """The first language that is asked for and that there is: by these tags, else by the browser."""
     wanted = [tag.partition("-")[0].lower() for tag in tags.split()[:20]]
-    offers = [match for part in accept_language.split(",")[:20] if (match := _LANGUAGE.fullmatch(part))]
+    offers = [match for part in accept_language.split(",")[:20] if (match := _LANGUAGE.fullmatch(part.strip()))]
     offers.sort(key=lambda match: -float(match[2] or 1))
     wanted += [match[1].lower() for match in offers]
     return next((locale for locale in wanted if locale in LOCALES), next(iter(LOCALES)))
