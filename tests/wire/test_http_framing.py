@@ -109,6 +109,13 @@ async def test_a_request_in_single_bytes_is_a_request(door: Door) -> None:
     assert (await line.answer()).status == 200
 
 
+async def test_http_1_0_has_no_chunks(door: Door) -> None:
+    """RFC 9112 §6.1: whoever stands before us may have read another body than that."""
+    lines = b"Host: gate.test\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    (answer,) = await door.ask(b"POST /token HTTP/1.0\r\n" + lines + SMUGGLED)
+    assert (answer.status, answer.headers["connection"]) == (400, "close")
+
+
 async def test_http_1_0_is_answered_and_closed(door: Door) -> None:
     (answer,) = await door.ask(b"GET /healthz HTTP/1.0\r\n\r\n" + SMUGGLED)
     assert answer.status == 200

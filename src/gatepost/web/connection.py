@@ -184,6 +184,8 @@ class Connection(asyncio.Protocol):
             self._stop(431)
         if (b"host" not in headers and not self._is_old()) or self._is_for_another():
             self._stop(400)
+        if b"transfer-encoding" in headers and self._is_old():
+            self._stop(400)
         if b"content-length" in headers:
             length = headers[b"content-length"]
             if len(length) > _LENGTH_DIGITS or int(length) > MAX_BODY:
