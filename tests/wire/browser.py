@@ -153,6 +153,7 @@ async def token(world: World, by: Client | str | None, **fields: str) -> httpx.R
     response = await world.call("POST", "/token", by, form=fields)
     assert response.headers["cache-control"] == "no-store"
     assert response.headers["access-control-allow-origin"] == "*"
+    assert response.status_code != 200 or response.headers["pragma"] == "no-cache"
     return response
 
 
