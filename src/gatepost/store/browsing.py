@@ -11,13 +11,16 @@ from gatepost.records import App, Event, Grant
 from gatepost.secrets import first_id_at
 from gatepost.store.apps import APP_COLUMNS
 from gatepost.store.events import EVENT_COLUMNS, matching
-from gatepost.store.grants import LIVE
+from gatepost.store.grants import live_of
 from gatepost.store.question import INSTANCE, SQL, Steps, Value, question
 
 T = TypeVar("T")
 
 SCAN = 5000
 """Rows that one page looks at, at most."""
+
+LOOKED_UP = 1000
+"""Rows of them, at most, where each has to be looked up by itself."""
 
 LOOK_BACK = 60
 """Seconds by which the clock in an event's id may be off from the instant that it tells."""
@@ -56,9 +59,9 @@ def browse_apps(
     begin, behind = after or (name, "")
     # All of it is in the index, so that a page that finds little reads little.
     keys = """select lower(name) as name, client_id, kind, disabled_at, created_by from apps
-        where org = ? and lower(name) >= lower(?) and lower(name) < lower(?) || ? and (lower(name), client_id) > (?, ?)
+        where org = ? and lower(name) >= lower(?) and lower(name) < lower(?) || ? and (lower(name), client_id) > (lower(?), ?)
         order by lower(name), client_id limit ?"""
-    params = (org, begin, name, _LAST, *(after or ("", behind)))
+    params = (org, begin, name, _LAST, begin, behind)
     conditions: list[Condition] = [("kind = ?", (kind,))] if kind else []
     if created_by is not None:
         conditions.append(("created_by = ?", (created_by,)))
@@ -85,19 +88,26 @@ def browse_grants(
     org: bytes, before: bytes | None, limit: int, *, client_id: str | None = None, user_id: bytes | None = None
 ) -> Steps[Page[Grant]]:
     """Grants, the newest first: of the organization, of one app, of one person, of both together."""
-    conditions: list[Condition] = [("id < ?", (before or _NEWEST,))]
-    if client_id is not None:
-        conditions.append(("client_id = ?", (client_id,)))
+    mine: list[Condition] = [("id < ?", (before or _NEWEST,))]
     if user_id is not None:
-        conditions.append(("user_id = ?", (user_id,)))
-    where, values = _where(conditions)
+        mine.append(("user_id = ?", (user_id,)))
+    elif client_id is not None:
+        mine.append(("client_id = ?", (client_id,)))
+    where, values = _where(mine)
     # The ids alone are in an index of the app's and of the person's; asked for whole rows, SQLite walks through all.
-    rows = yield SQL(
-        f"""{LIVE} and g.id in (select id from grants where org = ?{where} order by id desc limit ?) order by g.id desc""",
-        (INSTANCE, org, org, *values, limit + 1),
-    )
+    ids, params = f"select id from grants where org = ?{where} order by id desc limit ?", (org, *values)
+    wanted, own = ids, (*params, limit + 1)
+    is_cut = user_id is not None and client_id is not None
+    if is_cut:
+        # No index has both together, but a person has few.
+        wanted = f"select id from grants where org = ? and id in ({ids}) and client_id = ? order by id desc limit ?"
+        own = (org, *params, LOOKED_UP, client_id, limit + 1)
+    rows = yield SQL(f"{live_of(wanted)} order by g.id desc", (*own, INSTANCE, org))
     grants = [Grant._make(row) for row in rows[:limit]]
-    return Page(grants, grants[-1].id if len(rows) > limit else None)
+    if len(rows) > limit:
+        return Page(grants, grants[-1].id)
+    last = (yield SQL(f"{ids} offset ?", (*params, 1, LOOKED_UP - 1))) if is_cut else []
+    return Page(grants, last[0][0] if last else None, bool(last))
 
 
 @question
@@ -114,23 +124,26 @@ def browse_events(
     until: int | None = None,
 ) -> Steps[Page[Event]]:
     """Events, the newest first: of the organization or of one app. The filters are `list_events`'s."""
-    reach: list[Condition] = [
-        ("id < ?", (before or _NEWEST,)),
-        ("id >= ?", (first_id_at((since or LOOK_BACK) - LOOK_BACK),)),
-    ]
-    if client_id is not None:
-        reach.append(("client_id = ?", (client_id,)))
-    inner_where, inner_values = _where(reach)
-    ids = f"select id from events where org = ?{inner_where} order by id desc limit ?"
     where, values = matching(None, user_id, type, result, since, until)
+    within = "org = ? and id < ? and id >= ?"
+    params: tuple[Value, ...] = (org, before or _NEWEST, first_id_at((since or LOOK_BACK) - LOOK_BACK))
+    if client_id is not None:
+        within, params = f"{within} and client_id = ?", (*params, client_id)
+    ids = f"select id from events where {within} order by id desc limit ?"
+    reach = (SCAN if client_id is None else LOOKED_UP) if where else limit + 1
+    if client_id is None:
+        seen, own = ids.replace("id", EVENT_COLUMNS, 1), (*params, reach)
+    else:
+        # The ids alone are in the app's index; asked for whole rows, SQLite walks through all.
+        seen, own = f"select {EVENT_COLUMNS} from events where org = ? and id in ({ids})", (org, *params, reach)
     rows = yield SQL(
-        f"""select {EVENT_COLUMNS} from events where org = ? and id in ({ids}){where} order by id desc limit ?""",
-        (org, org, *inner_values, SCAN if where else limit + 1, *values, limit + 1),
+        f"select {EVENT_COLUMNS} from ({seen}) seen where 1 = 1{where} order by id desc limit ?",
+        (*own, *values, limit + 1),
     )
     events = [Event._make(row) for row in rows[:limit]]
     if len(rows) > limit:
         return Page(events, events[-1].id)
-    last = (yield SQL(f"{ids} offset ?", (org, *inner_values, 1, SCAN - 1))) if where else []
+    last = (yield SQL(f"{ids} offset ?", (*params, 1, reach - 1))) if where else []
     return Page(events, last[0][0] if last else None, bool(last))
 
 

@@ -59,18 +59,30 @@ _USED = "last_used_at = case when last_used_at > ? then last_used_at else ? end,
 
 _EPOCH = "o.epoch + a.epoch + coalesce(m.epoch, 0) + coalesce(k.epoch, 0)"
 
-LIVE = f"""select g.org, g.id, g.client_id, g.user_id, g.key_id, g.scope, g.resource, g.generation, g.salt, g.created_at,
+_GRANT = f"""select g.org, g.id, g.client_id, g.user_id, g.key_id, g.scope, g.resource, g.generation, g.salt, g.created_at,
     g.rotated_at, g.last_used_at, g.uses, g.idle_ttl, g.expires_at, g.revoked_at, g.epoch = {_EPOCH},
     o.disabled_at, coalesce(a.disabled_at, p.disabled_at), a.scope, a.retry_window, a.auth_method, a.access_ttl, u.disabled_at,
     g.user_id is null or m.user_id is not null, g.resource is null or r.uri is not null or g.resource like '% %',
-    g.app_org, g.session_id, g.authentication, g.jkt, g.rate_limit, a.rate_limit, o.rate_limit
-    from grants g join orgs o on o.org = g.org
+    g.app_org, g.session_id, g.authentication, g.jkt, g.rate_limit, a.rate_limit, o.rate_limit"""
+
+_BESIDE = """join orgs o on o.org = g.org
     join apps a on a.org = coalesce(g.app_org, g.org) and a.client_id = g.client_id left join orgs p on p.org = a.org
     left join memberships m on m.org = g.org and m.user_id = g.user_id
     left join users u on u.org = ? and u.id = g.user_id
     left join api_keys k on k.org = g.org and k.id = g.key_id
     left join resources r on r.org = coalesce(p.org, g.org) and r.uri = g.resource
     where g.org = ?"""
+
+LIVE = f"{_GRANT} from grants g {_BESIDE}"
+
+
+def live_of(ids: str) -> str:
+    """LIVE for the grants whose ids a statement finds, which has its parameters first.
+
+    They are joined: of ids that are asked `in`, PostgreSQL expects as many as there are grants, and reads all of them.
+    """
+    return f"{_GRANT} from ({ids}) found cross join grants g {_BESIDE} and g.id = found.id"
+
 
 # Statements of the hot path are whole: an engine finds what it prepared by the text.
 _FIND = LIVE + " and g.id = ?"
