@@ -24,6 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--containers", metavar="DIR", type=Path, help="run in containers what deploy/ ships; DIR keeps their images"
     )
+    parser.addoption("--apps", type=int, default=500, help="apps of a crowded organization in tests/scale (500)")
     parser.addoption("--screenshots", metavar="DIR", type=Path, help="where tests/pages leaves pictures of every page")
 
 

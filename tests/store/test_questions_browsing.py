@@ -2,6 +2,7 @@
 
 import pytest
 
+from gatepost.records import Grant
 from gatepost.secrets import new_id
 from gatepost.store import browsing
 from gatepost.store.apps import add_secret, make_app, set_app_disabled
@@ -78,6 +79,26 @@ async def test_grants_come_newest_first(store: Store, world: World) -> None:
     assert ([each.id for each in rest.rows], rest.next) == ([world.grant], None)
     assert (await store.read(browse_grants(world.org, None, 2, client_id="other"))).rows == []
     assert (await store.read(browse_grants(world.org, None, 2, user_id=new_id()))).rows == []
+
+
+async def test_what_has_to_be_looked_up_is_looked_up_in_parts(
+    store: Store, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connections of a person with one app, and the events of an app that match: no index has both together."""
+    newest = new_id()
+    assert await store.ask(make_grant(world.org, new_grant(world, newest), act()))
+    monkeypatch.setattr(browsing, "LOOKED_UP", 1)
+    found: list[Grant] = []
+    cursor, looks = None, 0
+    while cursor or not looks:
+        page = await store.read(browse_grants(world.org, cursor, 10, client_id=world.client_id, user_id=world.user))
+        found, cursor, looks = found + page.rows, page.next, looks + 1
+        assert page.is_cut == bool(cursor)
+    everything = await store.read(browse_grants(world.org, None, 10, user_id=world.user))
+    assert found == [each for each in everything.rows if each.client_id == world.client_id]
+    assert looks > len(everything.rows)
+    events = await store.read(browse_events(world.org, None, 10, client_id=world.client_id, type="no.such"))
+    assert (events.rows, events.is_cut) == ([], True)
 
 
 async def test_events_come_newest_first_by_app_type_result_and_time(store: Store, world: World) -> None:
