@@ -82,6 +82,11 @@ class Office:
             await self.browsers[role].enter(f"{role}@acme.test")
         return self.browsers[role]
 
+    async def id_of(self, email: str) -> str:
+        """The id of a member."""
+        page = await self.get(f"/people?email={email}")
+        return str(re.findall(r'/people/(usr_[0-9a-f]{32})"', page.text)[0])
+
     async def get(self, path: str, role: str = "owner", **options: Any) -> httpx.Response:
         """A page below this organization's console."""
         return await (await self.browser(role)).get(self.root + path, **options)

@@ -99,7 +99,7 @@ FORMS: dict[str, tuple[set[str], dict[str, str]]] = {
     "/download": (set(), {"slip": "gp_slip_none"}),
     "/api-keys/{key}/end": (WRITERS, {}),
     "/apps/{app}/credentials/{secret}/delete": (WRITERS, {}),
-    "/apps/{app}/disable": (WRITERS, {}),
+    "/apps/{app}/disable": (WRITERS, {"deed": "disable"}),
     "/apps/{app}/delete": (WRITERS, {"name": "Changed"}),
     "/settings": (WRITERS, {"name": "Another company"}),
     "/settings/approval": (WRITERS, {"needed": "yes"}),

@@ -4,7 +4,7 @@ from typing import Any
 
 from gatepost.console.apps import app_slip, chosen_scope, known_scopes
 from gatepost.console.connectors import FIRST_CODE, FORMS, Details
-from gatepost.console.desk import Desk, command
+from gatepost.console.desk import Desk, command, wants_disabled
 from gatepost.console.slips import Slips
 from gatepost.errors import GatepostError
 from gatepost.flows.apps import change_app, create_secret, drop_secret, secrets_of
@@ -131,7 +131,7 @@ class AppPages:
     async def disable(self, desk: Desk, fields: dict[str, str]) -> Reply:
         """Refuse everything of it, or answer again."""
         app = await self._app(desk)
-        await set_disabled(self._instance, app, app.disabled_at is None, desk.actor)
+        await set_disabled(self._instance, app, wants_disabled(fields.get("deed", "")), desk.actor)
         return desk.see(f"/apps/{app.client_id}/danger")
 
     async def danger(self, desk: Desk) -> Reply:

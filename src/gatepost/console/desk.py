@@ -128,6 +128,13 @@ def command(*words: str) -> str:
     return shlex.join(["gatepost", *words])
 
 
+def wants_disabled(deed: str) -> bool:
+    """Which way a switch of a page goes. Raises `invalid_request` for neither."""
+    if deed not in ("disable", "enable"):
+        raise GatepostError("invalid_request", "Say whether it is to be disabled or enabled.")
+    return deed == "disable"
+
+
 DeskPage: TypeAlias = Callable[[Desk], Awaitable[Reply]]
 DeskForm: TypeAlias = Callable[[Desk, dict[str, str]], Awaitable[Reply]]
 

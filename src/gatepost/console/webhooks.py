@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import orjson
 
-from gatepost.console.desk import Desk
+from gatepost.console.desk import Desk, wants_disabled
 from gatepost.console.lists import LIMIT, listing, read_ask
 from gatepost.console.slips import Slip, Slips
 from gatepost.errors import GatepostError
@@ -77,7 +77,7 @@ class Webhooks:
             if deed == "resend":
                 await resend(self._instance, org, webhook, fields.get("event", ""), actor)
             else:
-                await change_webhook(self._instance, org, webhook, actor, disabled=webhook.disabled_at is None)
+                await change_webhook(self._instance, org, webhook, actor, disabled=wants_disabled(deed))
         except GatepostError as error:
             if error.status != 409:
                 raise
