@@ -60,7 +60,7 @@ from .world import (
 
 OTHERS_URI = "https://other.example/cb"
 
-NOTHING: Any = (None, False, [], b"", grants.Gone(), apps.Taken())
+NOTHING: Any = (None, False, [], {}, b"", grants.Gone(), apps.Taken())
 
 FOUND_NOTHING = object()
 OWN = object()
@@ -83,6 +83,7 @@ PROBES: dict[str, tuple[object, Probe]] = {
     "browse_apps": (OWN, lambda org, a: browsing.browse_apps(org, None, 10)),
     "browse_events": (OWN, lambda org, a: browsing.browse_events(org, None, 10, client_id=a.client_id)),
     "browse_grants": (OWN, lambda org, a: browsing.browse_grants(org, None, 10, client_id=a.client_id)),
+    "find_names": (FOUND_NOTHING, lambda org, a: browsing.find_names(org, [a.client_id], [a.user], [a.key])),
     "list_expiring_of": (OWN, lambda org, a: browsing.list_expiring_of(org, NOW * 2, 10)),
     "accept_invitation": (
         FOUND_NOTHING,

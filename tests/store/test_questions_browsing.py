@@ -2,11 +2,10 @@
 
 import pytest
 
-from gatepost.records import Grant
 from gatepost.secrets import new_id
 from gatepost.store import browsing
 from gatepost.store.apps import add_secret, make_app, set_app_disabled
-from gatepost.store.browsing import browse_apps, browse_events, browse_grants, list_expiring_of
+from gatepost.store.browsing import Named, browse_apps, browse_events, browse_grants, find_names, list_expiring_of
 from gatepost.store.events import find_event, list_events, record
 from gatepost.store.grants import make_grant
 from gatepost.store.keys import make_key
@@ -74,9 +73,12 @@ async def test_grants_come_newest_first(store: Store, world: World) -> None:
     newest = new_id()
     assert await store.ask(make_grant(world.org, new_grant(world, newest), act()))
     first = await store.read(browse_grants(world.org, None, 2))
-    assert [each.id for each in first.rows] == [newest, world.revoked_grant]
+    assert [each.grant.id for each in first.rows] == [newest, world.revoked_grant]
     rest = await store.read(browse_grants(world.org, first.next, 2, client_id=world.client_id, user_id=world.user))
-    assert ([each.id for each in rest.rows], rest.next) == ([world.grant], None)
+    assert ([each.grant.id for each in rest.rows], rest.next) == ([world.grant], None)
+    assert {each.email for each in rest.rows} == set(
+        (await store.read(find_names(world.org, (), [world.user]))).values()
+    )
     assert (await store.read(browse_grants(world.org, None, 2, client_id="other"))).rows == []
     assert (await store.read(browse_grants(world.org, None, 2, user_id=new_id()))).rows == []
 
@@ -88,14 +90,14 @@ async def test_what_has_to_be_looked_up_is_looked_up_in_parts(
     newest = new_id()
     assert await store.ask(make_grant(world.org, new_grant(world, newest), act()))
     monkeypatch.setattr(browsing, "LOOKED_UP", 1)
-    found: list[Grant] = []
+    found: list[Named] = []
     cursor, looks = None, 0
     while cursor or not looks:
         page = await store.read(browse_grants(world.org, cursor, 10, client_id=world.client_id, user_id=world.user))
         found, cursor, looks = found + page.rows, page.next, looks + 1
         assert page.is_cut == bool(cursor)
     everything = await store.read(browse_grants(world.org, None, 10, user_id=world.user))
-    assert found == [each for each in everything.rows if each.client_id == world.client_id]
+    assert found == [each for each in everything.rows if each.grant.client_id == world.client_id]
     assert looks > len(everything.rows)
     events = await store.read(browse_events(world.org, None, 10, client_id=world.client_id, type="no.such"))
     assert (events.rows, events.is_cut) == ([], True)
@@ -115,6 +117,12 @@ async def test_events_come_newest_first_by_app_type_result_and_time(store: Store
     assert [each.type for each in refused.rows] == ["request.refused"]
     assert (await store.read(browse_events(world.org, None, 9, type="app"))).rows
     assert (await store.read(browse_events(world.org, None, 9, since=NOW + 1))).rows == []
+
+
+async def test_names_are_found_together(store: Store, world: World) -> None:
+    assert await store.read(find_names(world.org, (), ())) == {}
+    names = await store.read(find_names(world.org, [world.client_id, "no such"], [world.user, new_id()], [world.key]))
+    assert set(names) == {world.client_id, world.user, world.key}
 
 
 async def test_one_event_is_found_by_its_id(store: Store, world: World) -> None:

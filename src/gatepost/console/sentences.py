@@ -10,10 +10,11 @@ from gatepost.flows.event_words import A_KEY, ACTORS, AN_APP, OTHER, SENTENCES, 
 from gatepost.flows.instance import Instance
 from gatepost.flows.sealed_apps import open_app
 from gatepost.records import Event
-from gatepost.secrets import parse_id, render_id
-from gatepost.store.apps import find_app
-from gatepost.store.keys import find_key
-from gatepost.store.people import find_member
+from gatepost.secrets import Keyring, parse_id, render_id
+from gatepost.store.browsing import find_names
+
+_APP = "app:"
+"""What stands before the client_id of an app that acted."""
 
 _PLACE = re.compile(r"%\(([a-z_]+)\)s")
 _PREFIX, _END = 4, 8
@@ -38,17 +39,22 @@ class Told(NamedTuple):
 
 async def tell_events(instance: Instance, org: bytes, events: list[Event]) -> list[Told]:
     """The events, each with a sentence in which people, apps and API keys of the organization have their names."""
-    names = _Names(instance, org)
-    return [await _tell(names, event) for event in events]
+    actors = {event.actor for event in events}
+    apps = {event.client_id for event in events} | {actor.removeprefix(_APP) for actor in actors if _APP in actor}
+    users = {event.user_id for event in events} | {parse_id("usr", actor) for actor in actors}
+    keys = {parse_id("key", actor) for actor in actors}
+    ids = (sorted(each for each in some if each) for some in (users, keys))
+    known = await instance.store.read(find_names(org, sorted(each for each in apps if each), *ids))
+    return [_tell(_Names(instance.keyring, known), event) for event in events]
 
 
-async def _tell(names: "_Names", event: Event) -> Told:
+def _tell(names: "_Names", event: Event) -> Told:
     detail: dict[str, Any] = orjson.loads(event.detail)
     known = {
         "type": event.type,
-        "actor": await names.actor(event.actor),
-        "app": await names.app(event.client_id) if event.client_id else UNKNOWN,
-        "user": await names.user(event.user_id) if event.user_id else Phrase(THE_ORG, {}),
+        "actor": names.actor(event.actor),
+        "app": names.app(event.client_id) if event.client_id else UNKNOWN,
+        "user": names.user(event.user_id) if event.user_id else Phrase(THE_ORG, {}),
         "grant": _short(render_id("gnt", event.grant_id)) if event.grant_id else UNKNOWN,
     }
     text = SENTENCES.get(event.type, OTHER)
@@ -57,42 +63,32 @@ async def _tell(names: "_Names", event: Event) -> Told:
 
 
 class _Names:
-    """What people call what events name by its id; each is looked up once."""
+    """What people call what events name by its id."""
 
-    def __init__(self, instance: Instance, org: bytes) -> None:
-        self._read = instance.store.read
-        self._keyring = instance.keyring
-        self._org = org
-        self._known: dict[str | bytes, str] = {}
+    def __init__(self, keyring: Keyring, known: Mapping[str | bytes, str]) -> None:
+        self._keyring = keyring
+        self._known = known
 
-    async def actor(self, actor: str) -> str | Phrase:
+    def actor(self, actor: str) -> str | Phrase:
         if actor in ACTORS:
             return Phrase(ACTORS[actor], {})
-        if actor.startswith("app:"):
-            return Phrase(AN_APP, {"app": await self.app(actor.removeprefix("app:"))})
+        if actor.startswith(_APP):
+            return Phrase(AN_APP, {"app": self.app(actor.removeprefix(_APP))})
         key, user = parse_id("key", actor), parse_id("usr", actor)
         if key:
-            return Phrase(A_KEY, {"key": await self._key(key)})
-        return await self.user(user) if user else actor
+            return Phrase(A_KEY, {"key": self._quoted(key, actor)})
+        return self.user(user) if user else actor
 
-    async def app(self, client_id: str) -> str:
-        if client_id not in self._known:
-            sealed = open_app(self._keyring, client_id)
-            app = sealed.newcomer[0] if sealed else await self._read(find_app(self._org, client_id))
-            self._known[client_id] = f"“{app.name}”" if app else _short(client_id)
-        return self._known[client_id]
+    def app(self, client_id: str) -> str:
+        sealed = open_app(self._keyring, client_id)
+        return f"“{sealed.newcomer[0].name}”" if sealed else self._quoted(client_id, client_id)
 
-    async def user(self, user: bytes) -> str:
-        if user not in self._known:
-            member = await self._read(find_member(self._org, user))
-            self._known[user] = member.email if member else _short(render_id("usr", user))
-        return self._known[user]
+    def user(self, user: bytes) -> str:
+        return self._known.get(user) or _short(render_id("usr", user))
 
-    async def _key(self, id: bytes) -> str:
-        if id not in self._known:
-            key = await self._read(find_key(self._org, id))
-            self._known[id] = f"“{key.name}”" if key and key.name else _short(render_id("key", id))
-        return self._known[id]
+    def _quoted(self, id: str | bytes, text: str) -> str:
+        name = self._known.get(id)
+        return f"“{name}”" if name else _short(text)
 
 
 def _short(text: str) -> str:

@@ -52,8 +52,7 @@ async def browse_links(
     page = await instance.store.read(
         browsing.browse_grants(org, _id_of(cursor), limit, client_id=client_id or None, user_id=user_id)
     )
-    names: dict[str, str] = {}
-    rows = [await _link(instance, org, grant, names) for grant in page.rows]
+    rows = [_link(instance, *each) for each in page.rows]
     return Page(rows, page.next.hex() if page.next else None, page.is_cut)
 
 
@@ -78,7 +77,9 @@ async def view_link(instance: Instance, actor: Actor, org: bytes, text: str) -> 
     if grant is None:
         raise GatepostError("not_found", "There is no such connection here.")
     await check_apps(instance, actor, Deed.GRANTS_READ, org, grant.client_id)
-    return await _link(instance, org, grant, {})
+    app = await instance.store.read(find_app(grant.app_org or org, grant.client_id))
+    member = await instance.store.read(find_member(org, grant.user_id)) if grant.user_id else None
+    return _link(instance, grant, app.name if app else grant.client_id, member and member.email)
 
 
 async def browse_events(
@@ -100,15 +101,9 @@ async def get_event(instance: Instance, actor: Actor, org: bytes, text: str) -> 
     return event
 
 
-async def _link(instance: Instance, org: bytes, grant: Grant, names: dict[str, str]) -> Link:
-    if grant.client_id not in names:
-        app = await instance.store.read(find_app(grant.app_org or org, grant.client_id))
-        names[grant.client_id] = app.name if app else grant.client_id
-    user = render_id("usr", grant.user_id) if grant.user_id else ""
-    if grant.user_id and user not in names:
-        member = await instance.store.read(find_member(org, grant.user_id))
-        names[user] = member.email if member else user
-    return Link(grant, names[grant.client_id], names.get(user, ""), why_dead(grant, instance.clock()) or "")
+def _link(instance: Instance, grant: Grant, app: str, email: str | None) -> Link:
+    person = render_id("usr", grant.user_id) if grant.user_id else ""
+    return Link(grant, app, email or person, why_dead(grant, instance.clock()) or "")
 
 
 def _id_of(cursor: Any) -> bytes | None:

@@ -41,6 +41,14 @@ class Page(NamedTuple, Generic[T]):
     is_cut: bool = False
 
 
+class Named(NamedTuple):
+    """A grant, and by their names the app and the person, who has none once they are no member."""
+
+    grant: Grant
+    app: str
+    email: str | None
+
+
 @question
 def browse_apps(
     org: bytes,
@@ -86,7 +94,7 @@ def browse_apps(
 @question
 def browse_grants(
     org: bytes, before: bytes | None, limit: int, *, client_id: str | None = None, user_id: bytes | None = None
-) -> Steps[Page[Grant]]:
+) -> Steps[Page[Named]]:
     """Grants, the newest first: of the organization, of one app, of one person, of both together."""
     mine: list[Condition] = [("id < ?", (before or _NEWEST,))]
     if user_id is not None:
@@ -103,11 +111,11 @@ def browse_grants(
         wanted = f"select id from grants where org = ? and id in ({ids}) and client_id = ? order by id desc limit ?"
         own = (org, *params, LOOKED_UP, client_id, limit + 1)
     rows = yield SQL(f"{live_of(wanted)} order by g.id desc", (*own, INSTANCE, org))
-    grants = [Grant._make(row) for row in rows[:limit]]
+    found = [Named(Grant._make(row[:-2]), *row[-2:]) for row in rows[:limit]]
     if len(rows) > limit:
-        return Page(grants, grants[-1].id)
+        return Page(found, found[-1].grant.id)
     last = (yield SQL(f"{ids} offset ?", (*params, 1, LOOKED_UP - 1))) if is_cut else []
-    return Page(grants, last[0][0] if last else None, bool(last))
+    return Page(found, last[0][0] if last else None, bool(last))
 
 
 @question
@@ -145,6 +153,26 @@ def browse_events(
         return Page(events, events[-1].id)
     last = (yield SQL(f"{ids} offset ?", (*params, 1, reach - 1))) if where else []
     return Page(events, last[0][0] if last else None, bool(last))
+
+
+@question
+def find_names(
+    org: bytes, client_ids: Sequence[str], user_ids: Sequence[bytes], key_ids: Sequence[bytes] = ()
+) -> Steps[dict[str | bytes, str]]:
+    """What apps, members and API keys of an organization are called; what is none of its own is left out."""
+    apps = "select client_id, name from apps where org = ? and client_id in"
+    people = """select m.user_id, u.email from memberships m join users u on u.org = ? and u.id = m.user_id
+        where m.org = ? and m.user_id in"""
+    keys = "select id, name from api_keys where org = ? and id in"
+    names: dict[str | bytes, str] = {}
+    for select, params, ids in (
+        (apps, (org,), client_ids),
+        (people, (INSTANCE, org), user_ids),
+        (keys, (org,), key_ids),
+    ):
+        if ids:
+            names |= yield SQL(f"{select} ({', '.join('?' * len(ids))})", (*params, *ids))
+    return names
 
 
 class Expiring(NamedTuple):

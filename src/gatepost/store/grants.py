@@ -77,11 +77,12 @@ LIVE = f"{_GRANT} from grants g {_BESIDE}"
 
 
 def live_of(ids: str) -> str:
-    """LIVE for the grants whose ids a statement finds, which has its parameters first.
+    """LIVE for the grants whose ids a statement finds, which has its parameters first; and app and member by their names.
 
     They are joined: of ids that are asked `in`, PostgreSQL expects as many as there are grants, and reads all of them.
     """
-    return f"{_GRANT} from ({ids}) found cross join grants g {_BESIDE} and g.id = found.id"
+    names = "a.name, case when m.user_id is not null then u.email end"
+    return f"{_GRANT}, {names} from ({ids}) found cross join grants g {_BESIDE} and g.id = found.id"
 
 
 # Statements of the hot path are whole: an engine finds what it prepared by the text.
