@@ -4,7 +4,8 @@ That no form is taken without its page, and none from a role that may not, is in
 """
 
 import html
-from typing import NamedTuple
+from collections.abc import MutableMapping
+from typing import Any, NamedTuple
 
 from gatepost.flows.joining import invite
 from gatepost.flows.resources import create_resource
@@ -177,3 +178,61 @@ async def test_nobody_rotates_the_servers_keys_at_an_organizations_console(offic
     assert "gatepost signing-key rotate" in page.text
     assert 'action="' + office.root + "/keys" not in page.text
     assert (await browser.post(office.root + "/keys", {"csrf": csrf})).status_code == 405
+
+
+async def test_an_admin_makes_no_owner_and_unmakes_none(office: Office) -> None:
+    owner, somebody = await office.id_of("owner@acme.test"), office.names["user"]
+    browser, csrf = await office.browser("admin"), await csrf_of(office, "admin")
+    for path, fields in (
+        ("/people", {"email": "new@acme.test", "role": "owner"}),
+        (f"/people/{somebody}", {"role": "owner"}),
+        (f"/people/{owner}", {"role": "member"}),
+        (f"/people/{owner}/remove", {}),
+        (f"/people/{await office.id_of('admin@acme.test')}", {"role": "owner"}),
+    ):
+        answer = await browser.post(office.root + path, {"csrf": csrf, **fields})
+        assert answer.status_code == 403, (path, answer.text)
+
+
+async def test_no_spelling_of_a_path_leads_into_another_organization(office: Office) -> None:
+    world = office.world
+    acme, beta = world.acme.id, world.beta.id
+    assert (await raw_get(office, f"/console/{acme}/apps"))[0] == 200
+    for path in (
+        *(
+            f"{acme}/../{beta}/apps",
+            f"{acme}/%2e%2e/{beta}/apps",
+            f"{acme}%2f..%2f{beta}/apps",
+            f"{acme}/apps/../../{beta}",
+        ),
+        *(f"{beta}/apps", f"{beta.upper()}/apps", f"{acme.upper()}/apps", f"%6f{acme[1:]}/apps", f"{acme}%00/apps"),
+        *(f"{acme}/apps/", f"{acme}//apps", f"{acme} /apps", f"{acme};{beta}/apps", f"{acme},{beta}/apps"),
+        f"{acme}\\..\\{beta}",
+    ):
+        status, body = await raw_get(office, "/console/" + path)
+        assert status in (400, 404), (path, status, body)
+        assert world.beta.web.client_id not in body
+
+
+async def raw_get(office: Office, path: str) -> tuple[int, str]:
+    """Ask for a path as it stands there; a client of HTTP would tidy it up."""
+    cookies = "; ".join(f"{name}={value}" for name, value in (await office.browser("owner")).cookies.items())
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [(b"host", b"gate.test"), (b"cookie", cookies.encode()), (b"accept", b"text/html")],
+        "client": ("192.0.2.20", 50_000),
+    }
+    await office.world.app(scope, receive, send)
+    return sent[0]["status"], b"".join(each.get("body", b"") for each in sent).decode()

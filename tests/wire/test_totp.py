@@ -132,15 +132,8 @@ async def test_a_key_of_another_session_cannot_be_turned_on(world: World, browse
     assert (await browser.post(late.action, late.fields | {"code": phone.code()})).status_code == 400
 
 
-@pytest.mark.parametrize(
-    ("path", "options"),
-    [
-        ("/account/security", {}),
-        ("/authorize", {}),
-        ("/account/security/totp", {}),
-    ],
-)
-async def test_one_step_opens_nothing(world: World, browser: Browser, path: str, options: dict[str, str]) -> None:
+@pytest.mark.parametrize("path", ["/account/security", "/authorize", "/account/security/totp", "/console"])
+async def test_one_step_opens_nothing(world: World, browser: Browser, path: str) -> None:
     await enrolled(world, browser)
     other = Browser(world)
     await sign_in(other)
