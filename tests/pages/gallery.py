@@ -214,6 +214,23 @@ def _first_row(path: str) -> Way:
     return go
 
 
+def _then(way: Way, *links: str) -> Way:
+    """Follow links from there, one after the other."""
+
+    def go(visitor: Visitor) -> None:
+        way(visitor)
+        for link in links:
+            visitor.page.click(link)
+            visitor.page.wait_for_load_state()
+
+    return go
+
+
+def _forbidden(visitor: Visitor) -> None:
+    sign_in(visitor)
+    visitor.go("/console")
+
+
 CONSOLE: dict[str, Way] = {
     "console-overview": _console(""),
     "console-help": _console("/help"),
@@ -228,6 +245,9 @@ CONSOLE: dict[str, Way] = {
     "console-secret-over": _console("/secret"),
     "console-app-redirects": _console("/apps/{app}/redirects"),
     "console-app-permissions": _console("/apps/{app}/permissions"),
+    "console-secret-delete": _then(_console("/apps/{app}/credentials"), "#secrets a"),
+    "console-app-connections": _console("/apps/{app}/connections"),
+    "console-app-events": _console("/apps/{app}/events"),
     "console-app-advanced": _console("/apps/{app}/advanced"),
     "console-app-playground": _console("/apps/{app}/playground"),
     "console-app-danger": _console("/apps/{app}/danger"),
@@ -236,10 +256,13 @@ CONSOLE: dict[str, Way] = {
     "console-requests": _requests,
     "console-requests-empty": _console("/requests"),
     "console-request": _request,
+    "console-connections-end": _console("/connections/end?app={app}"),
     "console-people": _console("/people"),
     "console-person": _first_row("/people"),
+    "console-person-remove": _then(_first_row("/people"), "a.danger"),
     "console-scopes": _console("/scopes"),
     "console-scope": _console("/scope?name=read"),
+    "console-resource-delete": _console("/resources/delete?uri=https://api.test"),
     "console-api-keys": _console("/api-keys"),
     "console-api-key-end": _first_row("/api-keys"),
     "console-keys": _console("/keys"),
@@ -251,6 +274,7 @@ CONSOLE: dict[str, Way] = {
     "console-settings": _console("/settings"),
     "console-disable": _console("/settings/disable"),
     "console-not-there": _console("0"),
+    "console-forbidden": _forbidden,
 }
 """The console's pages; they may weigh more."""
 
@@ -308,7 +332,10 @@ PAGES: dict[str, Way] = {
     **CONSOLE,
 }
 
-FOR_SOMEBODY = {"account", "apps-empty", "second-step", "recovery-codes", "totp-off", "passkeys", "passkey-removal"}
+FOR_SOMEBODY = {
+    *("account", "apps-empty", "second-step", "recovery-codes", "totp-off", "passkeys", "passkey-removal"),
+    "console-forbidden",
+}
 """They need a person of their own, or change one."""
 
 FOR_BETA = {"approval", "approval-asked", "console-requests", "console-request"}
