@@ -1,5 +1,6 @@
 """What the questions about limits promise: they hold from the next look-up on, and nobody else's are touched."""
 
+from gatepost.records import Rates
 from gatepost.store.apps import find_app, replace_app
 from gatepost.store.events import list_events, policy_version
 from gatepost.store.grants import find_grant
@@ -25,8 +26,8 @@ async def test_limits_are_set_and_taken_away(store: Store) -> None:
         assert grant
         assert app
         assert org
-        assert (grant.rates or (None, None, None)) == rates
-        assert (app.rates or (None, None, None)) == (None, *rates[1:])
+        assert (grant.rates or Rates(None, None, None)) == Rates(*rates)
+        assert (app.rates or Rates(None, None, None)) == Rates(None, *rates[1:])
         assert org.rate_limit == rates[2]
         before = rates
     other = await store.read(find_grant(b.org, b.grant))
