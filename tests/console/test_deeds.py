@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 from gatepost.flows.joining import invite
 from gatepost.flows.resources import create_resource
 from gatepost.flows.webhooks import create_webhook
-from gatepost.secrets import render_id
-from wire.world import Tenant, World
+from gatepost.records import WAITING, AppRequest
+from gatepost.secrets import new_id, parse_id, render_id
+from gatepost.store.app_requests import ask_for_app
+from wire.world import NOW, Tenant, World
 
 from .office import Office
 from .test_desk import FORMS, csrf_of
@@ -160,7 +162,12 @@ async def things_of(world: World, tenant: Tenant) -> dict[str, str]:
     world.canary.watch(text.reveal())
     invitation, _ = await invite(world.instance, tenant.org, "late@beta.test", "member", world.operator)
     await create_resource(world.instance, tenant.org, "https://beta.test", "a", None, world.operator)
+    ask = AppRequest(
+        new_id(), "app", "App", "app.test", "read", b"digest", WAITING, parse_id("usr", tenant.bob) or b"", NOW
+    )
+    assert await world.instance.store.ask(ask_for_app(tenant.org, ask, (), world.act))
     return {
+        "request": render_id("req", ask.id),
         "app": tenant.web.client_id,
         "user": tenant.bob,
         "key": tenant.key_id,
