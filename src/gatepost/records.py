@@ -53,6 +53,8 @@ class Org(NamedTuple):
     """As in `Rates`; so are those of apps and grants."""
     apps_need_approval: bool = False
     """Whether its people connect other people's apps only once one of its admins has approved them."""
+    settings: str = "{}"
+    """What it chose for itself, as `oauth.org_settings` writes and reads it."""
 
 
 class ApiKey(NamedTuple):
@@ -259,6 +261,8 @@ class Session(NamedTuple):
     email: str
     name: str | None
     user_disabled_at: int | None
+    longest_rest: int = 0
+    """The longest time for which it was not in use since its person proved who they are."""
 
 
 class Invitation(NamedTuple):

@@ -209,6 +209,7 @@ def _public_routes(documents: Documents, refusals: Refusals) -> dict[str, Route]
         "/.well-known/oauth-authorization-server": public(documents.metadata),
         "/.well-known/openid-configuration": public(documents.metadata),
         **{f"/assets/{name}": file(documents.asset) for name in ASSETS},
+        "/brand/{shades}": file(documents.brand),
         "/healthz": file(documents.healthz),
         "/readyz": file(documents.readyz)._replace(ends_first=True),
     }

@@ -70,3 +70,20 @@ def test_an_empty_list_names_the_next_step(gatepost: Gatepost, acme: str) -> Non
         assert (ran.code, ran.out) == (0, "")
         assert f"gatepost {arguments[0]} create" in ran.err
         assert gatepost.json(*arguments) == []
+
+
+def test_settings_are_chosen_and_taken_back(gatepost: Gatepost, acme: str) -> None:
+    given = ("--accent", "#7C3AED", "--languages", "de en", "--session-ttl", "8h", "--email-domains", "acme.test")
+    chosen = gatepost.json("org", "edit", acme, *given, "--second-factor")["settings"]
+    assert (chosen["accent"], chosen["languages"], chosen["session_ttl"]) == ("#7c3aed", ["de", "en"], 28_800)
+    assert (chosen["email_domains"], chosen["second_factor"]) == (["acme.test"], True)
+    assert "#7c3aed" in gatepost("org", "show", acme).out
+    back = gatepost.json("org", "edit", acme, "--accent", "none", "--session-ttl", "none", "--no-second-factor")
+    assert back["settings"] == chosen | {"accent": "", "session_ttl": None, "second_factor": False}
+    assert gatepost.json("org", "show", acme) == back
+
+
+def test_what_cannot_be_chosen_is_refused_with_what_can(gatepost: Gatepost, acme: str) -> None:
+    assert gatepost.refused(2, "org", "edit", acme, "--accent", "#ffcc00")["nearest"] == "#8d7000"
+    assert gatepost.refused(2, "org", "edit", acme, "--session-ttl", "15d")["field"] == "session_ttl"
+    assert "nothing to change" in gatepost.refused(2, "org", "edit", acme)["message"]

@@ -103,6 +103,9 @@ FORMS: dict[str, tuple[set[str], dict[str, str]]] = {
     "/apps/{app}/delete": (WRITERS, {"name": "Changed"}),
     "/settings": (WRITERS, {"name": "Another company"}),
     "/settings/approval": (WRITERS, {"needed": "yes"}),
+    "/settings/brand": (WRITERS, {"accent": "#0f766e"}),
+    "/settings/languages": (WRITERS, {"first": "de"}),
+    "/settings/rules": (WRITERS, {"session_ttl": "8h"}),
     "/settings/disable": ({"owner"}, {"name": "Another company"}),
 }
 """Every form, who may send it about what others made, and what it is sent with; what ends things comes last."""

@@ -12,6 +12,7 @@ FLOORS = (
         "records",
         "secrets",
         "certificates",
+        "contrast",
         "passwords",
         "totp",
         "webauthn",
@@ -95,7 +96,7 @@ def test_flows_know_no_http() -> None:
 
 
 def test_the_protocol_is_pure() -> None:
-    allowed = PURE | {"errors", "records", "secrets", "jose", "oauth"}
+    allowed = PURE | {"contrast", "errors", "records", "secrets", "jose", "oauth"}
     assert_none(
         f"{place(module, each)} imports {each.name}"
         for module in modules()

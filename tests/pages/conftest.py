@@ -24,6 +24,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     data = tmp_path_factory.mktemp("pages") / "data"
     with running("dev", data, "--host", "localhost", settings=UNLIMITED | {"GATEPOST_SIGN_UP": "open"}) as server:
         _run(server, "org", "create", "Beta")
+        _run(server, "org", "edit", "Beta", "--accent", "#7c3aed")
         _bring(server, server.ready["org"], WEB, NATIVE, LOCAL, TV)
         _bring(server, "Beta", BETA)
         _run(server, "org", "edit", "Beta", "--apps-need-approval", "yes")

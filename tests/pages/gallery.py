@@ -205,6 +205,13 @@ def _refused_app(visitor: Visitor) -> None:
     visitor.page.wait_for_selector("#error")
 
 
+def _refused_colour(visitor: Visitor) -> None:
+    _console("/settings")(visitor)
+    visitor.page.fill("#accent", "#ffcc00")
+    visitor.page.click("#save-brand")
+    visitor.page.wait_for_selector("#error")
+
+
 def _first_row(path: str) -> Way:
     def go(visitor: Visitor) -> None:
         _console(path)(visitor)
@@ -272,6 +279,7 @@ CONSOLE: dict[str, Way] = {
     "console-seed": _console("/seed"),
     "console-health": _console("/health"),
     "console-settings": _console("/settings"),
+    "console-settings-refused": _refused_colour,
     "console-disable": _console("/settings/disable"),
     "console-not-there": _console("0"),
     "console-forbidden": _forbidden,
@@ -288,6 +296,7 @@ PAGES: dict[str, Way] = {
     "page-over": _plain("/continue/gp_exit_over"),
     "login": _plain("/login"),
     "login-wrong": _wrong,
+    "login-branded": lambda visitor: visitor.begin(BETA),
     "link": lambda visitor: visitor.page.goto(visitor.link),
     "link-over": _plain("/login?link=gp_link_over"),
     "second-step": _second_step,
@@ -343,7 +352,7 @@ FOR_BETA = {"approval", "approval-asked", "console-requests", "console-request"}
 
 SHOWN_ONCE = {
     *("reset-mailed", "login-wrong", "device-wrong", "recovery-codes", "posting"),
-    *("console-secret", "console-new-website-refused"),
+    *("console-secret", "console-new-website-refused", "console-settings-refused"),
 }
 """They answer a form or leave by themselves, and cannot be loaded again."""
 

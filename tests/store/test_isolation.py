@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gatepost.errors import GatepostError
-from gatepost.records import AGREED, WAITING, Consent, Resource, TrustedIssuer
+from gatepost.records import AGREED, WAITING, Consent, Org, Resource, TrustedIssuer
 from gatepost.secrets import new_id
 from gatepost.store import (
     app_requests,
@@ -57,6 +57,12 @@ from .world import (
     populate,
     secret,
 )
+
+
+def named(org: bytes, name: str) -> Org:
+    """An organization as the world made it, by this name."""
+    return Org(org, name, None, None, NOW)
+
 
 OTHERS_URI = "https://other.example/cb"
 
@@ -137,7 +143,7 @@ PROBES: dict[str, tuple[object, Probe]] = {
     "note_secret_used": (FOUND_NOTHING, lambda org, a: apps.note_secret_used(org, a.client_id, a.secret, NOW + 9999)),
     "change_role": (FOUND_NOTHING, lambda org, a: people.change_role(org, a.user, "member", "admin", act())),
     "remove_member": (FOUND_NOTHING, lambda org, a: people.remove_member(org, a.user, "member", act())),
-    "rename_org": (OWN, lambda org, a: orgs.rename_org(org, "acme", "Mine", act())),
+    "change_org": (OWN, lambda org, a: orgs.change_org(org, named(org, "acme"), named(org, "Mine"), act())),
     "find_event": (FOUND_NOTHING, lambda org, a: events.find_event(org, a.event)),
     "claim_request": (OWN, lambda org, a: idempotency.claim_request(org, b"key", b"digest", NOW, NOW + DAY)),
     "keep_answer": (FOUND_NOTHING, lambda org, a: idempotency.keep_answer(org, a.org, b"other")),

@@ -2,13 +2,15 @@
 
 from collections import Counter
 
+import orjson
+
 from gatepost.records import Consent
 from gatepost.secrets import new_id, render_id
 from gatepost.store.consents import find_consent, give_consent
 from gatepost.store.events import find_event, list_events
 from gatepost.store.grants import find_grant
 from gatepost.store.idempotency import Kept, claim_request, forget_request, keep_answer
-from gatepost.store.orgs import find_org, rename_org
+from gatepost.store.orgs import change_org, find_org
 from gatepost.store.people import change_role, find_member, list_members, make_member, remove_member
 from gatepost.store.question import Store
 from gatepost.store.revocations import list_revocations
@@ -74,13 +76,25 @@ async def test_of_two_owners_who_leave_at_once_one_stays(database: Database, sto
         assert left.count("owner") == 1
 
 
-async def test_a_name_changes_from_what_it_was(store: Store) -> None:
+async def test_an_organization_changes_from_what_it_was(store: Store) -> None:
     a = await populate(store, "acme")
-    assert await store.ask(rename_org(a.org, "acme", "New", act()))
-    assert not await store.ask(rename_org(a.org, "acme", "Newer", act()))
-    org = await store.read(find_org(a.org))
-    assert org is not None
-    assert org.name == "New"
+    old = await store.read(find_org(a.org))
+    assert old is not None
+    new = old._replace(name="New", settings='{"accent":"#0f766e"}')
+    assert await store.ask(change_org(a.org, old, new, act()))
+    assert not await store.ask(change_org(a.org, old, new._replace(name="Newer"), act()))
+    assert await store.read(find_org(a.org)) == new
+    told = await store.read(list_events(a.org, 2, newest_first=True))
+    assert [each.type for each in told] == ["org.changed", "org.renamed"]
+    assert orjson.loads(told[0].detail) == {"before": {}, "after": {"accent": "#0f766e"}}
+
+
+async def test_settings_change_from_what_they_were(store: Store) -> None:
+    a = await populate(store, "acme")
+    old = await store.read(find_org(a.org))
+    assert old is not None
+    assert await store.ask(change_org(a.org, old, old._replace(settings='{"second_factor":true}'), act()))
+    assert not await store.ask(change_org(a.org, old, old._replace(name="New"), act()))
 
 
 async def test_an_event_is_found_by_its_id(store: Store) -> None:

@@ -105,11 +105,13 @@ async def test_a_session_moves_on_once(store: Store) -> None:
     a = await populate(store, "acme")
     session = await sign_in(store, a)
     assert await store.ask(touch_session(session.id, 1, NOW + 60, rotate=False))
+    assert await store.ask(touch_session(session.id, 1, NOW + 899, rotate=False))
     assert await store.ask(touch_session(session.id, 1, NOW + 900, rotate=True))
     assert not await store.ask(touch_session(session.id, 1, NOW + 901, rotate=True))
     moved = await store.read(find_session(session.id))
     assert moved is not None
     assert (moved.generation, moved.rotated_at, moved.last_seen_at) == (2, NOW + 900, NOW + 900)
+    assert moved.longest_rest == 839
     await store.ask(end_session(session.id, act()))
     assert not await store.ask(touch_session(session.id, 2, NOW + 902, rotate=True))
 

@@ -12,6 +12,7 @@ from gatepost.flows.limits import MAX_RATE
 from gatepost.flows.roles import ROLES
 from gatepost.flows.webhooks import OVERLAP
 from gatepost.oauth.client_metadata import AUTH_METHODS, KINDS, PROFILES, SUPPORTED_GRANTS
+from gatepost.oauth.org_settings import LANGUAGES
 from gatepost.records import MAX_ACCESS_TTL, WAITING
 
 MAX_LIST = 100
@@ -24,6 +25,7 @@ Seconds = Annotated[int, Meta(ge=1, le=36_500 * 86_400)]
 AccessSeconds = Annotated[int, Meta(ge=1, le=MAX_ACCESS_TTL)]
 EventTypes = Annotated[list[Annotated[str, Meta(max_length=100)]], Meta(max_length=MAX_LIST)]
 Window = Annotated[int, Meta(ge=0, le=36_500 * 86_400)] | Literal["until_used"] | None
+Colour = Annotated[str, Meta(max_length=20, description="As in #0f766e.")]
 Limit = Annotated[int, Meta(ge=1, le=1000)]
 ClientId = Annotated[str, Meta(max_length=200)]
 Id = Annotated[str, Meta(max_length=40)]
@@ -150,11 +152,24 @@ class GrantChoice(Struct, frozen=True, forbid_unknown_fields=True):
     all: bool = False
 
 
+class OrganizationSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is to change of what the organization chose for itself; null takes a choice back."""
+
+    accent: Colour | UnsetType | None = UNSET
+    accent_dark: Colour | UnsetType | None = UNSET
+    languages: Annotated[list[Annotated[str, _one_of(LANGUAGES)]], Meta(max_length=MAX_LIST)] | UnsetType | None = UNSET
+    second_factor: bool | UnsetType = UNSET
+    idle_ttl: Seconds | UnsetType | None = UNSET
+    session_ttl: Seconds | UnsetType | None = UNSET
+    email_domains: Annotated[list[Name], Meta(max_length=MAX_LIST)] | UnsetType | None = UNSET
+
+
 class OrganizationChange(Struct, frozen=True, forbid_unknown_fields=True):
     """What is to change of the organization; the rest stays."""
 
-    name: Name | None = None
-    apps_need_approval: bool | None = None
+    name: Name | UnsetType = UNSET
+    apps_need_approval: bool | UnsetType = UNSET
+    settings: OrganizationSettings = OrganizationSettings()
 
 
 class RequestListing(Struct, frozen=True, forbid_unknown_fields=True):

@@ -34,6 +34,18 @@ class Role(Struct, frozen=True):
     may_own: list[str]
 
 
+class OrganizationSettings(Struct, frozen=True):
+    """What an organization chose for itself. What is empty, false or null leaves things as they are for everybody."""
+
+    accent: str
+    accent_dark: str
+    languages: list[str]
+    second_factor: bool
+    idle_ttl: int | None
+    session_ttl: int | None
+    email_domains: list[str]
+
+
 class Organization(Struct, frozen=True):
     """The caller's organization."""
 
@@ -41,6 +53,7 @@ class Organization(Struct, frozen=True):
     name: str
     auth_token: str | None
     apps_need_approval: bool
+    settings: OrganizationSettings
     disabled: bool
     created_at: datetime
 

@@ -1,6 +1,10 @@
 """The caller, their organization, its roles, and what happened in it."""
 
 from datetime import datetime
+from typing import Any
+
+from msgspec import UNSET
+from msgspec.structs import asdict
 
 from gatepost.api import asks
 from gatepost.api.call import Call
@@ -8,8 +12,9 @@ from gatepost.api.documents import EventDocument, Me, Organization, Page, Role
 from gatepost.api.grants import user_of
 from gatepost.api.rendering import of_actor, of_event, of_org, roles
 from gatepost.flows.events import Filter, check_type, event_of, events_of
-from gatepost.flows.organizations import need_approval, org_of, rename, set_disabled
+from gatepost.flows.organizations import change_org, need_approval, org_of, set_disabled
 from gatepost.flows.roles import Deed
+from gatepost.oauth.org_settings import OrgSettings
 
 
 async def me(call: Call, _: None) -> Me:
@@ -32,9 +37,8 @@ async def change(call: Call, ask: asks.OrganizationChange) -> Organization:
     """Change the organization."""
     org = await org_of(call.instance, call.org, call.actor)
     call.check_unchanged(of_org(org))
-    if ask.name is not None:
-        org = await rename(call.instance, org, ask.name, call.actor)
-    if ask.apps_need_approval is not None:
+    org = await change_org(call.instance, org, _changes(ask), call.actor)
+    if ask.apps_need_approval is not UNSET:
         org = await need_approval(call.instance, org, ask.apps_need_approval, call.actor)
     return of_org(org)
 
@@ -63,6 +67,14 @@ async def list_events(call: Call, ask: asks.EventListing) -> Page[EventDocument]
 async def show_event(call: Call, _: None) -> EventDocument:
     """Show an event."""
     return of_event(call.org, await event_of(call.instance, call.org, call.names["event"], call.actor))
+
+
+def _changes(ask: asks.OrganizationChange) -> dict[str, Any]:
+    """What was given, by name; null is a setting's default."""
+    settings, defaults = asdict(ask.settings), OrgSettings()._asdict()
+    given = {name: defaults[name] if value is None else value for name, value in settings.items() if value is not UNSET}
+    changes = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+    return changes if ask.name is UNSET else {**changes, "name": ask.name}
 
 
 def _seconds(at: datetime | None) -> int | None:

@@ -14,6 +14,7 @@ from gatepost.api.documents import (
     Key,
     Me,
     Organization,
+    OrganizationSettings,
     Person,
     ResourceDocument,
     Role,
@@ -29,6 +30,7 @@ from gatepost.flows.signing import safe_to_activate_at
 from gatepost.flows.webhook_sending import Attempt
 from gatepost.oauth.access_token import subject
 from gatepost.oauth.client_metadata import parse_metadata
+from gatepost.oauth.org_settings import parse_settings
 from gatepost.records import (
     UNTIL_USED,
     ApiKey,
@@ -81,6 +83,7 @@ def of_org(org: Org) -> Organization:
         name=org.name,
         auth_token=org.auth_token,
         apps_need_approval=bool(org.apps_need_approval),
+        settings=msgspec.convert(parse_settings(org.settings)._asdict(), OrganizationSettings),
         disabled=org.disabled_at is not None,
         created_at=_at(org.created_at),
     )

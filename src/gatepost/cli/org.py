@@ -5,14 +5,16 @@ from functools import partial
 from typing import Any
 
 from gatepost.cli.options import Parser, add_verb, add_verbs, wants_json
+from gatepost.cli.org_settings import add_settings_options, settings_changes
 from gatepost.cli.output import instant, render_fields, show, show_list
 from gatepost.cli.rate_limit import add_limit, describe_rate, rate_of
 from gatepost.cli.running import run_verb
 from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance
 from gatepost.flows.limits import set_org_limit
-from gatepost.flows.organizations import create_org, get_org, need_approval, rename, set_disabled
+from gatepost.flows.organizations import change_org, create_org, get_org, need_approval, set_disabled
 from gatepost.flows.roles import Actor
+from gatepost.oauth.org_settings import parse_settings
 from gatepost.records import Org
 from gatepost.secrets import render_id
 from gatepost.store.orgs import list_orgs
@@ -31,6 +33,7 @@ def add_arguments(parser: Parser) -> None:
         choices=("yes", "no"),
         help="whether an admin approves apps of others before people connect them",
     )
+    add_settings_options(edit)
     for name, run, summary in (
         ("show", _show, "show one organization"),
         ("disable", partial(_set_disabled, True), "refuse everything of an organization, at once, until it is enabled"),
@@ -51,35 +54,32 @@ def _create(options: argparse.Namespace) -> int:
 
 def _list(options: argparse.Namespace) -> int:
     orgs = run_verb(options, lambda instance, _: instance.store.read(list_orgs()))
-    show_list(wants_json(options), [_render(org) for org in orgs], "No organizations yet: gatepost org create NAME")
+    rows = [_render(org) if wants_json(options) else _plain(_render(org)) for org in orgs]
+    show_list(wants_json(options), rows, "No organizations yet: gatepost org create NAME")
     return 0
 
 
 def _show(options: argparse.Namespace) -> int:
-    document = _render(run_verb(options, lambda instance, _: get_org(instance, options.org)))
-    show(wants_json(options), document, render_fields(document))
-    return 0
+    return _show_whole(options, run_verb(options, lambda instance, _: get_org(instance, options.org)))
 
 
 def _edit(options: argparse.Namespace) -> int:
-    if options.name is None and options.apps_need_approval is None:
-        raise GatepostError("invalid_request", "Say what is to change: --name or --apps-need-approval.")
+    changes = settings_changes(options) | ({"name": options.name} if options.name is not None else {})
+    if not changes and options.apps_need_approval is None:
+        raise GatepostError("invalid_request", "There is nothing to change.", fix="gatepost org edit --help")
 
     async def verb(instance: Instance, actor: Actor) -> Org:
-        org = await get_org(instance, options.org)
-        if options.name is not None:
-            org = await rename(instance, org, options.name, actor)
+        org = await change_org(instance, await get_org(instance, options.org), changes, actor)
         if options.apps_need_approval is not None:
             org = await need_approval(instance, org, options.apps_need_approval == "yes", actor)
         return org
 
-    org = run_verb(options, verb)
-    people = "ask an admin before they connect" if org.apps_need_approval else "connect"
-    show(
-        wants_json(options),
-        _render(org),
-        f"{render_id('org', org.id)} is called {org.name}; its people {people} apps of others.",
-    )
+    return _show_whole(options, run_verb(options, verb))
+
+
+def _show_whole(options: argparse.Namespace, org: Org) -> int:
+    document = _render(org)
+    show(wants_json(options), document, render_fields(_plain(document) | document["settings"]))
     return 0
 
 
@@ -112,6 +112,12 @@ def _render(org: Org) -> dict[str, Any]:
         "auth_token": org.auth_token,
         "rate_limit": org.rate_limit,
         "apps_need_approval": bool(org.apps_need_approval),
+        "settings": parse_settings(org.settings)._asdict(),
         "disabled": org.disabled_at is not None,
         "created_at": instant(org.created_at),
     }
+
+
+def _plain(document: dict[str, Any]) -> dict[str, Any]:
+    """The document without what is a document of its own."""
+    return {name: value for name, value in document.items() if name != "settings"}

@@ -14,12 +14,13 @@ from gatepost.flows.app_requests import count_requests
 from gatepost.flows.instance import Instance
 from gatepost.flows.roles import Actor, Deed
 from gatepost.oauth.form import parse_repeatable
+from gatepost.oauth.org_settings import lacks, parse_settings
 from gatepost.records import Org, Session
 from gatepost.secrets import Keyring, parse_id, render_id
 from gatepost.store.orgs import find_org
 from gatepost.store.people import list_memberships, list_organizations_of
 from gatepost.ui.faults import PageError
-from gatepost.ui.visit import CONSOLE, Visit, Visits, is_onward, see_other, show
+from gatepost.ui.visit import CONSOLE, PROVING, Visit, Visits, is_onward, see_other, show
 from gatepost.web.app import Handler
 from gatepost.web.message import Reply, Request
 
@@ -154,7 +155,7 @@ class Reception:
             if visit.session is None:
                 return self._sign_in(visit)
             desk = await self._desk(visit, visit.session, deed)
-            return await self._answer(desk, page(desk))
+            return self._at_door(desk) or await self._answer(desk, lambda: page(desk))
 
         return handler
 
@@ -166,7 +167,7 @@ class Reception:
             if visit.session is None:
                 return self._sign_in(visit)
             desk = await self._desk(visit, visit.session, deed)
-            return await self._answer(desk, form(desk, fields))
+            return self._at_door(desk) or await self._answer(desk, lambda: form(desk, fields))
 
         return handler
 
@@ -191,10 +192,10 @@ class Reception:
             visit = self._visits.keep_theme(visit, fields.get("theme", ""))
         return see_other(visit, fields.get("back", "") if is_onward(fields.get("back", "")) else CONSOLE)
 
-    def _sign_in(self, visit: Visit) -> Reply:
+    def _sign_in(self, visit: Visit, place: str = "/login") -> Reply:
         path = visit.request.path
         onward = path[path.find(CONSOLE) :] if visit.request.method != "POST" else CONSOLE
-        return see_other(self._visits.keep_onward(visit, onward), "/login")
+        return see_other(self._visits.keep_onward(visit, onward), place)
 
     async def _desk(self, visit: Visit, session: Session, deed: Deed) -> Desk:
         org = parse_id("org", visit.request.names["org"]) or b""
@@ -209,10 +210,16 @@ class Reception:
             raise _forbidden(visit, f"As {actor.role} of this organization you may not {deed.value}.", desk.root)
         return desk
 
-    async def _answer(self, desk: Desk, reply: Awaitable[Reply]) -> Reply:
+    def _at_door(self, desk: Desk) -> Reply | None:
+        """Where somebody goes whose sign-in is not what the organization asks for; None for who may come in."""
+        settings = parse_settings(desk.org.settings)
+        lacking = lacks(settings, desk.session, self._instance.clock())
+        return self._sign_in(desk.visit, PROVING[lacking]) if lacking else None
+
+    async def _answer(self, desk: Desk, answer: Callable[[], Awaitable[Reply]]) -> Reply:
         """The reply of a page; what a verb does not allow is said on a page that explains."""
         try:
-            return await reply
+            return await answer()
         except GatepostError as error:
             if error.code != "not_allowed" or isinstance(error, PageError):
                 raise

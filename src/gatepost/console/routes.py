@@ -141,7 +141,11 @@ def _org_routes(instance: Instance, doors: Doors, slips: Slips) -> dict[str, Rou
         f"{ORG}/keys": page(Deed.SIGNING_READ, signing.page),
         f"{ORG}/seed": page(Deed.APPS_READ, seed.page, seed.make_token, may=Deed.APPS_WRITE),
         f"{ORG}/health": page(Deed.ORG_READ, health.page),
-        f"{ORG}/settings": page(Deed.ORG_READ, settings.page, settings.rename, may=Deed.ORG_WRITE),
+        f"{ORG}/settings": page(Deed.ORG_READ, settings.page, settings.change("name"), may=Deed.ORG_WRITE),
         f"{ORG}/settings/approval": form(Deed.ORG_WRITE, settings.need_approval),
+        **{
+            f"{ORG}/settings/{part}": form(Deed.ORG_WRITE, settings.change(part))
+            for part in ("brand", "languages", "rules")
+        },
         f"{ORG}/settings/disable": page(Deed.ORG_END, settings.ask_disable, settings.disable),
     }

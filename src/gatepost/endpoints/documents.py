@@ -1,6 +1,7 @@
 """What anyone may read: the metadata, the JWKS, the health of the server, and what pages are made with."""
 
 import hashlib
+import re
 from importlib import resources
 from typing import Any
 
@@ -24,6 +25,9 @@ ASSETS = {
     "console.js": (_SCRIPT, ("console.js",)),
 }
 """What pages are made with: each of a type, and of the files that it is put together from."""
+
+
+_SHADES = re.compile(r"([0-9a-f]{6})-([0-9a-f]{6})\.css")
 
 
 class Document:
@@ -91,6 +95,14 @@ class Documents:
 
     async def asset(self, request: Request) -> Reply:
         return self._assets[request.path.rpartition("/")[2]].reply(request)
+
+    async def brand(self, request: Request) -> Reply:
+        """A colour for pages, in the light and in the dark: both stand in the path, so it is the same for ever."""
+        shades = _SHADES.fullmatch(request.names["shades"])
+        if not shades:
+            raise GatepostError("not_found", "There is no such stylesheet.")
+        rule = ".branded {{ --accent: light-dark(#{}, #{}); }}\n".format(*shades.groups())
+        return Document(rule.encode(), METADATA_MAX_AGE, (), _CSS).reply(request)
 
     async def healthz(self, request: Request) -> Reply:
         """The process answers."""

@@ -10,7 +10,7 @@ from gatepost.errors import OAuthError
 from gatepost.flows.instance import Instance, fresh_epoch
 from gatepost.flows.known_apps import KnownApp, find_known_app, get_known_app
 from gatepost.flows.minting import subject_for
-from gatepost.flows.places import check_scope_somewhere, issue_in, list_places, places_for
+from gatepost.flows.places import check_scope_somewhere, issue_in, list_places, places_for, what_lacks
 from gatepost.flows.playground import own_redirect
 from gatepost.flows.pushed import PUSHED, open_pushed
 from gatepost.jose import ID_TOKEN_TYPE
@@ -20,6 +20,7 @@ from gatepost.oauth.authorize import AuthorizeAsk, VerifiedAsk, check, verify_re
 from gatepost.oauth.consent import ADMIN, UNAPPROVED, UNASKED, covers, may_pass_silently
 from gatepost.oauth.flow import FLOW_TTL, Flow, dump_flow, load_flow, start_flow
 from gatepost.oauth.narrow import Issue
+from gatepost.oauth.org_settings import SIGN_IN
 from gatepost.records import WAITING, Consent, Session
 from gatepost.secrets import AUTHORIZATION_CODE, FLOW, new_id
 from gatepost.store.consents import find_consent, give_consent
@@ -139,6 +140,11 @@ async def _go_on(instance: Instance, flow: Flow, session: Session | None) -> Ste
 async def _no_place(instance: Instance, flow: Flow, known: KnownApp, session: Session, why_not: list[str]) -> Step:
     """What to say to a person who may connect the app nowhere. Raises what the app is told instead, if it wants no page."""
     silent = "none" in flow.asked.prompt
+    lacking = what_lacks(why_not)
+    if lacking and silent:
+        raise OAuthError("login_required", "The person has to sign in as the organization asks for it.")
+    if lacking:
+        return NeedsSignIn(flow) if lacking == SIGN_IN else NeedsSecondStep(flow)
     if not set(why_not).isdisjoint(UNAPPROVED):
         # With a page the person may ask for it, unless it was refused.
         if silent and not {UNASKED, WAITING}.isdisjoint(why_not):

@@ -44,6 +44,7 @@ SENTENCES = {
     "org.approval_needed": "%(actor)s had apps of others need approval",
     "org.approval_not_needed": "%(actor)s had apps of others need no approval any more",
     "org.auth_token_made": "%(actor)s asked for the organization's auth_token, which was made",
+    "org.changed": "%(actor)s changed the settings of the organization",
     "org.disabled": "%(actor)s disabled the organization",
     "org.enabled": "%(actor)s enabled the organization",
     "org.grants_revoked": "%(actor)s ended all grants of the organization",

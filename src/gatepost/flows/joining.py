@@ -10,10 +10,12 @@ from gatepost.flows.instance import Instance, fresh_epoch
 from gatepost.flows.mail_links import INVITE, SIGN_UP, TTLS, make_mail_link, open_mail_link
 from gatepost.flows.mails import write_mail
 from gatepost.flows.missing import missing
+from gatepost.flows.organizations import settings_of
 from gatepost.flows.people import check_email, check_new_password, check_role
 from gatepost.flows.roles import Actor, Deed
 from gatepost.flows.sign_in import Passwords
 from gatepost.oauth.client_metadata import check_name
+from gatepost.oauth.org_settings import LANGUAGES, may_invite, parse_settings
 from gatepost.records import Invitation, Org
 from gatepost.secrets import Secret, new_id, parse_id, render_id
 from gatepost.store.events import Act
@@ -56,14 +58,21 @@ async def invite(instance: Instance, org: bytes, email: str, role: str, actor: A
     if instance.sign_up == "closed":
         raise GatepostError("not_allowed", "Nobody may join here.", fix="set sign_up to invited or open")
     canonical = check_email(email)
+    settings = await settings_of(instance, org)
+    if not may_invite(settings, canonical):
+        domains = ", ".join(settings.email_domains)
+        raise GatepostError(
+            "invalid_request", f"This organization invites addresses of {domains} alone.", field="email"
+        )
     known = await instance.store.read(find_owner("email", canonical))
     if known and await instance.store.read(find_member(org, known)) is not None:
         raise GatepostError("conflict", f"{canonical} is a member already.")
     invitation = Invitation(new_id(), canonical, role, act.at, act.at + TTLS[INVITE], None)
     await instance.store.ask(make_invitation(org, invitation, act))
     if instance.mailer is not None:
+        language = (settings.languages or LANGUAGES)[0]
         more = {"org": org.hex(), "invitation": render_id("inv", invitation.id)}
-        await instance.store.ask(put_letter(write_mail(instance, "invite", canonical, "en", **more)))
+        await instance.store.ask(put_letter(write_mail(instance, "invite", canonical, language, **more)))
     return invitation, Secret(make_mail_link(instance, INVITE, f"{org.hex()} {invitation.id.hex()}", "hand"))
 
 
@@ -92,6 +101,8 @@ async def find_invited(instance: Instance, text: str) -> Invited | None:
         await instance.store.read(find_invitation(org_id, id)),
     )
     if org is None or org.disabled_at is not None or invitation is None or invitation.ended_at is not None:
+        return None
+    if not may_invite(parse_settings(org.settings), invitation.email):
         return None
     is_known = await instance.store.read(find_owner("email", invitation.email)) is not None
     return Invited(org, invitation, is_known, link.state == "mail")

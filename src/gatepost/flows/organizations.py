@@ -1,14 +1,29 @@
-"""Organizations: made, listed, disabled. What is disabled is refused at once; enabling brings it back."""
+"""Organizations: made, listed, changed, disabled. What is disabled is refused at once; enabling brings it back."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance, fresh_epoch
 from gatepost.flows.missing import missing
 from gatepost.flows.roles import Actor, Deed
 from gatepost.oauth.client_metadata import check_name
+from gatepost.oauth.org_settings import OrgSettings, check_settings, parse_settings, render_settings
 from gatepost.records import Org
 from gatepost.secrets import new_id, parse_id, render_id
-from gatepost.store.orgs import find_org, list_orgs, make_org, rename_org, set_apps_need_approval, set_org_disabled
+from gatepost.store import orgs as store
+from gatepost.store.factors import find_totp
+from gatepost.store.orgs import find_org, list_orgs, make_org, set_apps_need_approval, set_org_disabled
+from gatepost.store.passkeys import list_passkeys
 from gatepost.store.question import INSTANCE
+
+
+class Brand(NamedTuple):
+    """How an organization's pages look and speak: its name, its colour in the light and in the dark, and its languages."""
+
+    name: str
+    shades: tuple[str, str] | None
+    languages: tuple[str, ...]
 
 
 async def create_org(instance: Instance, name: str, actor: Actor) -> Org:
@@ -51,16 +66,56 @@ async def org_of(instance: Instance, org: bytes, actor: Actor) -> Org:
     return found
 
 
-async def rename(instance: Instance, org: Org, name: str, actor: Actor) -> Org:
-    """Give an organization another name.
+async def change_org(instance: Instance, org: Org, changes: Mapping[str, Any], actor: Actor) -> Org:
+    """Change an organization's name and its settings (`name`, and fields of OrgSettings), all of it or nothing.
 
     Raises `invalid_request`, `overtaken` when somebody else did since `org` was read, and as `Actor.check` does.
     """
     act = actor.check(Deed.ORG_WRITE, org.id)
-    new = check_name(name)
-    if not await instance.store.ask(rename_org(org.id, org.name, new, act)):
-        raise GatepostError("overtaken", "Somebody else renamed the organization just now.", fix="look again")
-    return org._replace(name=new)
+    settings = {name: value for name, value in changes.items() if name != "name"}
+    known, limits = parse_settings(org.settings), instance.sessions
+    chosen = check_settings(settings, known, limits.idle_ttl, limits.ttl)
+    if chosen.second_factor and not known.second_factor:
+        await _check_not_locked_out(instance, actor)
+    new = org._replace(name=check_name(changes.get("name", org.name)), settings=render_settings(chosen))
+    if new != org and not await instance.store.ask(store.change_org(org.id, org, new, act)):
+        raise GatepostError("overtaken", "Somebody else changed the organization just now.", fix="look again")
+    return new
+
+
+async def settings_of(instance: Instance, org: bytes) -> OrgSettings:
+    """What an organization chose for itself, as it is now; what is not there has chosen nothing."""
+    found = await _known_org(instance, org)
+    return parse_settings(found.settings) if found else OrgSettings()
+
+
+async def brand_of(instance: Instance, org: bytes) -> Brand | None:
+    """How the pages look that lead to an organization's apps; None for what is not there."""
+    found = await _known_org(instance, org)
+    settings = parse_settings(found.settings) if found else OrgSettings()
+    return Brand(found.name, settings.shades, settings.languages) if found else None
+
+
+async def _known_org(instance: Instance, org: bytes) -> Org | None:
+    """The organization as it is now, looked up once until policy changes."""
+    facts = await instance.policy.facts()
+    place = ("org", org)
+    if place not in facts:
+        facts[place] = await instance.store.read(find_org(org))
+    found: Org | None = facts[place]
+    return found
+
+
+async def _check_not_locked_out(instance: Instance, actor: Actor) -> None:
+    """Whoever asks everybody for a second factor has one."""
+    if actor.user_id is None or await instance.store.read(find_totp(actor.user_id)) is not None:
+        return
+    if not await instance.store.read(list_passkeys(actor.user_id)):
+        raise GatepostError(
+            "invalid_request",
+            "Set up a second step for yourself first: without one you could not come in any more.",
+            field="second_factor",
+        )
 
 
 async def need_approval(instance: Instance, org: Org, needed: bool, actor: Actor) -> Org:

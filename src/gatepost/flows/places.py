@@ -4,13 +4,16 @@ Every way on which a person connects an app looks here again at its last step, s
 on all of them. That no grant is made of what was let through before is for the store to see: see `make_grant`.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from gatepost.errors import OAuthError
 from gatepost.flows.instance import Instance
 from gatepost.flows.known_apps import KnownApp
+from gatepost.flows.organizations import settings_of
 from gatepost.oauth.consent import why_unapproved
 from gatepost.oauth.narrow import Issue, narrow
+from gatepost.oauth.org_settings import SECOND_FACTOR, SIGN_IN, lacks
 from gatepost.records import Session
 from gatepost.store.app_requests import find_app_request
 from gatepost.store.people import list_memberships
@@ -20,7 +23,7 @@ from gatepost.store.resources import list_resources
 class Place(NamedTuple):
     """An organization of the person's. `why_not` is empty where they may connect the app.
 
-    Else it is disabled, elsewhere, or one of `oauth.consent.UNAPPROVED`.
+    Else it is disabled, elsewhere, one of `oauth.consent.UNAPPROVED`, or what the sign-in lacks for this organization.
     """
 
     org: bytes
@@ -34,9 +37,22 @@ async def list_places(instance: Instance, known: KnownApp, session: Session, iss
         return []
     memberships = await instance.store.read(list_memberships(session.user_id))
     return [
-        Place(org, name, "disabled" if disabled_at is not None else await _why_not(instance, known, org, issue))
+        Place(
+            org,
+            name,
+            "disabled"
+            if disabled_at is not None
+            else await _why_not(instance, known, org, issue)
+            or lacks(await settings_of(instance, org), session, instance.clock()),
+        )
         for org, name, disabled_at in memberships
     ]
+
+
+def what_lacks(why_not: Iterable[str]) -> str:
+    """What the sign-in lacks to connect the app anywhere, where nothing else is in its way; empty if that is not it."""
+    reasons = set(why_not)
+    return next((each for each in (SIGN_IN, SECOND_FACTOR) if each in reasons), "")
 
 
 async def places_for(instance: Instance, known: KnownApp, session: Session, issue: Issue) -> list[tuple[bytes, str]]:

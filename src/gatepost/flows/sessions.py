@@ -60,7 +60,7 @@ async def prove_again(
     now = instance.clock()
     renewed = session._replace(salt=os.urandom(16), amr=amr)
     if is_whole:
-        renewed = renewed._replace(auth_time=now, expires_at=now + instance.sessions.ttl)
+        renewed = renewed._replace(auth_time=now, expires_at=now + instance.sessions.ttl, longest_rest=0)
     generation = await instance.store.ask(renew_session(renewed, Act(now, "user", address)))
     return SignedIn(renewed, _token(instance, renewed, generation)) if generation else None
 

@@ -76,7 +76,7 @@ class Authorize:
         """Where a flow goes on: after sign-in, and when the page is loaded again."""
         visit = await self._visits.read(request)
         flow = self._flow(visit, request)
-        visit = visit.speaking(flow.asked.ui_locales)
+        visit = await self._visits.led_by(visit, flow)
         step = await go_on(self._instance, flow, visit.session)
         if isinstance(step, NeedsConsent):
             return await self._ask(visit, step)
@@ -145,6 +145,8 @@ class Authorize:
     async def _ask(self, visit: Visit, step: NeedsConsent) -> Reply:
         assert visit.session is not None
         view: ConsentView = await view_consent(self._instance, step, visit.session)
+        if step.known.app.is_free and len(step.places) == 1:
+            visit = await self._visits.led_to(visit, step.places[0][0])
         return show(visit, "consent.html", view=view, flow=seal_flow(self._instance, step.flow))
 
 

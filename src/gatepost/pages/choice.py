@@ -26,7 +26,7 @@ class Choice:
         sealed = seal_flow(self._instance, flow)
         if visit.session is None:
             return see_other(visit, f"/login?flow={sealed}")
-        return show(visit.speaking(flow.asked.ui_locales), "choice.html", flow=sealed)
+        return show(await self._visits.led_by(visit, flow), "choice.html", flow=sealed)
 
     async def go_on(self, request: Request) -> Reply:
         """The person goes on as who they are. The form is good for their session alone."""

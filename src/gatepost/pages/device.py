@@ -10,11 +10,13 @@ from gatepost.errors import GatepostError
 from gatepost.flows.app_requests import ask_admins, list_under_review
 from gatepost.flows.device import Waiting, answer_device, find_waiting, issue_of, view_device
 from gatepost.flows.instance import Instance
+from gatepost.flows.places import list_places, what_lacks
 from gatepost.oauth.device import parse_user_code, render_user_code
 from gatepost.oauth.form import parse_form
+from gatepost.records import Session
 from gatepost.secrets import parse_id
 from gatepost.ui.faults import page_over
-from gatepost.ui.visit import Visit, Visits, see_other, show
+from gatepost.ui.visit import PROVING, Visit, Visits, see_other, show
 from gatepost.web.limits import Buckets, bucket_of
 from gatepost.web.message import Reply, Request
 
@@ -45,12 +47,17 @@ class Device:
         waiting = await self._find(visit, text)
         if waiting is None:
             return _ask_for_code(visit, text, is_wrong=True)
+        lacking = await self._lacking(waiting, visit.session)
+        if lacking:
+            return see_other(self._visits.keep_device(visit, waiting.request.user_code), PROVING[lacking])
+        session = visit.session
+        visit = await self._visits.led_to(visit, waiting.known.app.org)
         return show(
             visit,
             "device_confirm.html",
-            view=await view_device(self._instance, waiting, visit.session),
+            view=await view_device(self._instance, waiting, session),
             may_connect=bool(waiting.places),
-            places=await list_under_review(self._instance, waiting.known, visit.session, issue_of(waiting.request)),
+            places=await list_under_review(self._instance, waiting.known, session, issue_of(waiting.request)),
             now=self._instance.clock(),
         )
 
@@ -68,7 +75,7 @@ class Device:
             return _ask_for_code(visit, text, is_wrong=True)
         if "ask" in fields:
             await self._ask(visit, waiting, fields["ask"])
-        if not decision:
+        if not decision or (decision == "connect" and await self._lacking(waiting, visit.session)):
             return see_other(visit, place_of(waiting.request.user_code))
         org = parse_id("org", fields.get("org", "")) or b""
         allowed = decision == "connect"
@@ -97,6 +104,13 @@ class Device:
         if code is None:
             return _ask_for_code(visit, text, is_wrong=True)
         return see_other(self._visits.keep_device(visit, code), "/login")
+
+    async def _lacking(self, waiting: Waiting, session: Session) -> str:
+        """What the person's sign-in lacks, where nothing else keeps them from connecting the device."""
+        if waiting.places:
+            return ""
+        places = await list_places(self._instance, waiting.known, session, issue_of(waiting.request))
+        return what_lacks(each.why_not for each in places)
 
     async def _find(self, visit: Visit, text: str) -> Waiting | None:
         """The device that shows this code. Whoever guesses is slowed down, and so are all who guess together."""

@@ -34,9 +34,9 @@ class Login:
         if "link" in fields:
             return await self._show_link(visit, fields["link"], fields.get("flow", ""))
         flow = self._sign_ins.flow(visit, fields.get("flow"))
-        if flow is None and visit.session is not None:
+        if flow is None and visit.session is not None and "again" not in fields:
             return see_other(visit, await self._sign_ins.home_of(visit.session.user_id))
-        return self._show(visit, flow)
+        return await self._show(visit, flow)
 
     async def spend_link(self, request: Request) -> Reply:
         """The button of a link's page was pressed. Only this spends it: mail scanners and browsers open links by themselves."""
@@ -56,7 +56,7 @@ class Login:
         self._guesses.take(email, request.address)
         user = await check_password(self._instance, self._passwords, email, password)
         if user is None:
-            return self._show(visit, flow, email=email, fault="password")
+            return await self._show(visit, flow, email=email, fault="password")
         self._guesses.give_back(email, request.address)
         return await self._sign_ins.go_on(visit, user.id, "pwd", flow)
 
@@ -67,7 +67,7 @@ class Login:
         sealed, answer = fields.get("ceremony", ""), fields.get("answer", "")
         proved = await finish_sign_in(self._instance, visit.browser, sealed, answer, request.address)
         if proved is None:
-            return self._show(visit, flow, fault="passkey")
+            return await self._show(visit, flow, fault="passkey")
         return await self._sign_ins.finish(visit, proved.user_id, proved.amr, flow)
 
     async def _show_link(self, visit: Visit, link: str, flow: str) -> Reply:
@@ -76,10 +76,10 @@ class Login:
             raise link_over(visit)
         return show(visit, "link.html", email=opened.member.email, link=link, flow=flow)
 
-    def _show(self, visit: Visit, flow: Flow | None, *, email: str = "", fault: str = "") -> Reply:
+    async def _show(self, visit: Visit, flow: Flow | None, *, email: str = "", fault: str = "") -> Reply:
         has_passkeys = can_have_passkeys(self._instance)
         return show(
-            visit.speaking(flow.asked.ui_locales if flow else None),
+            await self._visits.led_by(visit, flow),
             "login.html",
             400 if fault else 200,
             flow=seal_flow(self._instance, flow) if flow else "",

@@ -61,7 +61,7 @@ class Verify:
     async def _show(self, visit: Visit, fields: dict[str, str], *, is_wrong: bool = False) -> Reply:
         person = await self._person(visit, fields)
         flow = self._sign_ins.flow(visit, fields.get("flow"))
-        visit = visit.speaking(flow.asked.ui_locales if flow else None)
+        visit = await self._visits.led_by(visit, flow)
         sealed = seal_flow(self._instance, flow) if flow else ""
         if person is None:
             return see_other(visit, f"/login?flow={sealed}")

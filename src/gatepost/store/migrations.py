@@ -252,6 +252,15 @@ MIGRATIONS: tuple[Migration, ...] = (
             "create index app_requests_by_state on app_requests (org, state, id)",
         ),
     ),
+    Migration(
+        15,
+        "settings of organizations",
+        (
+            # What an organization chose for itself and no statement joins on: one JSON object.
+            "alter table orgs add column settings text not null default '{{}}'",
+            "alter table sessions add column longest_rest bigint not null default 0",
+        ),
+    ),
 )
 
 NEWEST = MIGRATIONS[-1].number

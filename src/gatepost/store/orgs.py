@@ -6,7 +6,7 @@ from gatepost.store.events import Act, record
 from gatepost.store.question import INSTANCE, SQL, Steps, question
 from gatepost.store.revocations import DISABLED, tell
 
-_COLUMNS = "org, name, auth_token, disabled_at, created_at, rate_limit, apps_need_approval = 1"
+_COLUMNS = "org, name, auth_token, disabled_at, created_at, rate_limit, apps_need_approval = 1, settings"
 
 
 @question
@@ -46,11 +46,16 @@ def set_org_disabled(org: bytes, disabled: bool, act: Act) -> Steps[bool]:
 
 
 @question
-def rename_org(org: bytes, old: str, new: str, act: Act) -> Steps[bool]:
-    """Give an organization another name. False when it is not called `old` (any more)."""
-    rows = yield SQL("update orgs set name = ? where org = ? and name = ? returning org", (new, org, old))
-    if rows:
+def change_org(org: bytes, old: Org, new: Org, act: Act) -> Steps[bool]:
+    """Give an organization another name and other settings. False when it is not as `old` says (any more)."""
+    rows = yield SQL(
+        "update orgs set name = ?, settings = ? where org = ? and name = ? and settings = ? returning org",
+        (new.name, new.settings, org, old.name, old.settings),
+    )
+    if rows and new.name != old.name:
         yield from record(org, "org.renamed", act)
+    if rows and new.settings != old.settings:
+        yield from record(org, "org.changed", act, detail=f'{{"before":{old.settings},"after":{new.settings}}}')
     return bool(rows)
 
 

@@ -15,7 +15,7 @@ SESSION_ENDED = "session_ended"
 """The kind of the letter that a session leaves behind; its target is the session."""
 
 _SESSION = """select s.id, s.user_id, s.salt, s.generation, s.rotated_at, s.created_at, s.last_seen_at, s.expires_at, s.auth_time,
-    s.amr, s.address, s.agent, s.ended_at, u.email, u.name, u.disabled_at
+    s.amr, s.address, s.agent, s.ended_at, u.email, u.name, u.disabled_at, s.longest_rest
     from sessions s join users u on u.org = s.org and u.id = s.user_id where s.org = ?"""
 
 
@@ -58,9 +58,10 @@ def touch_session(session: bytes, generation: int, now: int, *, rotate: bool) ->
     step = 1 if rotate else 0
     rows = yield SQL(
         """update sessions set last_seen_at = ?, generation = generation + ?,
+            longest_rest = case when ? - last_seen_at > longest_rest then ? - last_seen_at else longest_rest end,
             rotated_at = case when ? = 1 then ? else rotated_at end
             where org = ? and id = ? and generation = ? and ended_at is null returning generation""",
-        (now, step, step, now, INSTANCE, session, generation),
+        (now, step, now, now, step, now, INSTANCE, session, generation),
     )
     return bool(rows)
 
@@ -73,7 +74,7 @@ def renew_session(session: Session, act: Act) -> Steps[int]:
     """
     rows = yield SQL(
         """update sessions set salt = ?, generation = generation + 1, rotated_at = ?, last_seen_at = ?, expires_at = ?,
-            auth_time = ?, amr = ? where org = ? and id = ? and ended_at is null returning generation""",
+            auth_time = ?, amr = ?, longest_rest = ? where org = ? and id = ? and ended_at is null returning generation""",
         (
             session.salt,
             act.at,
@@ -81,6 +82,7 @@ def renew_session(session: Session, act: Act) -> Steps[int]:
             session.expires_at,
             session.auth_time,
             session.amr,
+            session.longest_rest,
             INSTANCE,
             session.id,
         ),

@@ -36,13 +36,17 @@ _POLICY = (
 _LANGUAGE = re.compile(r"([A-Za-z]{2,3})(?:-[A-Za-z0-9-]+)?(?:\s*;\s*q=([01](?:\.[0-9]{0,3})?))?")
 
 
-def choose_locale(tags: str, accept_language: str) -> str:
-    """The first language that is asked for and that there is: by these tags, else by the browser."""
+def choose_locale(tags: str, accept_language: str, offered: tuple[str, ...] = ()) -> str:
+    """The first language that is asked for and offered: by these tags, else by the browser; else the first offered one.
+
+    Without an offer there are all, and the first is the default.
+    """
+    offered = offered or tuple(LOCALES)
     wanted = [tag.partition("-")[0].lower() for tag in tags.split()[:20]]
     offers = [match for part in accept_language.split(",")[:20] if (match := _LANGUAGE.fullmatch(part.strip()))]
     offers.sort(key=lambda match: -float(match[2] or 1))
     wanted += [match[1].lower() for match in offers]
-    return next((locale for locale in wanted if locale in LOCALES), next(iter(LOCALES)))
+    return next((locale for locale in wanted if locale in offered), offered[0])
 
 
 def render_page(
@@ -86,6 +90,7 @@ def _environment(locale: str) -> jinja2.Environment:
     }
     environment.globals["locale"] = locale
     environment.globals["theme"] = ""
+    environment.globals["brand"] = None
     environment.globals["direction"] = "rtl" if locale in RIGHT_TO_LEFT else "ltr"
     return environment
 

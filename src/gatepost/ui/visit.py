@@ -10,11 +10,17 @@ from urllib.parse import urlencode, urlsplit
 
 from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance
+from gatepost.flows.known_apps import find_known_app
+from gatepost.flows.organizations import Brand, brand_of
 from gatepost.flows.sessions import SignedIn, find_signed_in
 from gatepost.oauth.device import parse_user_code
+from gatepost.oauth.flow import Flow
 from gatepost.oauth.form import parse_form, parse_pairs, parse_repeatable
+from gatepost.oauth.newcomers import CLIENT_IDS
+from gatepost.oauth.org_settings import SECOND_FACTOR, SIGN_IN
 from gatepost.records import Session
 from gatepost.secrets import Secret
+from gatepost.store.question import INSTANCE
 from gatepost.ui.rendering import LOCALES, choose_locale, render_page
 from gatepost.web.app import Handler
 from gatepost.web.cookies import Cookie, parse_cookies
@@ -33,6 +39,8 @@ THEMES = ("light", "dark")
 _LANGUAGE_FIELD = "page_language"
 CONSOLE = "/console"
 """The one place that a sign-in leads to of its own accord, and nowhere else but there."""
+PROVING = {SIGN_IN: "/login?again=yes", SECOND_FACTOR: "/login/verify"}
+"""Where somebody gets what their sign-in lacks for an organization, and goes on from."""
 _ONWARD = re.compile(CONSOLE + r"[A-Za-z0-9/._~-]{0,500}")
 """Where a sign-in may lead to: nowhere but to our own console."""
 
@@ -58,11 +66,22 @@ class Visit(NamedTuple):
     onward: str
     theme: str
     shortcuts: bool
+    brand: Brand | None = None
+    """Of the organization that the page leads to, if it leads to one."""
 
     @property
     def locale(self) -> str:
-        """The language of the page: the one the person chose here, else the app's wish, else the browser's."""
-        return choose_locale(self.languages, self.request.headers.get(b"accept-language", b"").decode("latin-1"))
+        """The language of the page: the one the person chose here, else the app's wish, else the browser's.
+
+        Of those that the organization offers; where nobody has a wish that it meets, its own.
+        """
+        browser = self.request.headers.get(b"accept-language", b"").decode("latin-1")
+        return choose_locale(self.languages, browser, self.offered)
+
+    @property
+    def offered(self) -> tuple[str, ...]:
+        """The languages that the page may be in."""
+        return (self.brand.languages if self.brand else ()) or tuple(LOCALES)
 
     def speaking(self, ui_locales: str | None) -> "Visit":
         """The same visit, on behalf of an app that asks for these languages."""
@@ -152,6 +171,18 @@ class Visits:
 
         return handler
 
+    async def led_by(self, visit: Visit, flow: Flow | None) -> Visit:
+        """The visit as an app leads it: in the languages that it asks for, and as its organization has its pages."""
+        if flow is None:
+            return visit
+        # An app without an organization of its own is looked up elsewhere, and nobody's brand.
+        known = None if flow.client_id.startswith(CLIENT_IDS) else await find_known_app(self._instance, flow.client_id)
+        return await self.led_to(visit.speaking(flow.asked.ui_locales), known.app.org if known else INSTANCE)
+
+    async def led_to(self, visit: Visit, org: bytes) -> Visit:
+        """The visit of pages that lead to an organization."""
+        return visit._replace(brand=await brand_of(self._instance, org))
+
     def keep_device(self, visit: Visit, user_code: str) -> Visit:
         """The visit with the code of a device for after the sign-in, however many pages that takes; empty: it is done."""
         return visit._replace(cookies=(*visit.cookies, self._device_cookie.write(user_code)))
@@ -220,6 +251,7 @@ def show(
         csrf=visit.csrf,
         session=visit.session,
         theme=visit.theme,
+        brand=visit.brand if visit.brand and visit.brand.shades else None,
         languages=_language_links(visit) if menu and status < 400 else (),
         **view,
     )
@@ -245,7 +277,8 @@ def _language_links(visit: Visit) -> list[tuple[str, str, str]]:
     if visit.request.method == "POST":
         return []
     kept = [pair for pair in parse_pairs(visit.request.query) if pair[0] != _LANGUAGE_FIELD]
-    return [(locale, name, urlencode([*kept, (_LANGUAGE_FIELD, locale)])) for locale, name in LOCALES.items()]
+    offered = [(locale, name) for locale, name in LOCALES.items() if locale in visit.offered]
+    return [(locale, name, urlencode([*kept, (_LANGUAGE_FIELD, locale)])) for locale, name in offered]
 
 
 def _decode_browser(text: str) -> bytes | None:
