@@ -175,3 +175,10 @@ def test_people_see_the_secret_once(gatepost: Gatepost, acme: str) -> None:
     for arguments in (["app", "list"], ["app", "list", "--json"]):
         assert secret not in gatepost(*arguments).out
     assert "secret" not in gatepost(*CREATE, "--kind", "spa").out
+
+
+def test_an_app_says_how_it_is_used(gatepost: Gatepost, shop: Shop) -> None:
+    assert gatepost.json("app", "use", shop.client_id) == {"connections": 1, "more": False, "last_used_at": None}
+    gatepost.verify(shop.api_key, shop.client_id)
+    assert gatepost.json("app", "use", shop.client_id)["connections"] == 2
+    gatepost.refused(4, "app", "use", "nobody")

@@ -228,3 +228,14 @@ def test_as_a_process(healthy: Gatepost) -> None:
     ran = command(healthy.data, "doctor", settings={"GATEPOST_ISSUER": "http://127.0.0.1:8710"})
     assert ran.returncode == 1
     assert '"problems": 1' in ran.stdout
+
+
+def test_an_organization_is_looked_at_as_its_people_see_it(healthy: Gatepost, acme: str) -> None:
+    assert set(examined(healthy, "--org", acme)) == {"mails"}
+    healthy.json("key", "create", "--org", acme, "--expires", "5d", "--name", "Soon")
+    (row,) = examined(healthy, "--org", acme)["credentials"]
+    assert "Soon" in row["why"]
+    assert row["status"] == "advice"
+    other = healthy.json("org", "create", "Other")["id"]
+    assert "credentials" not in examined(healthy, "--org", other)
+    assert healthy.refused(4, "doctor", "--org", "Nobody")["error"] == "not_found"

@@ -4,6 +4,7 @@ import csv
 import html
 import re
 
+from gatepost.flows.browsing import COUNTED
 from gatepost.secrets import render_id
 from wire.browser import forms_of
 
@@ -129,3 +130,14 @@ async def test_an_events_page_has_the_sentence_and_the_whole(office: Office) -> 
     lines = (await office.get("/events.jsonl?type=grant")).text.splitlines()
     assert lines
     assert all('"type":"grant.' in line for line in lines)
+
+
+async def test_the_list_says_how_apps_are_used(office: Office) -> None:
+    world = office.world
+    for _ in range(COUNTED):
+        await world.tokens(world.acme.native)
+    await world.instance.counts.flush()
+    world.clock.forward(3600)
+    rows = rows_of(await office.get("/apps?name=an"))
+    assert f"Phone or desktop {COUNTED} + 1 hour ago" in rows, rows
+    assert "Service 0 –" in rows

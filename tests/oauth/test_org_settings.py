@@ -137,6 +137,11 @@ def test_what_cannot_be_is_refused_by_its_name(field: str, value: Any) -> None:
     assert refusal(**{field: value}).extra["field"] == field
 
 
+def test_what_is_not_changed_is_not_judged_again() -> None:
+    known = check(idle_ttl=12 * HOUR)
+    assert check_settings({"accent": "#0f766e"}, known, HOUR, DAY) == known._replace(accent="#0f766e")
+
+
 def test_settings_are_kept_as_what_differs() -> None:
     chosen = check(accent="#0f766e", languages=("de", "en", "de"), second_factor=True, idle_ttl=HOUR)
     assert chosen.languages == ("de", "en")

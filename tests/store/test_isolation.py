@@ -87,6 +87,7 @@ PROBES: dict[str, tuple[object, Probe]] = {
     "list_active_as": (OWN, lambda org, a: people.list_active_as(org, ("member",), 10)),
     "set_apps_need_approval": (OWN, lambda org, a: orgs.set_apps_need_approval(org, True, act())),
     "browse_apps": (OWN, lambda org, a: browsing.browse_apps(org, None, 10)),
+    "uses_of_apps": (OWN, lambda org, a: browsing.uses_of_apps(org, (a.client_id,), NOW, 10)),
     "browse_events": (OWN, lambda org, a: browsing.browse_events(org, None, 10, client_id=a.client_id)),
     "browse_grants": (OWN, lambda org, a: browsing.browse_grants(org, None, 10, client_id=a.client_id)),
     "find_names": (FOUND_NOTHING, lambda org, a: browsing.find_names(org, [a.client_id], [a.user], [a.key])),

@@ -5,11 +5,21 @@ import pytest
 from gatepost.secrets import new_id
 from gatepost.store import browsing
 from gatepost.store.apps import add_secret, make_app, set_app_disabled
-from gatepost.store.browsing import Named, browse_apps, browse_events, browse_grants, find_names, list_expiring_of
+from gatepost.store.browsing import (
+    AppUse,
+    Named,
+    browse_apps,
+    browse_events,
+    browse_grants,
+    find_names,
+    list_expiring_of,
+    uses_of_apps,
+)
 from gatepost.store.events import find_event, list_events, record
 from gatepost.store.grants import make_grant
 from gatepost.store.keys import make_key
 from gatepost.store.question import Store
+from gatepost.store.revocations import revoke_app_grants
 
 from .world import EPOCH, NOW, World, act, app, key, new_grant, populate, secret
 
@@ -141,3 +151,22 @@ async def test_what_ends_soon_comes_first_to_end_first(store: Store, world: Worl
     soon = await store.read(list_expiring_of(world.org, NOW + 100, 9))
     assert [(each.client_id, each.expires_at) for each in soon] == [("", NOW + 20), ("c0", NOW + 50)]
     assert len(await store.read(list_expiring_of(world.org, NOW + 100, 1))) == 1
+
+
+async def test_an_app_is_used_by_what_of_it_is_alive(store: Store, world: World) -> None:
+    for number in range(4):
+        grant = new_grant(world, new_id())._replace(idle_ttl=100 * (number + 1))
+        await store.ask(make_grant(world.org, grant, act()))
+    apps = (world.client_id, "c0", "nobody")
+    uses = await store.read(uses_of_apps(world.org, apps, NOW, 10))
+    alive = uses[world.client_id].connections
+    assert not uses[world.client_id].is_more
+    assert uses["c0"] == uses["nobody"] == AppUse(0, False, None)
+    later = await store.read(uses_of_apps(world.org, apps, NOW + 200, 10))
+    assert later[world.client_id].connections == alive - 2, "two were not used for too long"
+    cut = await store.read(uses_of_apps(world.org, apps, NOW, 2))
+    assert cut[world.client_id] == AppUse(2, True, NOW)
+    await store.ask(revoke_app_grants(world.org, world.client_id, act()))
+    ended = await store.read(uses_of_apps(world.org, apps, NOW, 10))
+    assert ended[world.client_id].connections == 0, "all of it were ended, by one number"
+    assert await store.read(uses_of_apps(world.org, (), NOW, 10)) == {}

@@ -1,6 +1,7 @@
 """Usage: whoever counts adds to the same rows, and what is old goes away a little at a time."""
 
 from gatepost.secrets import new_id
+from gatepost.store.browsing import uses_of_apps
 from gatepost.store.question import SQL, Steps, Store, question
 from gatepost.store.usage import HOUR, KEPT, MINUTE, Count, Point, Share, add_usage, usage_by_app, usage_series
 
@@ -64,3 +65,12 @@ async def test_old_rows_are_swept_by_those_that_write(store: Store) -> None:
     for _ in range(6):
         await store.ask(add_usage((count(org=OTHER),), AT + KEPT[HOUR] + HOUR))
     assert await store.read(usage_by_app(ORG, HOUR, 0, AT + 1)) == []
+
+
+async def test_an_app_was_last_used_when_it_was_last_counted(store: Store) -> None:
+    await store.ask(add_usage((count(1), count(2, name="verify"), count(8, org=OTHER), count(16, app="")), AT))
+    await store.ask(add_usage((count(1),), AT + 70))
+    await store.ask(add_usage((count(1),), AT + 30))
+    uses = await store.read(uses_of_apps(ORG, ("shop", "desk", ""), AT, 1))
+    assert [uses[each].used_at for each in ("shop", "desk", "")] == [AT + 70, None, None], "a clock may fall back"
+    assert (await store.read(uses_of_apps(OTHER, ("shop",), AT, 1)))["shop"].used_at == AT

@@ -21,12 +21,14 @@ GET    /me                               + + + + +
 GET    /roles                            + + + + -
 GET    /org                              + + + + -
 PATCH  /org                              + + - - -
+GET    /health                           + + + + -
 POST   /org/disable                      + - - - -
 GET    /apps                             + + + + -
 POST   /apps                             + + + - -
 GET    /apps/{client_id}                 + + o + -
 PATCH  /apps/{client_id}                 + + o - -
 DELETE /apps/{client_id}                 + + o - -
+GET    /apps/{client_id}/use             + + o + -
 POST   /apps/{client_id}/disable         + + o - -
 POST   /apps/{client_id}/enable          + + - - -
 PUT    /apps/{client_id}/limit           + + - - -

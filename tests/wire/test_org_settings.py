@@ -189,6 +189,15 @@ async def test_a_sign_in_that_rested_is_not_good_however_it_was_woken(world: Wor
         assert (await admin.get(root)).status_code == 200, "it did not rest"
 
 
+async def test_a_second_step_alone_does_not_wake_it(world: World, admin: Browser) -> None:
+    phone, _ = await set_up(world, admin)
+    await choose(world, world.acme, idle_ttl=HOUR)
+    form = form_of(await admin.get("/login/verify"))
+    world.clock.forward(HOUR)
+    assert (await admin.post(form.action, form.fields | {"code": phone.next_code()})).status_code == 303
+    assert (await admin.get(f"/console/{world.acme.id}")).headers["location"] == "/login?again=yes"
+
+
 async def test_an_app_is_connected_by_who_signed_in_as_the_organization_asks(world: World, browser: Browser) -> None:
     await browser.enter(BOB)
     phone: Phone = (await set_up(world, browser))[0]

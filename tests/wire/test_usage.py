@@ -162,3 +162,14 @@ async def test_no_count_holds_a_secret(world: World) -> None:
     await world.refresh(pair.refresh_token + "x", address=ADDRESS)
     await world.call("GET", "/check", "Bearer " + pair.refresh_token)
     await counted(world, world.acme.org)
+
+
+async def test_an_app_says_how_it_is_used_here(world: World) -> None:
+    await world.tokens()
+    await world.instance.counts.flush()
+    use = await world.call("GET", f"/api/v1/apps/{world.acme.web.client_id}/use", world.acme)
+    assert use.json() == {"connections": 1, "more": False, "last_used_at": "2027-01-15T07:59:59Z"}
+    unused = await world.call("GET", f"/api/v1/apps/{world.acme.native.client_id}/use", world.acme)
+    assert unused.json() == {"connections": 0, "more": False, "last_used_at": None}
+    foreign = await world.call("GET", f"/api/v1/apps/{world.beta.web.client_id}/use", world.acme)
+    assert foreign.status_code == 404

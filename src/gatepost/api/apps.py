@@ -6,9 +6,10 @@ import msgspec
 
 from gatepost.api import asks
 from gatepost.api.call import Call
-from gatepost.api.documents import AppDocument, Page, SecretDocument
-from gatepost.api.rendering import of_app, of_secret
+from gatepost.api.documents import AppDocument, AppUse, Page, SecretDocument
+from gatepost.api.rendering import of_app, of_secret, of_use
 from gatepost.flows.apps import NewApp, change_app, create_app, create_secret, drop_secret, secrets_of
+from gatepost.flows.browsing import uses_of
 from gatepost.flows.limits import set_app_limit
 from gatepost.flows.owned_apps import app_of, apps_of, end_app, redirect_uris_of, set_disabled
 from gatepost.flows.resources import get_spelling
@@ -35,6 +36,12 @@ async def make(call: Call, ask: asks.NewApp) -> AppDocument:
 async def show(call: Call, _: None) -> AppDocument:
     """Show an app."""
     return await _document(call, await _named(call))
+
+
+async def use(call: Call, _: None) -> AppUse:
+    """Show how an app is used here: its live connections, as far as they were counted, and when it was last used."""
+    app = await _named(call)
+    return of_use((await uses_of(call.instance, call.org, [app]))[app.client_id])
 
 
 async def change(call: Call, ask: asks.AppChange) -> AppDocument:

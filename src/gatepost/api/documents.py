@@ -58,6 +58,24 @@ class Organization(Struct, frozen=True):
     created_at: datetime
 
 
+class HealthCheck(Struct, frozen=True):
+    """A thing that was looked at: ok, advice or problem; `why` and `fix` are null when it is ok."""
+
+    name: str
+    status: str
+    what: str
+    why: str | None
+    fix: str | None
+
+
+class Health(Struct, frozen=True):
+    """What an organization should look after, as far as the caller may see it."""
+
+    problems: int
+    advice: int
+    checks: list[HealthCheck]
+
+
 class AppDocument(Struct, frozen=True):
     """An app. Null leaves a choice to its kind or to the server's settings. `client_secret` is there once, when it is made."""
 
@@ -81,6 +99,14 @@ class AppDocument(Struct, frozen=True):
     created_by: str | None
     created_at: datetime
     client_secret: str | None = None
+
+
+class AppUse(Struct, frozen=True):
+    """How an app is used. `more` says that it has more connections than were counted."""
+
+    connections: int
+    more: bool
+    last_used_at: datetime | None
 
 
 class SecretDocument(Struct, frozen=True):

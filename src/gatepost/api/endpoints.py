@@ -8,9 +8,11 @@ from gatepost.api.call import Call
 from gatepost.api.documents import (
     AppDocument,
     AppRequestDocument,
+    AppUse,
     DeliveryDocument,
     EventDocument,
     GrantDocument,
+    Health,
     InvitationDocument,
     Key,
     Me,
@@ -64,6 +66,7 @@ ENDPOINTS: dict[str, dict[str, Endpoint]] = {
             edits=True,
         ),
     },
+    "/health": {"GET": Endpoint(organization.health, D.ORG_READ, Health, None, "doctor --org")},
     "/org/disable": {"POST": Endpoint(organization.disable, D.ORG_END, None, None, "org disable", 204)},
     "/apps": {
         "GET": Endpoint(apps.list_apps, D.APPS_READ, Page[AppDocument], asks.Listing, "app list"),
@@ -74,6 +77,7 @@ ENDPOINTS: dict[str, dict[str, Endpoint]] = {
         "PATCH": Endpoint(apps.change, D.APPS_WRITE, AppDocument, asks.AppChange, "app edit", tagged=True, edits=True),
         "DELETE": Endpoint(apps.delete, D.APPS_WRITE, None, None, "app delete", 204, edits=True),
     },
+    "/apps/{client_id}/use": {"GET": Endpoint(apps.use, D.APPS_READ, AppUse, None, "app use")},
     "/apps/{client_id}/disable": {"POST": Endpoint(apps.disable, D.APPS_WRITE, AppDocument, None, "app disable")},
     "/apps/{client_id}/enable": {"POST": Endpoint(apps.enable, D.APPS_WRITE, AppDocument, None, "app enable")},
     "/apps/{client_id}/limit": {

@@ -8,10 +8,11 @@ from msgspec.structs import asdict
 
 from gatepost.api import asks
 from gatepost.api.call import Call
-from gatepost.api.documents import EventDocument, Me, Organization, Page, Role
+from gatepost.api.documents import EventDocument, Health, HealthCheck, Me, Organization, Page, Role
 from gatepost.api.grants import user_of
 from gatepost.api.rendering import of_actor, of_event, of_org, roles
 from gatepost.flows.events import Filter, check_type, event_of, events_of
+from gatepost.flows.health import ADVICE, PROBLEM, examine, tell
 from gatepost.flows.organizations import change_org, need_approval, org_of, set_disabled
 from gatepost.flows.roles import Deed
 from gatepost.oauth.org_settings import OrgSettings
@@ -41,6 +42,13 @@ async def change(call: Call, ask: asks.OrganizationChange) -> Organization:
     if ask.apps_need_approval is not UNSET:
         org = await need_approval(call.instance, org, ask.apps_need_approval, call.actor)
     return of_org(org)
+
+
+async def health(call: Call, _: None) -> Health:
+    """Show what the organization should look after."""
+    checks = [HealthCheck(*each) for each in tell(await examine(call.instance, call.org, call.actor))]
+    problems, advice = (sum(each.status == status for each in checks) for status in (PROBLEM, ADVICE))
+    return Health(problems, advice, checks)
 
 
 async def disable(call: Call, _: None) -> None:

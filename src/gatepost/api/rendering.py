@@ -7,6 +7,7 @@ import msgspec
 from gatepost.api.documents import (
     AppDocument,
     AppRequestDocument,
+    AppUse,
     DeliveryDocument,
     EventDocument,
     GrantDocument,
@@ -48,6 +49,7 @@ from gatepost.records import (
 )
 from gatepost.records import Resource as ResourceRecord
 from gatepost.secrets import render_id
+from gatepost.store.browsing import AppUse as Use
 from gatepost.store.question import INSTANCE
 from gatepost.store.webhooks import Delivery
 
@@ -130,6 +132,11 @@ def of_app(app: App, redirect_uris: list[str], client_secret: str | None = None)
         created_at=_at(app.created_at),
         client_secret=client_secret,
     )
+
+
+def of_use(use: Use) -> AppUse:
+    """The document of how an app is used."""
+    return AppUse(use.connections, use.is_more, None if use.used_at is None else _at(use.used_at))
 
 
 def of_secret(secret: AppSecret, text: str | None = None) -> SecretDocument:

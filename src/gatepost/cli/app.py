@@ -16,6 +16,7 @@ from gatepost.cli.running import run_verb
 from gatepost.errors import GatepostError
 from gatepost.flows.app_import import Imported, import_apps
 from gatepost.flows.apps import FreshSecret, NewApp, change_app, create_app, get_app
+from gatepost.flows.browsing import uses_of
 from gatepost.flows.instance import Instance
 from gatepost.flows.limits import set_app_limit
 from gatepost.flows.organizations import every_org, get_org
@@ -26,6 +27,7 @@ from gatepost.oauth.client_metadata import AUTH_METHODS, KINDS, PROFILES, parse_
 from gatepost.records import App
 from gatepost.secrets import Secret, render_id
 from gatepost.settings import parse_retry_window
+from gatepost.store.browsing import AppUse
 from gatepost.store.question import INSTANCE
 
 
@@ -52,12 +54,13 @@ def add_arguments(parser: Parser) -> None:
         add_metadata_options(verb)
     for name, run, summary in (
         ("show", _show, "show one app"),
+        ("use", _use, "say how many connections an app has, and when it was last used"),
         ("disable", partial(_set_disabled, True), "refuse everything of an app, at once, until it is enabled"),
         ("enable", partial(_set_disabled, False), "answer a disabled app again"),
         ("delete", _delete, "delete an app; its grants end with it, for good"),
     ):
         add_verb(verbs, name, run, summary, f"gatepost app {name} CLIENT_ID")
-    for name in ("edit", "show", "disable", "enable", "delete"):
+    for name in ("edit", "show", "use", "disable", "enable", "delete"):
         verbs.choices[name].add_argument("client_id", metavar="CLIENT_ID")
     brought = add_verb(
         verbs, "import", _import, "make apps from RFC 7591 client metadata", "gatepost app import apps.json --org Acme"
@@ -160,6 +163,18 @@ def _show(options: argparse.Namespace) -> int:
         return await _document(instance, await get_app(instance, options.client_id))
 
     document = run_verb(options, verb)
+    show(wants_json(options), document, render_fields(document))
+    return 0
+
+
+def _use(options: argparse.Namespace) -> int:
+    async def verb(instance: Instance, _: Actor) -> AppUse:
+        app = await get_app(instance, options.client_id)
+        return (await uses_of(instance, app.org, [app]))[app.client_id]
+
+    use = run_verb(options, verb)
+    last = None if use.used_at is None else instant(use.used_at)
+    document = {"connections": use.connections, "more": use.is_more, "last_used_at": last}
     show(wants_json(options), document, render_fields(document))
     return 0
 

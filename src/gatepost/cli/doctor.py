@@ -9,24 +9,43 @@ from typing import Any
 
 from gatepost.cli.options import Parser, settings_of, wants_json
 from gatepost.cli.output import printable, progress, show
-from gatepost.cli.running import DEV_FILE, check_exists
+from gatepost.cli.running import DEV_FILE, check_exists, run_verb
 from gatepost.cli.serve import check_issuer
 from gatepost.cli.serving import check_tls
 from gatepost.errors import GatepostError
 from gatepost.flows.deployment import Facts, Known, ask_database, look
 from gatepost.flows.doctor import CHECKS
+from gatepost.flows.health import examine, tell
+from gatepost.flows.instance import Instance
+from gatepost.flows.organizations import get_org
+from gatepost.flows.roles import Actor
 from gatepost.flows.signing import check_opens
 from gatepost.opening import KEY_FILE, database_of, open_bare_store, open_keyring
 from gatepost.settings import Settings
 
 
 def add_arguments(parser: Parser) -> None:
+    parser.add_argument(
+        "--org", metavar="ORG", help="look at an organization, as its people see it, not at the machine"
+    )
     parser.add_argument("--deep", action="store_true", help="read the whole database; takes long when it is large")
     parser.epilog = "example:\n  gatepost doctor --json | jq '.checks[] | select(.status != \"ok\")'"
     parser.set_defaults(verb=_doctor)
 
 
 def _doctor(options: argparse.Namespace) -> int:
+    return _report(options, _of_org(options) if options.org else _of_machine(options))
+
+
+def _of_org(options: argparse.Namespace) -> list[dict[str, Any]]:
+    async def verb(instance: Instance, actor: Actor) -> list[dict[str, Any]]:
+        org = await get_org(instance, options.org)
+        return [each._asdict() for each in tell(await examine(instance, org.id, actor))]
+
+    return run_verb(options, verb)
+
+
+def _of_machine(options: argparse.Namespace) -> list[dict[str, Any]]:
     settings = settings_of(options)
     check_exists(settings)
     now = int(time.time())
@@ -45,7 +64,10 @@ def _doctor(options: argparse.Namespace) -> int:
             deep=options.deep,
             on_progress=advance,
         )
-    rows = list(_rows(facts))
+    return list(_rows(facts))
+
+
+def _report(options: argparse.Namespace, rows: list[dict[str, Any]]) -> int:
     counts = {status: sum(row["status"] == status for row in rows) for status in ("problem", "advice")}
     document = {"problems": counts["problem"], "advice": counts["advice"], "checks": rows}
     show(wants_json(options), document, "\n".join([*map(_line, rows), "", _verdict(**counts)]))

@@ -97,7 +97,7 @@ def instant(seconds: int | None) -> str | None:
 
 
 def _cell(value: object) -> str:
-    if value is None or value == "" or value == []:
+    if value is None or value in ("", [], ()):
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"

@@ -8,7 +8,7 @@ from gatepost.console.lists import LIMIT, export, listing, read_ask
 from gatepost.console.slips import Slip, Slips
 from gatepost.errors import GatepostError
 from gatepost.flows.apps import FreshSecret, NewApp, create_app
-from gatepost.flows.browsing import browse_apps
+from gatepost.flows.browsing import browse_apps, uses_of
 from gatepost.flows.instance import Instance
 from gatepost.flows.roles import Deed
 from gatepost.oauth.client_metadata import KINDS
@@ -40,6 +40,7 @@ class Apps:
             section="apps",
             cli=desk.cli("app", "list"),
             list=listing(desk, ask, page),
+            uses=await uses_of(self._instance, desk.org.id, page.rows),
             may_write=desk.actor.may_own(Deed.APPS_WRITE),
             now=self._instance.clock(),
         )

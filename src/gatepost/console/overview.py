@@ -1,17 +1,18 @@
 """The overview: figures, what there is to do, and what happened last."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gatepost.console.charts import Chart, draw
 from gatepost.console.desk import Desk
-from gatepost.console.health import Health
 from gatepost.console.sentences import Told, tell_events
 from gatepost.flows.browsing import browse_events
 from gatepost.flows.counting import ISSUED, PASSED, REFUSED
+from gatepost.flows.health import PROBLEM, WORDS, examine, retiring
 from gatepost.flows.instance import Instance
 from gatepost.flows.roles import Deed
 from gatepost.flows.usage import latency_of, period_of, usage_of
 from gatepost.store.apps import list_apps
+from gatepost.store.signing_keys import list_signing_keys
 from gatepost.web.message import Reply
 
 RECENT = 8
@@ -39,7 +40,6 @@ class Overview:
 
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
-        self._health = Health(instance)
 
     async def page(self, desk: Desk) -> Reply:
         query = desk.query
@@ -54,11 +54,22 @@ class Overview:
             chosen_app=app,
             figures=await self._figures(desk, SPANS[span], app or None),
             recent=await self._recent(desk),
-            expiring=await self._health.expiring(desk) if desk.actor.may(Deed.KEYS_READ) else [],
+            **await self._health(desk),
             has_apps=bool(await self._instance.store.read(list_apps(desk.org.id, limit=1))),
             may_write=desk.actor.may_own(Deed.APPS_WRITE),
             now=self._instance.clock(),
         )
+
+    async def _health(self, desk: Desk) -> dict[str, Any]:
+        """What there is to look after, as on the page Health, and the keys that are about to go."""
+        examined = await examine(self._instance, desk.org.id, desk.actor)
+        keys = await self._instance.store.read(list_signing_keys())
+        return {
+            "findings": [finding for each in examined for finding in each.findings],
+            "weights": WORDS,
+            "problems": sum(each.status == PROBLEM for each in examined),
+            "retiring": retiring(keys, self._instance.clock()),
+        }
 
     async def _figures(self, desk: Desk, seconds: int, client_id: str | None) -> Figures:
         period = period_of(seconds, self._instance.clock())

@@ -5,12 +5,11 @@ import time
 from gatepost.endpoints.apps import read_form
 from gatepost.endpoints.callers import Callers
 from gatepost.errors import OAuthError, StoreUnavailableError
-from gatepost.flows.feed import Feed
+from gatepost.flows.feed import HEARTBEAT_SECONDS, Feed
 from gatepost.oauth.form import parse_form
 from gatepost.web.message import EMPTY, Header, Reply, Request
 
 MOST_WAIT = 30
-HEARTBEAT_SECONDS = 10
 STREAM_SECONDS = 300
 """How long a stream lasts: after that its reader proves again who it is."""
 

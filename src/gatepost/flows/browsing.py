@@ -15,11 +15,14 @@ from gatepost.records import App, Event, Grant, Member
 from gatepost.secrets import parse_id, render_id
 from gatepost.store import browsing
 from gatepost.store.apps import find_app
-from gatepost.store.browsing import Page
+from gatepost.store.browsing import AppUse, Page
 from gatepost.store.events import find_event
 from gatepost.store.grants import find_grant
 from gatepost.store.orgs import find_owner
 from gatepost.store.people import find_member, list_members
+
+COUNTED = 30
+"""Connections of an app that a list of apps counts; of more it says that there are more."""
 
 
 class Link(NamedTuple):
@@ -42,6 +45,12 @@ async def browse_apps(
     return await instance.store.read(
         browsing.browse_apps(org, after, limit, name=name, kind=kind, created_by=own, disabled=disabled)
     )
+
+
+async def uses_of(instance: Instance, org: bytes, apps: list[App]) -> dict[str, AppUse]:
+    """How apps that somebody may see are used in an organization, by client_id."""
+    found = tuple(app.client_id for app in apps)
+    return await instance.store.read(browsing.uses_of_apps(org, found, instance.clock(), COUNTED))
 
 
 async def browse_links(

@@ -22,6 +22,9 @@ from gatepost.store.revocations import NUMBERS_A_SECOND, list_revocations, newes
 PAGE = 500
 LOOK_SECONDS = 0.04
 
+HEARTBEAT_SECONDS = 10
+"""When a page comes that tells nothing but that the feed is alive."""
+
 
 class Page(NamedTuple):
     """A signed page of the feed; `seq` is the number to go on behind."""
@@ -67,7 +70,7 @@ class Feed:
         return pages[after]
 
     async def _make_page(self, after: int, newest: int, now: int) -> Page:
-        bound = await self._bound()
+        bound = await longest_life(self._instance)
         oldest = (now - bound) * NUMBERS_A_SECOND - 1
         lines = await self._instance.store.read(list_revocations(max(after, oldest), PAGE))
         # Without a line, nothing up to the newest matters any more.
@@ -83,14 +86,6 @@ class Feed:
         }
         key = await self._instance.signing.active()
         return Page(seq, not lines, len(lines) == PAGE, key.mint(claims, REVOCATIONS_TYPE))
-
-    async def _bound(self) -> int:
-        """The longest life of an access token, as the settings and the apps have it now."""
-        facts = await self._instance.policy.facts()
-        longest: int | None = facts.get("longest access_ttl")
-        if longest is None:
-            longest = facts["longest access_ttl"] = await self._instance.store.read(longest_access_ttl())
-        return max(self._instance.tokens.access_ttl, longest)
 
     async def wait(self, after: int, seconds: float, is_ending: Callable[[], bool]) -> None:
         """Come back when there is something behind a number, when the time is up, or when the reader is about to end."""
@@ -122,6 +117,15 @@ class Feed:
                         self._readers.append(reader)
         finally:
             self._looking = None
+
+
+async def longest_life(instance: Instance) -> int:
+    """The longest life of an access token, as the settings and the apps have it now."""
+    facts = await instance.policy.facts()
+    longest: int | None = facts.get("longest access_ttl")
+    if longest is None:
+        longest = facts["longest access_ttl"] = await instance.store.read(longest_access_ttl())
+    return max(instance.tokens.access_ttl, longest)
 
 
 def _entry(line: Revocation) -> dict[str, Any]:

@@ -58,7 +58,8 @@ async def prove_again(
     `is_whole` says that this was a sign-in of its own, not a second step: then the session starts anew in time as well.
     """
     now = instance.clock()
-    renewed = session._replace(salt=os.urandom(16), amr=amr)
+    rested = max(session.longest_rest, now - session.last_seen_at)
+    renewed = session._replace(salt=os.urandom(16), amr=amr, longest_rest=rested)
     if is_whole:
         renewed = renewed._replace(auth_time=now, expires_at=now + instance.sessions.ttl, longest_rest=0)
     generation = await instance.store.ask(renew_session(renewed, Act(now, "user", address)))

@@ -5,8 +5,8 @@ several is held to each one's rules there and nowhere else, so that nobody's rul
 """
 
 import re
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import orjson
@@ -71,15 +71,17 @@ def check_settings(changes: Mapping[str, Any], known: OrgSettings, idle_ttl: int
 
     Raises `invalid_request`, naming the field.
     """
-    changed = known._replace(**changes)
-    return changed._replace(
-        accent=_check_colour("light", changed.accent, "accent"),
-        accent_dark=_check_colour("dark", changed.accent_dark, "accent_dark"),
-        languages=_check_languages(changed.languages),
-        idle_ttl=_check_ttl(changed.idle_ttl, idle_ttl, "idle_ttl"),
-        session_ttl=_check_ttl(changed.session_ttl, ttl, "session_ttl"),
-        email_domains=_check_domains(changed.email_domains),
-    )
+    checks: dict[str, Callable[[Any], Any]] = {
+        "accent": partial(_check_colour, "light", "accent"),
+        "accent_dark": partial(_check_colour, "dark", "accent_dark"),
+        "languages": _check_languages,
+        "second_factor": bool,
+        "idle_ttl": partial(_check_ttl, idle_ttl, "idle_ttl"),
+        "session_ttl": partial(_check_ttl, ttl, "session_ttl"),
+        "email_domains": _check_domains,
+    }
+    # What is not changed is not judged again: the server may have other bounds by now, and holds those itself.
+    return known._replace(**{name: checks[name](value) for name, value in changes.items()})
 
 
 def lacks(settings: OrgSettings, session: Session, now: int) -> str:
@@ -97,7 +99,7 @@ def may_invite(settings: OrgSettings, email: str) -> bool:
     return not settings.email_domains or email.rpartition("@")[2] in settings.email_domains
 
 
-def _check_colour(theme: str, text: str, field: str) -> str:
+def _check_colour(theme: str, field: str, text: str) -> str:
     if not text:
         return ""
     try:
@@ -127,7 +129,7 @@ def _check_languages(languages: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(languages))
 
 
-def _check_ttl(seconds: int | None, most: int, field: str) -> int | None:
+def _check_ttl(most: int, field: str, seconds: int | None) -> int | None:
     if seconds is not None and not LEAST_TTL <= seconds <= most:
         raise _refused(field, f"{field} is from {LEAST_TTL} to {most} seconds, which is what the server sets.")
     return seconds

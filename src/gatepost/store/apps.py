@@ -238,6 +238,7 @@ def delete_app(org: bytes, client_id: str, act: Act) -> Steps[bool]:
     if rows:
         yield SQL("delete from redirect_uris where org = ? and client_id = ?", (org, client_id))
         yield SQL("delete from app_secrets where org = ? and client_id = ?", (org, client_id))
+        yield SQL("delete from app_uses where org = ? and client_id = ?", (org, client_id))
         yield from tell(org, "app", client_id, act.at)
         yield from record(org, "app.deleted", act._replace(client_id=client_id))
     return bool(rows)

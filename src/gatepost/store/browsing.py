@@ -11,7 +11,7 @@ from gatepost.records import App, Event, Grant
 from gatepost.secrets import first_id_at
 from gatepost.store.apps import APP_COLUMNS
 from gatepost.store.events import EVENT_COLUMNS, matching
-from gatepost.store.grants import live_of
+from gatepost.store.grants import EPOCH, live_of
 from gatepost.store.question import INSTANCE, SQL, Steps, Value, question
 
 T = TypeVar("T")
@@ -89,6 +89,36 @@ def browse_apps(
         return Page(apps, (rows[limit - 1][-1], apps[-1].client_id))
     last = (yield SQL(f"{keys} offset ?", (*params, 1, SCAN - 1))) if conditions else []
     return Page(apps, tuple(last[0][:2]) if last else None, bool(last))
+
+
+class AppUse(NamedTuple):
+    """How an app is used in an organization: its live connections, as far as they were looked for, and when it last was."""
+
+    connections: int
+    is_more: bool
+    used_at: int | None
+
+
+@question
+def uses_of_apps(org: bytes, client_ids: tuple[str, ...], now: int, most: int) -> Steps[dict[str, AppUse]]:
+    """How apps are used here. Of each no more than `most` connections are looked at, the newest; there may be more then."""
+    if not client_ids:
+        return {}
+    # A count over all connections would cost as much as there are; an index leads to the newest few of each app.
+    newest = "select id from grants where org = ? and client_id = w.client_id order by id desc limit ?"
+    live = f"""select count(*) from ({newest}) found cross join grants g
+        join orgs o on o.org = g.org join apps a on a.org = coalesce(g.app_org, g.org) and a.client_id = g.client_id
+        left join memberships m on m.org = g.org and m.user_id = g.user_id
+        left join api_keys k on k.org = g.org and k.id = g.key_id
+        where g.org = ? and g.id = found.id and g.revoked_at is null and g.expires_at > ?
+        and g.last_used_at + g.idle_ttl > ? and g.epoch = {EPOCH} and (g.user_id is null or m.user_id is not null)"""
+    wanted = " union all ".join(["select cast(? as text) as client_id"] * len(client_ids))
+    rows = yield SQL(
+        f"""select w.client_id, ({live}), (select count(*) from ({newest}) seen), u.used_at
+            from ({wanted}) w left join app_uses u on u.org = ? and u.client_id = w.client_id""",
+        (org, most, org, now, now, org, most, *client_ids, org),
+    )
+    return {client_id: AppUse(count, seen == most, used_at) for client_id, count, seen, used_at in rows}
 
 
 @question

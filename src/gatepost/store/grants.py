@@ -57,10 +57,10 @@ SWEEP = 16
 
 _USED = "last_used_at = case when last_used_at > ? then last_used_at else ? end, uses = uses + 1"
 
-_EPOCH = "o.epoch + a.epoch + coalesce(m.epoch, 0) + coalesce(k.epoch, 0)"
+EPOCH = "o.epoch + a.epoch + coalesce(m.epoch, 0) + coalesce(k.epoch, 0)"
 
 _GRANT = f"""select g.org, g.id, g.client_id, g.user_id, g.key_id, g.scope, g.resource, g.generation, g.salt, g.created_at,
-    g.rotated_at, g.last_used_at, g.uses, g.idle_ttl, g.expires_at, g.revoked_at, g.epoch = {_EPOCH},
+    g.rotated_at, g.last_used_at, g.uses, g.idle_ttl, g.expires_at, g.revoked_at, g.epoch = {EPOCH},
     o.disabled_at, coalesce(a.disabled_at, p.disabled_at), a.scope, a.retry_window, a.auth_method, a.access_ttl, u.disabled_at,
     g.user_id is null or m.user_id is not null, g.resource is null or r.uri is not null or g.resource like '% %',
     g.app_org, g.session_id, g.authentication, g.jkt, g.rate_limit, a.rate_limit, o.rate_limit"""
@@ -96,7 +96,7 @@ _RETRY = f"""update grants set {_USED}
 
 _MAKE = f"""insert into grants (org, id, client_id, user_id, key_id, scope, resource, generation, salt, epoch,
     created_at, rotated_at, last_used_at, uses, idle_ttl, expires_at, app_org, session_id, ends_with_session, authentication,
-    jkt) select o.org, ?, a.client_id, ?, ?, ?, ?, 1, ?, {_EPOCH}, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?
+    jkt) select o.org, ?, a.client_id, ?, ?, ?, ?, 1, ?, {EPOCH}, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?
     from orgs o join apps a on a.org = ? and a.client_id = ? left join orgs p on p.org = a.org
     left join memberships m on m.org = o.org and m.user_id = ?
     left join users u on u.org = ? and u.id = m.user_id

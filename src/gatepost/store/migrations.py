@@ -261,6 +261,15 @@ MIGRATIONS: tuple[Migration, ...] = (
             "alter table sessions add column longest_rest bigint not null default 0",
         ),
     ),
+    Migration(
+        16,
+        "uses of apps",
+        (
+            # When an organization's tokens of an app were last got or looked at, as far as it was counted.
+            """create table app_uses (org {bytes} not null, client_id {text} not null, used_at bigint not null,
+                primary key (org, client_id)){table}""",
+        ),
+    ),
 )
 
 NEWEST = MIGRATIONS[-1].number

@@ -80,6 +80,10 @@ class Store(Protocol):
         """
         ...
 
+    async def product(self) -> str:
+        """What the database is, and its version."""
+        ...
+
     def figures(self) -> Figures:
         """What it counted of its own work so far."""
         ...

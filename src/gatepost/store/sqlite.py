@@ -131,6 +131,9 @@ class SqliteStore:
             self._pumping = loop.create_task(self._pump())
         return await future
 
+    async def product(self) -> str:
+        return f"SQLite {apsw.sqlite_lib_version()}"
+
     def figures(self) -> Figures:
         self._figures.waiting = len(self._queue)
         self._figures.connections = 2

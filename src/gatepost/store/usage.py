@@ -67,6 +67,21 @@ def add_usage(counts: tuple[Count, ...], at: int) -> Steps[None]:
                 values,
             )
         yield SQL(_SWEEP, (width, at - KEPT[width], 2 * len(rows)))
+    yield from _note_uses(sorted({(each.org, each.client_id) for each in counts if each.client_id}), at)
+
+
+@question
+def _note_uses(used: list[tuple[bytes, str]], at: int) -> Steps[None]:
+    """Note that these apps were in use. A clock that fell back does not make them look unused."""
+    for start in range(0, len(used), ROWS):
+        some = used[start : start + ROWS]
+        values: tuple[Value, ...] = tuple(value for pair in some for value in (*pair, at))
+        yield SQL(
+            f"""insert into app_uses (org, client_id, used_at) values {", ".join(["(?, ?, ?)"] * len(some))}
+                on conflict (org, client_id) do update set used_at = case when app_uses.used_at > excluded.used_at
+                then app_uses.used_at else excluded.used_at end""",
+            values,
+        )
 
 
 @question

@@ -7,7 +7,7 @@ from gatepost.errors import StoreUnavailableError
 from gatepost.store.figures import Figures
 from gatepost.store.postgres.engine import Engine
 from gatepost.store.postgres.opening import conninfo_of
-from gatepost.store.question import Question
+from gatepost.store.question import SQL, Question, Steps, question
 
 T = TypeVar("T")
 
@@ -34,6 +34,9 @@ class PostgresStore:
     async def ask(self, question: Question[T]) -> T:
         return await self._here().ask(question)
 
+    async def product(self) -> str:
+        return f"PostgreSQL {await self.read(_server_version())}"
+
     def figures(self) -> Figures:
         if self._engine:
             self._figures.waiting = self._engine.waiting
@@ -56,3 +59,11 @@ class PostgresStore:
                 self._engine.close()
             self._engine = Engine(self._conninfo, self._deadline, self._figures)
         return self._engine
+
+
+@question
+def _server_version() -> Steps[str]:
+    """What the server says it is."""
+    rows = yield SQL("select cast(current_setting('server_version') as text)")
+    version: str = rows[0][0]
+    return version
