@@ -41,7 +41,7 @@ def test_the_version_is_told(gatepost: Gatepost) -> None:
         (["--data"], "`gatepost --data` is no command"),
         (
             ["app"],
-            "`gatepost app` needs a verb: create, list, edit, show, disable, enable, delete, import, limit, secret",
+            "`gatepost app` needs a verb: create, list, edit, show, use, disable, enable, delete, import, limit, secret",
         ),
         (["app", "creat"], "`gatepost app` has no verb `creat`; did you mean `create`?"),
         (["app", "zebra"], "`gatepost app` has no verb `zebra`; choose from create, list"),

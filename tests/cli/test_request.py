@@ -1,5 +1,6 @@
 """The approval queue from the command line."""
 
+import re
 from typing import Any
 
 from cli.conftest import Gatepost
@@ -23,7 +24,7 @@ def asked(gatepost: Gatepost, acme: str) -> str:
 def test_an_organization_has_apps_need_approval(gatepost: Gatepost, acme: str) -> None:
     assert gatepost.json("org", "show", acme)["apps_need_approval"] is False
     assert gatepost.json("org", "edit", acme, "--apps-need-approval", "yes")["apps_need_approval"] is True
-    assert "ask an admin before they connect" in gatepost("org", "edit", acme, "--name", "Acme Ltd").out
+    assert re.search(r"apps need approval +yes", gatepost("org", "edit", acme, "--name", "Acme Ltd").out)
     assert gatepost.json("org", "edit", acme, "--apps-need-approval", "no")["apps_need_approval"] is False
     assert gatepost.json("org", "show", acme)["name"] == "Acme Ltd"
     gatepost.refused(2, "org", "edit", acme)
