@@ -16,7 +16,7 @@ test: .venv/.dev .venv/.programs  ## everything: format, lint, types, docs, all 
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/pytest -n 2 --dist loadgroup
+	@$(BIN)/pytest -n 3 --dist loadgroup  # More than there are cores: they wait for a third of the time.
 
 check: .venv/.dev  ## format, lint, types and the fast tests, in under a minute
 	@$(BIN)/ruff format --check .
