@@ -15,7 +15,7 @@ dev: setup  ## a development server with a demo organization
 test: .venv/.dev .venv/.programs  ## everything: format, lint, types, docs, all tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy & types=$$!; $(BIN)/pytest -n 2 --dist loadgroup; tests=$$?; wait $$types && exit $$tests
+	@$(BIN)/mypy & types=$$!; $(BIN)/pytest -n 3 --dist loadgroup; tests=$$?; wait $$types && exit $$tests
 
 check: .venv/.dev  ## format, lint, types and the fast tests, in under a minute
 	@$(BIN)/ruff format --check .
