@@ -208,6 +208,19 @@ async def test_a_grant_for_another_organizations_app_stands_on_both(store: Store
     assert (grant.org_disabled_at, grant.app_disabled_at) == (None, NOW + 1)
 
 
+async def test_what_needs_a_consent_is_not_made_once_that_was_taken_back(store: Store) -> None:
+    a, b = await populate(store, "acme"), await populate(store, "beta")
+    for world in (a, b):
+        consent = Consent(world.org, world.user, world.client_id, "read", b"d" * 32, NOW)
+        assert await store.ask(give_consent(world.org, consent, world.org, NOW, NOW + 60, act()))
+    first, second = (new_grant(a, new_id())._replace(needs_consent=True) for _ in range(2))
+    assert await store.ask(redeem(a.org, first, NOW, act())) == Made()
+    await store.ask(end_connection(a.org, a.user, a.client_id, act()))
+    assert await store.ask(redeem(a.org, second, NOW, act())) == Gone()
+    assert await store.read(find_grant(a.org, second.id)) is None
+    assert await store.ask(redeem(a.org, second._replace(needs_consent=False), NOW, act())) == Made()
+
+
 def consent_of(world: World, scope: str = "read", digest: bytes = b"d" * 32) -> Consent:
     return Consent(world.org, world.user, "fresh", scope, digest, NOW)
 

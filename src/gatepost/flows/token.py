@@ -15,7 +15,6 @@ from gatepost.flows.device import get_approved
 from gatepost.flows.dpop import ask_once, spend_proof
 from gatepost.flows.identity_assertion import connect_by_assertion
 from gatepost.flows.instance import Instance
-from gatepost.flows.known_apps import KnownApp
 from gatepost.flows.minting import Issued, add_id_token, mint, mint_service, newborn
 from gatepost.flows.token_exchange import exchange
 from gatepost.oauth.approval import CODE_TTL, Approval, check_exchange, load_approval
@@ -31,7 +30,6 @@ from gatepost.oauth.scope import OFFLINE_ACCESS, STANDARD
 from gatepost.oauth.token_exchange import parse_exchange
 from gatepost.records import App, Grant
 from gatepost.secrets import AUTHORIZATION_CODE
-from gatepost.store.consents import find_consent
 from gatepost.store.device_requests import redeem_device_request
 from gatepost.store.events import Act
 from gatepost.store.grants import Made, NewGrant, Replayed, Retried, Rotated, find_grant, redeem, rotate
@@ -92,11 +90,10 @@ async def _authorization_code(instance: Instance, ask: TokenAsk) -> Issued:
     # Possession before the write: only a caller who holds the verifier may spend the code, or trip replay handling.
     check_exchange(approval, app.org, app.client_id, ask.fields.get("redirect_uri"), now)
     check_verifier(ask.fields.get("code_verifier"), approval.challenge)
-    await _check_consent(instance, ask.client.known, approval)
     narrowed = within_grant(Issue(approval.scope, approval.resource), ask.fields.get("scope"), ask.resources)
     narrowed = ask.bind(narrowed, approval.dpop_jkt)
     await _check_resource(instance, app, approval)
-    new = _grant_of(instance, ask, approval, now)
+    new = _grant_of(instance, ask, approval, now, needs_consent=not ask.client.known.metadata.skip_consent)
     org = bytes.fromhex(approval.org)
     act = Act(now, f"app:{app.client_id}", ask.address, app.client_id, new.user_id, new.id)
     match await ask_once(instance, ask.proof, redeem(org, new, approval.expires_at - CODE_TTL, act)):
@@ -139,16 +136,6 @@ async def _device_code(instance: Instance, ask: TokenAsk) -> Issued:
     return await _first_tokens(instance, ask, approval, narrowed, org, new, now)
 
 
-async def _check_consent(instance: Instance, known: KnownApp, approval: Approval) -> None:
-    """Raises `invalid_grant` when the person has taken back what they approved."""
-    org, user_id = bytes.fromhex(approval.org), bytes.fromhex(approval.user_id)
-    asks = not known.metadata.skip_consent
-    if asks and await instance.store.read(find_consent(org, user_id, approval.client_id)) is None:
-        raise OAuthError(
-            "invalid_grant", "The code is invalid, expired or was used.", detail="it was taken back", org=org
-        )
-
-
 async def _check_resource(instance: Instance, app: App, approval: Approval) -> None:
     """Raises `invalid_target` when what was approved is for an API that is not registered any more."""
     if approval.resource:
@@ -156,7 +143,9 @@ async def _check_resource(instance: Instance, app: App, approval: Approval) -> N
         narrow(app, "", tuple(approval.resource.split()), known)
 
 
-def _grant_of(instance: Instance, ask: TokenAsk, approval: Approval, now: int) -> NewGrant:
+def _grant_of(
+    instance: Instance, ask: TokenAsk, approval: Approval, now: int, *, needs_consent: bool = False
+) -> NewGrant:
     app = ask.client.known.app
     sign_in = SignIn(approval.auth_time, tuple(approval.amr.split()), approval.acr, approval.claims)
     return NewGrant(
@@ -174,6 +163,7 @@ def _grant_of(instance: Instance, ask: TokenAsk, approval: Approval, now: int) -
         ends_with_session=OFFLINE_ACCESS not in approval.scope.split(),
         authentication=dump_sign_in(sign_in),
         jkt=key_to_keep(app, ask.jkt),
+        needs_consent=needs_consent,
     )
 
 

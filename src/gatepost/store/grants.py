@@ -104,10 +104,11 @@ _MAKE = f"""insert into grants (org, id, client_id, user_id, key_id, scope, reso
     left join sessions s on s.org = ? and s.id = ?
     left join versions v on v.org = ? and v.name = 'restored'
     left join app_requests w on w.org = o.org and w.client_id = a.client_id
+    left join consents c on c.org = o.org and c.user_id = ? and c.client_id = a.client_id
     where o.org = ? and coalesce(v.version, 0) <= ? and o.disabled_at is null and a.disabled_at is null and p.disabled_at is null
     and u.disabled_at is null and k.revoked_at is null and s.ended_at is null
     and (o.apps_need_approval = 0 or a.org = o.org or w.agreed_digest is not null)
-    and (m.user_id is not null or ? = 1) and (k.id is not null or ? = 1)
+    and (m.user_id is not null or ? = 1) and (k.id is not null or ? = 1) and (c.user_id is not null or ? = 1)
     on conflict do nothing returning 1"""
 
 
@@ -128,6 +129,8 @@ class NewGrant(NamedTuple):
     ends_with_session: bool = False
     authentication: str = "{}"
     jkt: str | None = None
+    needs_consent: bool = False
+    """Whether it is not made once the person has taken back that they let the app connect."""
 
 
 class Rotated(NamedTuple):
@@ -167,7 +170,8 @@ def find_grant(org: bytes, grant: bytes) -> Steps[Grant | None]:
 def make_grant(org: bytes, new: NewGrant, act: Act, approved_at: int = ALWAYS) -> Steps[bool]:
     """Make a grant for a live app, member, API key and session, at generation 1. False when one is not live (any more).
 
-    Nor is one made of an app of others that the organization wants to approve first, and has not.
+    Nor is one made of an app of others that the organization wants to approve first, and has not; nor of one whose consent
+    was taken back, where it needs one.
 
     One that was approved before the database was restored is not made: see `restored`.
 
@@ -187,8 +191,8 @@ def make_grant(org: bytes, new: NewGrant, act: Act, approved_at: int = ALWAYS) -
                 new.jkt,
             ),
             *(new.app_org or org, new.client_id, new.user_id, INSTANCE, new.key_id, INSTANCE, new.session_id),
-            *(INSTANCE, org, approved_at),
-            *(int(new.user_id is None), int(new.key_id is None)),
+            *(INSTANCE, new.user_id, org, approved_at),
+            *(int(new.user_id is None), int(new.key_id is None), int(not new.needs_consent)),
         ),
     )
     if not made:
