@@ -71,7 +71,6 @@ class RequestView(NamedTuple):
     request: AppRequest
     vouches: str
     published_at: str
-    is_first_party: bool
     asker: str
     decider: str
     added: list[Permission]
@@ -88,7 +87,6 @@ async def view_request(instance: Instance, org: bytes, request: AppRequest) -> R
         request,
         vouches=owner.name if owner else "",
         published_at=host_of(request.client_id) if is_url(request.client_id) else "",
-        is_first_party=False,
         asker=await _email(instance, org, request.asked_by),
         decider=await _email(instance, org, parse_id("usr", request.decided_by or "")) or (request.decided_by or ""),
         added=[each for each in permissions if each.name not in agreed],

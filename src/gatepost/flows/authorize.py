@@ -246,13 +246,12 @@ async def _consented_place(
         return known.app.org
     if not may_pass_silently(known.app, flow.redirect_uri):
         return None
+    digest = known.digest
     consented = [
         org
         for org in places
         if covers(
-            await instance.store.read(find_consent(org, session.user_id, flow.client_id)),
-            flow.asked.scope,
-            known.digest,
+            await instance.store.read(find_consent(org, session.user_id, flow.client_id)), flow.asked.scope, digest
         )
     ]
     return consented[0] if len(consented) == 1 else None
