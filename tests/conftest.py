@@ -19,7 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--grown", type=int, default=20_000, help="grants there are at an upgrade in tests/scale (20000)")
     parser.addoption("--scale", type=int, default=1, help="how many times the usual load tests/scale puts on (1)")
     parser.addoption(
-        "--contested", type=int, default=1000, help="codes, and refresh tokens, that three nodes fight for"
+        "--contested", type=int, default=2000, help="codes, and refresh tokens, that three nodes fight for"
     )
     parser.addoption(
         "--containers", metavar="DIR", type=Path, help="run in containers what deploy/ ships; DIR keeps their images"

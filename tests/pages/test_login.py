@@ -7,7 +7,7 @@ from .visitor import LOCAL, NATIVE, WEB, Visitor
 
 pytestmark = pytest.mark.xdist_group("pages")
 
-TABS = 10
+TABS = 20
 
 
 @pytest.mark.parametrize("options", [{}, {"java_script_enabled": False}], ids=["usual", "without_scripts"])
