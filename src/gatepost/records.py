@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from gatepost.rates import Rates, rates_of
+
 MAX_ACCESS_TTL = 86_400
 """The longest life that an access token may have, whatever an app or the settings say: a day."""
 
@@ -11,34 +13,6 @@ UNTIL_USED = -1
 
 WAITING, AGREED, REFUSED = "waiting", "approved", "refused"
 """What becomes of the request for an app: nobody has answered yet, or an admin has."""
-
-
-class Rates(NamedTuple):
-    """How many requests a minute tokens are good for: those of a grant, of its app, of its organization. None is no limit.
-
-    `via` are the limits of the apps whose tokens it came from, by client_id, as far as they have any.
-    """
-
-    grant: int | None
-    app: int | None
-    org: int | None
-    via: tuple[tuple[str, int], ...] = ()
-
-    def by_name(self) -> dict[str, int]:
-        """The limits that there are, by what tokens and headers call them."""
-        own = {"grant": self.grant, "app": self.app, "org": self.org}
-        return {name: rate for name, rate in own.items() if rate} | {f"{VIA}{who}": rate for who, rate in self.via}
-
-
-VIA = "via:"
-"""What the limit of an app is called in tokens of others that came from its own: this, and its client_id."""
-
-
-def rates_of(
-    grant: int | None, app: int | None, org: int | None, via: tuple[tuple[str, int], ...] = ()
-) -> Rates | None:
-    """These limits; None where there is none, so that whoever has none pays for no more than the question."""
-    return Rates(grant, app, org, via) if grant or app or org or via else None
 
 
 class Org(NamedTuple):
@@ -121,14 +95,6 @@ class App(NamedTuple):
     def home(self, org: bytes) -> bytes:
         """Whose APIs and words count where `org` connects it: its own organization's; a free app's are those of `org`."""
         return org if self.is_free else self.org
-
-
-def handed_on(rates: Rates | None, client_id: str, app: App) -> Rates | None:
-    """The limits of what `app` gets for a token of the app `client_id`: its own, and all that the token was held to."""
-    before = rates or Rates(None, None, None)
-    via = {client_id: before.app, **dict(before.via)}
-    links = tuple((name, rate) for name, rate in via.items() if rate and name != app.client_id)
-    return rates_of(before.grant, app.rate_limit, app.org_rate_limit, links)
 
 
 LOAN_SECONDS = 600

@@ -1,6 +1,6 @@
 """What the questions about limits promise: they hold from the next look-up on, and nobody else's are touched."""
 
-from gatepost.records import Rates
+from gatepost.rates import Rates
 from gatepost.store.apps import find_app, replace_app
 from gatepost.store.events import list_events, policy_version
 from gatepost.store.grants import find_grant

@@ -23,7 +23,7 @@ from gatepost.flows.introspect import VerifiedTokens
 from gatepost.oauth.dpop import origin_of
 from gatepost.oauth.form import parse_form
 from gatepost.oauth.scope import parse_scope
-from gatepost.records import VIA, Rates
+from gatepost.rates import VIA, Rates
 from gatepost.secrets import Secret
 from gatepost.web.limits import MINUTE, MinuteBuckets, Quota
 from gatepost.web.message import EMPTY, Header, Reply, Request

@@ -12,7 +12,8 @@ from gatepost.flows.instance import Instance
 from gatepost.flows.introspect import VerifiedTokens, judge
 from gatepost.oauth.dpop import Proof
 from gatepost.oauth.resource import are_equal
-from gatepost.records import Grant, Rates
+from gatepost.rates import Rates
+from gatepost.records import Grant
 from gatepost.secrets import Secret
 
 BEARER = "bearer"

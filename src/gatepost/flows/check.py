@@ -6,7 +6,7 @@ from gatepost.flows.bearer import Presented, accept, check_scopes
 from gatepost.flows.dpop import SeenProofs, refused
 from gatepost.flows.instance import Instance
 from gatepost.flows.introspect import VerifiedTokens
-from gatepost.records import Rates
+from gatepost.rates import Rates
 
 
 class Wanted(NamedTuple):

@@ -11,7 +11,8 @@ from gatepost.oauth.access_token import describe_access_token, describe_refresh_
 from gatepost.oauth.gate import why_dead, would_answer
 from gatepost.oauth.refresh_token import is_authentic, parse_refresh_token
 from gatepost.oauth.scope import lowered
-from gatepost.records import Grant, Rates, handed_on
+from gatepost.rates import Rates, handed_on
+from gatepost.records import Grant
 from gatepost.secrets import REFRESH_TOKEN, parse_id
 from gatepost.store.grants import find_grant
 from gatepost.store.question import INSTANCE
@@ -110,7 +111,7 @@ async def judge(instance: Instance, opened: Verified, now: int) -> Standing:
         if known is None or known.is_disabled:
             return Standing("an app that got it is disabled or deleted")
         scope = lowered(scope, known.app.scope)
-        rates, of_app = handed_on(rates, of_app, known.app), client_id
+        rates, of_app = handed_on(rates, of_app, client_id, known.app.rates), client_id
     if not opened.links:
         return Standing("", scope, grant, rates)
     # No row stands behind those, so revocations are looked up.

@@ -6,7 +6,8 @@ import orjson
 
 from gatepost.oauth.narrow import ANY_KEY, Issue
 from gatepost.oauth.scope import OPENID, lowered
-from gatepost.records import App, Grant, Rates
+from gatepost.rates import Rates
+from gatepost.records import App, Grant
 from gatepost.secrets import render_id
 
 

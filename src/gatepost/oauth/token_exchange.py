@@ -12,7 +12,8 @@ from gatepost.oauth.client_metadata import parse_metadata
 from gatepost.oauth.narrow import ANY_KEY, Issue, bind, ceiling_of, part_of
 from gatepost.oauth.resource import are_equal, check_resource_uri
 from gatepost.oauth.scope import parse_scope
-from gatepost.records import App, Rates, Resource, handed_on
+from gatepost.rates import Rates, handed_on
+from gatepost.records import App, Resource
 
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
 JWT = "urn:ietf:params:oauth:token-type:jwt"
@@ -147,7 +148,7 @@ def render_exchanged_claims(
         "via": [{"jti": subject["jti"], "client_id": subject["client_id"]}, *subject.get("via", ())],
         **confirmation(issue.jkt),
     }
-    return limited(claims, handed_on(rates, subject["client_id"], app))
+    return limited(claims, handed_on(rates, subject["client_id"], app.client_id, app.rates))
 
 
 def refused(why: str) -> OAuthError:
