@@ -23,12 +23,12 @@ def asked(gatepost: Gatepost, acme: str) -> str:
 
 def test_an_organization_has_apps_need_approval(gatepost: Gatepost, acme: str) -> None:
     assert gatepost.json("org", "show", acme)["apps_need_approval"] is False
-    assert gatepost.json("org", "edit", acme, "--apps-need-approval", "yes")["apps_need_approval"] is True
+    assert gatepost.json("org", "edit", acme, "--apps-need-approval")["apps_need_approval"] is True
     assert re.search(r"apps need approval +yes", gatepost("org", "edit", acme, "--name", "Acme Ltd").out)
-    assert gatepost.json("org", "edit", acme, "--apps-need-approval", "no")["apps_need_approval"] is False
+    assert gatepost.json("org", "edit", acme, "--no-apps-need-approval")["apps_need_approval"] is False
     assert gatepost.json("org", "show", acme)["name"] == "Acme Ltd"
     gatepost.refused(2, "org", "edit", acme)
-    gatepost.refused(2, "org", "edit", acme, "--apps-need-approval", "maybe")
+    gatepost.refused(2, "org", "edit", acme, "--apps-need-approval=maybe")
 
 
 def test_a_request_is_listed_shown_approved_and_refused(gatepost: Gatepost, acme: str) -> None:

@@ -27,7 +27,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         _run(server, "org", "edit", "Beta", "--accent", "#7c3aed")
         _bring(server, server.ready["org"], WEB, NATIVE, LOCAL, TV)
         _bring(server, "Beta", BETA)
-        _run(server, "org", "edit", "Beta", "--apps-need-approval", "yes")
+        _run(server, "org", "edit", "Beta", "--apps-need-approval")
         yield server
 
 

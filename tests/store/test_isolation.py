@@ -85,7 +85,6 @@ PROBES: dict[str, tuple[object, Probe]] = {
     "find_app_request": (OWN, lambda org, a: app_requests.find_app_request(org, OTHERS_APP)),
     "get_app_request": (FOUND_NOTHING, lambda org, a: app_requests.get_app_request(org, a.request)),
     "list_active_as": (OWN, lambda org, a: people.list_active_as(org, ("member",), 10)),
-    "set_apps_need_approval": (OWN, lambda org, a: orgs.set_apps_need_approval(org, True, act())),
     "browse_apps": (OWN, lambda org, a: browsing.browse_apps(org, None, 10)),
     "uses_of_apps": (OWN, lambda org, a: browsing.uses_of_apps(org, (a.client_id,), NOW, 10)),
     "browse_events": (OWN, lambda org, a: browsing.browse_events(org, None, 10, client_id=a.client_id)),

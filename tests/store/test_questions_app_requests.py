@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gatepost.records import AGREED, REFUSED, WAITING, AppRequest
+from gatepost.records import AGREED, REFUSED, WAITING, AppRequest, Org
 from gatepost.secrets import new_id
 from gatepost.store.app_requests import (
     ask_for_app,
@@ -16,8 +16,9 @@ from gatepost.store.app_requests import (
     get_app_request,
 )
 from gatepost.store.apps import keep_free_app
+from gatepost.store.events import list_events
 from gatepost.store.grants import make_grant
-from gatepost.store.orgs import find_org, set_apps_need_approval
+from gatepost.store.orgs import change_org, find_org
 from gatepost.store.outbox import claim_letters
 from gatepost.store.people import list_active_as, make_member, set_user_disabled
 from gatepost.store.question import INSTANCE, Store
@@ -31,15 +32,24 @@ async def found(store: Store, a: World, client_id: str = OTHERS_APP) -> AppReque
     return request
 
 
+async def need_approval(store: Store, a: World, needed: bool) -> tuple[Org, Org]:
+    """Have an organization approve apps first, or not any more; what it was, and what it is."""
+    old = await store.read(find_org(a.org))
+    assert old is not None
+    new = old._replace(apps_need_approval=needed)
+    assert await store.ask(change_org(a.org, old, new, act())) is True
+    return old, new
+
+
 async def test_an_organization_says_whether_apps_need_approval(store: Store) -> None:
     a = await populate(store, "acme")
     assert (await store.read(find_app_request(a.org, OTHERS_APP)))[0] is False
-    assert await store.ask(set_apps_need_approval(a.org, True, act())) is True
-    assert await store.ask(set_apps_need_approval(a.org, True, act())) is False
+    old, new = await need_approval(store, a, True)
+    assert await store.ask(change_org(a.org, old, new, act())) is False, "it is so already"
     assert (await store.read(find_app_request(a.org, OTHERS_APP)))[0] is True
-    org = await store.read(find_org(a.org))
-    assert org is not None
-    assert org.apps_need_approval
+    assert await store.read(find_org(a.org)) == new
+    (told,) = await store.read(list_events(a.org, 1, newest_first=True))
+    assert told.type == "org.approval_needed"
 
 
 async def test_an_app_is_asked_for_once_and_more_of_it_on_top(store: Store) -> None:
@@ -117,7 +127,7 @@ async def test_no_grant_is_made_of_an_app_of_others_that_was_not_approved(store:
     a = await populate(store, "acme")
     await store.ask(keep_free_app(app(INSTANCE, OTHERS_APP), (a.uri,), EPOCH, act()))
     of_others = new_grant(a, new_id(), resource=False)._replace(client_id=OTHERS_APP, app_org=INSTANCE)
-    await store.ask(set_apps_need_approval(a.org, True, act()))
+    await need_approval(store, a, True)
     assert await store.ask(make_grant(a.org, of_others, act())) is False
     assert await store.ask(make_grant(a.org, new_grant(a, new_id()), act())) is True, "an app of its own"
     await store.ask(decide_app_request(a.org, await found(store, a), AGREED, "", (), act()))
@@ -126,7 +136,7 @@ async def test_no_grant_is_made_of_an_app_of_others_that_was_not_approved(store:
     assert await store.ask(make_grant(a.org, of_others._replace(id=new_id()), act())) is True, "it is still approved"
     await store.ask(decide_app_request(a.org, await found(store, a), REFUSED, "", (), act()))
     assert await store.ask(make_grant(a.org, of_others._replace(id=new_id()), act())) is False
-    await store.ask(set_apps_need_approval(a.org, False, act()))
+    await need_approval(store, a, False)
     assert await store.ask(make_grant(a.org, of_others._replace(id=new_id()), act())) is True
 
 

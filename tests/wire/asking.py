@@ -8,7 +8,7 @@ import httpx
 
 from gatepost.flows.actors import person
 from gatepost.flows.app_requests import decide, request_of, requests_of
-from gatepost.flows.organizations import get_org, need_approval
+from gatepost.flows.organizations import change_org, get_org
 from gatepost.records import AGREED, WAITING, AppRequest
 from gatepost.secrets import parse_id, render_id
 from gatepost.store.apps import find_app, replace_app
@@ -22,7 +22,8 @@ BOB = "bob@acme.test"
 
 async def review(world: World, tenant: Tenant, *, needed: bool = True) -> None:
     """Have an organization approve apps first, or not any more."""
-    await need_approval(world.instance, await get_org(world.instance, tenant.id), needed, world.operator)
+    org = await get_org(world.instance, tenant.id)
+    await change_org(world.instance, org, {"apps_need_approval": needed}, world.operator)
 
 
 async def change(world: World, org: bytes, client_id: str, **fields: Any) -> None:

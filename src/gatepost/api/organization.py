@@ -13,7 +13,7 @@ from gatepost.api.grants import user_of
 from gatepost.api.rendering import of_actor, of_event, of_org, roles
 from gatepost.flows.events import Filter, check_type, event_of, events_of
 from gatepost.flows.health import ADVICE, PROBLEM, examine, tell
-from gatepost.flows.organizations import change_org, need_approval, org_of, set_disabled
+from gatepost.flows.organizations import change_org, org_of, set_disabled
 from gatepost.flows.roles import Deed
 from gatepost.oauth.org_settings import OrgSettings
 
@@ -38,10 +38,7 @@ async def change(call: Call, ask: asks.OrganizationChange) -> Organization:
     """Change the organization."""
     org = await org_of(call.instance, call.org, call.actor)
     call.check_unchanged(of_org(org))
-    org = await change_org(call.instance, org, _changes(ask), call.actor)
-    if ask.apps_need_approval is not UNSET:
-        org = await need_approval(call.instance, org, ask.apps_need_approval, call.actor)
-    return of_org(org)
+    return of_org(await change_org(call.instance, org, _changes(ask), call.actor))
 
 
 async def health(call: Call, _: None) -> Health:
@@ -82,7 +79,8 @@ def _changes(ask: asks.OrganizationChange) -> dict[str, Any]:
     settings, defaults = asdict(ask.settings), OrgSettings()._asdict()
     given = {name: defaults[name] if value is None else value for name, value in settings.items() if value is not UNSET}
     changes = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
-    return changes if ask.name is UNSET else {**changes, "name": ask.name}
+    own = {"name": ask.name, "apps_need_approval": ask.apps_need_approval}
+    return changes | {name: value for name, value in own.items() if value is not UNSET}
 
 
 def _seconds(at: datetime | None) -> int | None:

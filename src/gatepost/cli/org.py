@@ -12,7 +12,7 @@ from gatepost.cli.running import run_verb
 from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance
 from gatepost.flows.limits import set_org_limit
-from gatepost.flows.organizations import change_org, create_org, get_org, need_approval, set_disabled
+from gatepost.flows.organizations import change_org, create_org, get_org, set_disabled
 from gatepost.flows.roles import Actor
 from gatepost.oauth.org_settings import parse_settings
 from gatepost.records import Org
@@ -30,8 +30,9 @@ def add_arguments(parser: Parser) -> None:
     edit.add_argument("--name", metavar="NAME", help="its new name")
     edit.add_argument(
         "--apps-need-approval",
-        choices=("yes", "no"),
-        help="whether an admin approves apps of others before people connect them",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="have an admin approve apps of others before people connect them",
     )
     add_settings_options(edit)
     for name, run, summary in (
@@ -64,15 +65,13 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _edit(options: argparse.Namespace) -> int:
-    changes = settings_changes(options) | ({"name": options.name} if options.name is not None else {})
-    if not changes and options.apps_need_approval is None:
+    own = {"name": options.name, "apps_need_approval": options.apps_need_approval}
+    changes = settings_changes(options) | {name: value for name, value in own.items() if value is not None}
+    if not changes:
         raise GatepostError("invalid_request", "There is nothing to change.", fix="gatepost org edit --help")
 
     async def verb(instance: Instance, actor: Actor) -> Org:
-        org = await change_org(instance, await get_org(instance, options.org), changes, actor)
-        if options.apps_need_approval is not None:
-            org = await need_approval(instance, org, options.apps_need_approval == "yes", actor)
-        return org
+        return await change_org(instance, await get_org(instance, options.org), changes, actor)
 
     return _show_whole(options, run_verb(options, verb))
 

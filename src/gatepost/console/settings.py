@@ -8,7 +8,7 @@ from gatepost.console.desk import Desk, DeskForm, command
 from gatepost.contrast import contrast_in
 from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance
-from gatepost.flows.organizations import change_org, need_approval, set_disabled
+from gatepost.flows.organizations import change_org, set_disabled
 from gatepost.flows.roles import Deed
 from gatepost.oauth.org_settings import OrgSettings, parse_settings
 from gatepost.settings import parse_duration
@@ -44,7 +44,7 @@ class SettingsPage:
 
     async def need_approval(self, desk: Desk, fields: dict[str, str]) -> Reply:
         """Have an admin approve apps of others first, or not any more."""
-        await need_approval(self._instance, desk.org, "needed" in fields, desk.actor)
+        await change_org(self._instance, desk.org, {"apps_need_approval": "needed" in fields}, desk.actor)
         return desk.see("/settings")
 
     def _show(self, desk: Desk, sent: dict[str, str], error: GatepostError | None = None) -> Reply:

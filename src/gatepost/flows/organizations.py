@@ -13,7 +13,7 @@ from gatepost.records import Org
 from gatepost.secrets import new_id, parse_id, render_id
 from gatepost.store import orgs as store
 from gatepost.store.factors import find_totp
-from gatepost.store.orgs import find_org, list_orgs, make_org, set_apps_need_approval, set_org_disabled
+from gatepost.store.orgs import find_org, list_orgs, make_org, set_org_disabled
 from gatepost.store.passkeys import list_passkeys
 from gatepost.store.question import INSTANCE
 
@@ -67,17 +67,23 @@ async def org_of(instance: Instance, org: bytes, actor: Actor) -> Org:
 
 
 async def change_org(instance: Instance, org: Org, changes: Mapping[str, Any], actor: Actor) -> Org:
-    """Change an organization's name and its settings (`name`, and fields of OrgSettings), all of it or nothing.
+    """Change what an organization chooses (`name`, `apps_need_approval`, fields of OrgSettings), all of it or nothing.
+
+    Apps that need approval need it from now on: what is connected already goes on.
 
     Raises `invalid_request`, `overtaken` when somebody else did since `org` was read, and as `Actor.check` does.
     """
     act = actor.check(Deed.ORG_WRITE, org.id)
-    settings = {name: value for name, value in changes.items() if name != "name"}
+    own: dict[str, Any] = {"name": org.name, "apps_need_approval": org.apps_need_approval}
+    settings = {name: value for name, value in changes.items() if name not in own}
     known, limits = parse_settings(org.settings), instance.sessions
     chosen = check_settings(settings, known, limits.idle_ttl, limits.ttl)
     if chosen.second_factor and not known.second_factor:
         await _check_not_locked_out(instance, actor)
-    new = org._replace(name=check_name(changes.get("name", org.name)), settings=render_settings(chosen))
+    own |= {name: changes[name] for name in own if name in changes}
+    new = org._replace(
+        name=check_name(own["name"]), apps_need_approval=own["apps_need_approval"], settings=render_settings(chosen)
+    )
     if new != org and not await instance.store.ask(store.change_org(org.id, org, new, act)):
         raise GatepostError("overtaken", "Somebody else changed the organization just now.", fix="look again")
     return new
@@ -116,16 +122,6 @@ async def _check_not_locked_out(instance: Instance, actor: Actor) -> None:
             "Set up a second step for yourself first: without one you could not come in any more.",
             field="second_factor",
         )
-
-
-async def need_approval(instance: Instance, org: Org, needed: bool, actor: Actor) -> Org:
-    """Have an admin approve apps of others before people connect them, from now on, or let people decide alone.
-
-    Raises as `Actor.check` does.
-    """
-    act = actor.check(Deed.ORG_WRITE, org.id)
-    await instance.store.ask(set_apps_need_approval(org.id, needed, act))
-    return org._replace(apps_need_approval=needed)
 
 
 async def set_disabled(instance: Instance, org: Org, disabled: bool, actor: Actor) -> None:

@@ -47,28 +47,23 @@ def set_org_disabled(org: bytes, disabled: bool, act: Act) -> Steps[bool]:
 
 @question
 def change_org(org: bytes, old: Org, new: Org, act: Act) -> Steps[bool]:
-    """Give an organization another name and other settings. False when it is not as `old` says (any more)."""
+    """Give an organization another name, other settings, another word on apps. False when it is not as `old` says (any more)."""
     rows = yield SQL(
-        "update orgs set name = ?, settings = ? where org = ? and name = ? and settings = ? returning org",
-        (new.name, new.settings, org, old.name, old.settings),
+        """update orgs set name = ?, settings = ?, apps_need_approval = ?
+            where org = ? and name = ? and settings = ? and apps_need_approval = ? returning org""",
+        (*_chosen(new), org, *_chosen(old)),
     )
     if rows and new.name != old.name:
         yield from record(org, "org.renamed", act)
     if rows and new.settings != old.settings:
         yield from record(org, "org.changed", act, detail=f'{{"before":{old.settings},"after":{new.settings}}}')
+    if rows and new.apps_need_approval != old.apps_need_approval:
+        yield from record(org, "org.approval_needed" if new.apps_need_approval else "org.approval_not_needed", act)
     return bool(rows)
 
 
-@question
-def set_apps_need_approval(org: bytes, needed: bool, act: Act) -> Steps[bool]:
-    """Have the organization's admins approve apps before people connect them, or not any more. False when it is so already."""
-    rows = yield SQL(
-        "update orgs set apps_need_approval = ? where org = ? and apps_need_approval <> ? returning org",
-        (int(needed), org, int(needed)),
-    )
-    if rows:
-        yield from record(org, "org.approval_needed" if needed else "org.approval_not_needed", act)
-    return bool(rows)
+def _chosen(org: Org) -> tuple[str, str, int]:
+    return org.name, org.settings, int(org.apps_need_approval)
 
 
 @question
