@@ -15,9 +15,8 @@ APPS, MORE = 1000, 2500
 """With ten times as many connections and events, each more than a page looks at."""
 
 PAGES = (
+    *("", "?span=7d", "?span=30d", f"?app={BIG}", f"?span=7d&app={BIG}", f"?span=30d&app={BIG}"),
     *(
-        "",
-        "?span=30d",
         "/apps",
         "/apps?name=app+5",
         "/apps/{app}",

@@ -7,17 +7,19 @@ events, names that begin alike, types that are rare.
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg
 from psycopg import sql
 
+from gatepost.flows.counting import ISSUED, PASSED, REFUSED, took
 from gatepost.secrets import render_id
 from gatepost.store.question import INSTANCE
 from gatepost.store.sqlite import connect
+from gatepost.store.usage import ALL, DAY, HOUR
 
-DAY = 86_400
 SPAN = 30 * DAY
 BIG = "big"
 """The app with a tenth of all connections, and of all events."""
@@ -27,6 +29,8 @@ CROWDED = "crowded@example.test"
 
 KINDS = ("web", "spa", "native", "device", "service")
 RARE = "grant.replayed"
+USED = ((ISSUED, "authorization_code"), (ISSUED, "refresh_token"), (REFUSED, "invalid_grant"), (PASSED, "check"))
+TIMED = ("/token", "/authorize", "/introspect", "/userinfo", "/check")
 TYPES = ("grant.made", "grant.first_used", "grant.made", "grant.revoked", "request.refused", "request.signed_in")
 
 COLUMNS = {
@@ -38,7 +42,7 @@ COLUMNS = {
     "grants": """org, id, client_id, user_id, scope, generation, salt, epoch, created_at, rotated_at, last_used_at, uses,
         idle_ttl, expires_at, revoked_at""",
     "events": "org, id, at, type, result, actor, client_id, user_id, grant_id, address, detail",
-    "usage": "org, width, at, client_id, kind, name, times",
+    "counts": "org, width, client_id, kind, at, name, times",
 }
 
 
@@ -76,7 +80,7 @@ class Multitude(NamedTuple):
         yield "redirect_uris", self._redirects()
         yield "grants", self._grants()
         yield "events", self._events()
-        yield "usage", self._usage()
+        yield "counts", self._counts()
 
     def _people(self) -> range:
         return range(self.start // 10, self.apps // 10)
@@ -136,12 +140,16 @@ class Multitude(NamedTuple):
             whose = (render_id("usr", user_id), client_id, user_id, id)
             yield self.org, id, at, type, result, *whose, "192.0.2.7", '{"path":"/token","why":"unknown"}'
 
-    def _usage(self) -> Iterator[tuple[Any, ...]]:
-        """What was counted in each hour for the app of each thousandth connection, and for the big one."""
-        hours = range(self.now - SPAN, self.now, 3600) if not self.start else ()
-        for hour in hours:
-            for client_id in (BIG, *(self.client_id(n) for n in range(20))):
-                yield self.org, 3600, hour - hour % 3600, client_id, "issued", "refresh_token", 7
+    def _counts(self) -> Iterator[tuple[Any, ...]]:
+        """What was counted in each hour and day: of each fiftieth app, of the big one, of all, and how long routes took."""
+        at_work = [self.client_id(number) for number in self._numbers() if number % 50 == 0]
+        for width, seconds in ((HOUR, 10 * DAY), (DAY, SPAN)):
+            for at in range(self.now - self.now % width - seconds, self.now, width):
+                for client_id in (*at_work, *(() if self.start else (BIG, ALL))):
+                    for kind, name in USED:
+                        yield self.org, width, client_id, kind, at, name, 7
+                for route, step in product(() if self.start else TIMED, range(30, 60)):
+                    yield INSTANCE, width, ALL, took(route), at, str(step), 7
 
 
 def multitude(org: bytes, apps: int) -> Multitude:

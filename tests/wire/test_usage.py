@@ -1,27 +1,26 @@
 """Usage as it is counted: what was issued, refused and looked at, of which app, and how long it took."""
 
 import asyncio
-from collections import Counter
 
 import pytest
 
 from gatepost.errors import StoreUnavailableError
 from gatepost.flows import counting
-from gatepost.flows.counting import time_of
+from gatepost.flows.counting import time_of, took
 from gatepost.flows.duties import Duties
 from gatepost.flows.usage import Period, latency_of, period_of, usage_of, usage_of_apps
+from gatepost.store import usage
 from gatepost.store.question import INSTANCE
+from gatepost.store.usage import HOUR, KEPT, MINUTE
 
-from .world import ADDRESS, DAY, Client, World
-
-HOUR = 3600
+from .world import ADDRESS, DAY, ISSUER, Client, World
 
 
 async def counted(world: World, org: bytes, app: Client | None = None) -> dict[tuple[str, str], int]:
     """How often what was counted, of an organization or one app of it."""
     await world.instance.counts.flush()
     points = await usage_of(world.instance, org, today(world), world.operator, app.client_id if app else None)
-    return {(each.kind, each.name): each.times for each in points if each.kind != "took"}
+    return {(each.kind, each.name): each.times for each in points}
 
 
 def today(world: World) -> Period:
@@ -61,9 +60,8 @@ async def test_a_name_that_somebody_made_up_is_not_counted_under_it(world: World
         await world.call("POST", "/token", f"Basic {number}", form={"grant_type": "refresh_token"})
         await world.call("POST", "/token", form={"grant_type": "refresh_token", "client_id": f"nobody-{number}"})
     await world.instance.counts.flush()
-    assert {each.client_id for each in await usage_of_apps(world.instance, INSTANCE, today(world), world.operator)} == {
-        ""
-    }
+    shares = await usage_of_apps(world.instance, INSTANCE, today(world), world.operator, None, 10)
+    assert [(client_id, bool(counted)) for client_id, counted in shares.items()] == [("", True)]
 
 
 async def test_tokens_that_pass_are_counted_by_who_looked(world: World) -> None:
@@ -110,9 +108,9 @@ async def test_the_token_endpoint_is_timed(world: World) -> None:
 @pytest.mark.parametrize("seconds", [0.0, 1e-6, 0.000_37, 0.004, 1.5])
 async def test_a_time_is_told_at_most_a_fifth_too_high(world: World, seconds: float) -> None:
     world.instance.counts.time("/a b", seconds)
-    [(_, _, _, name)] = world.instance.counts._counts
-    route, told = time_of(name)
-    assert route == "/a b"
+    [(_, _, kind, name)] = world.instance.counts._counts
+    told = time_of(name)
+    assert kind == took("/a b")
     assert max(seconds, 1e-6) <= told * 1.000001
     assert told <= max(seconds, 1e-6) * 1.2
 
@@ -150,11 +148,18 @@ def test_a_period_has_few_steps_and_ends_with_now(length: int, step: int, points
     assert period.until - step <= now < period.until
 
 
-async def test_an_hour_is_read_from_minutes_and_a_week_from_hours(world: World) -> None:
-    seen: Counter[int] = Counter()
-    for length in (HOUR, DAY, 7 * DAY):
-        seen[period_of(length, world.clock()).width] += 1
-    assert seen == {60: 1, 3600: 2}
+def test_a_period_is_read_from_rows_as_wide_as_may_be() -> None:
+    spans = (HOUR, 8 * HOUR, DAY, 7 * DAY, 30 * DAY, 90 * DAY)
+    widths = [period_of(length, 1_800_000_123).width for length in spans]
+    assert widths == [MINUTE, MINUTE, HOUR, HOUR, usage.DAY, usage.DAY]
+
+
+@pytest.mark.parametrize("width", KEPT)
+def test_all_that_a_period_shows_is_kept(width: int) -> None:
+    for now in range(1_800_000_000, 1_800_000_000 + 3 * DAY, 1799):
+        for length in (*range(MINUTE, DAY, 599), *range(DAY, 90 * DAY + 1, 6 * HOUR + 1), 90 * DAY):
+            period = period_of(length, now)
+            assert period.width != width or period.since >= now - KEPT[width]
 
 
 async def test_no_count_holds_a_secret(world: World) -> None:
@@ -173,3 +178,23 @@ async def test_an_app_says_how_it_is_used_here(world: World) -> None:
     assert unused.json() == {"connections": 0, "more": False, "last_used_at": None}
     foreign = await world.call("GET", f"/api/v1/apps/{world.beta.web.client_id}/use", world.acme)
     assert foreign.status_code == 404
+
+
+async def test_what_apps_have_is_listed_some_apps_at_a_time(world: World) -> None:
+    org, used = world.acme.org, sorted(["", *(each.client_id for each in (world.acme.web, world.acme.api))])
+    for client_id in used:
+        for name in ("refresh_token", "verify"):
+            world.instance.counts.count(org, client_id, "issued", name)
+    world.instance.counts.count(world.beta.org, world.beta.web.client_id, "issued", "verify")
+    await world.instance.counts.flush()
+    seen, url = [], "/api/v1/usage/apps?limit=1"
+    while url:
+        page = (await world.call("GET", url, world.acme)).json()
+        seen.append([(each["client_id"], each["name"]) for each in page["items"]])
+        url = (page["next"] or "").removeprefix(ISSUER)
+    assert seen == [[(client_id, "refresh_token"), (client_id, "verify")] for client_id in used]
+    whole = (await world.call("GET", "/api/v1/usage/apps", world.acme)).json()
+    assert whole["next"] is None
+    assert [(each["client_id"], each["name"], each["times"]) for each in whole["items"]] == [
+        (*each, 1) for part in seen for each in part
+    ]

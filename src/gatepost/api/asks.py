@@ -246,10 +246,12 @@ class RateLimit(Struct, frozen=True, forbid_unknown_fields=True):
     rate_limit: Annotated[int, Meta(ge=1, le=MAX_RATE)] | None
 
 
-class Span(Struct, frozen=True, forbid_unknown_fields=True):
-    """The last so many seconds."""
+class ShareListing(Struct, frozen=True, forbid_unknown_fields=True):
+    """The last so many seconds, and which part of the list: of how many apps."""
 
     seconds: Annotated[int, Meta(ge=60, le=90 * 86_400)] = 86_400
+    limit: Limit = 100
+    after: Cursor | None = None
 
 
 class UsageChoice(Struct, frozen=True, forbid_unknown_fields=True):

@@ -195,7 +195,7 @@ ENDPOINTS: dict[str, dict[str, Endpoint]] = {
         "POST": Endpoint(webhooks.send_again, D.WEBHOOKS_WRITE, None, None, "webhook resend", 204)
     },
     "/usage": {"GET": Endpoint(usage.show, D.ORG_READ, Usage, asks.UsageChoice, "usage")},
-    "/usage/apps": {"GET": Endpoint(usage.list_shares, D.ORG_READ, Page[Share], asks.Span, "usage --by app")},
+    "/usage/apps": {"GET": Endpoint(usage.list_shares, D.ORG_READ, Page[Share], asks.ShareListing, "usage --by app")},
     "/scopes": {
         "GET": Endpoint(resources.list_scopes, D.RESOURCES_READ, Page[ScopeWords], None, "scope list"),
         "PUT": Endpoint(resources.describe, D.RESOURCES_WRITE, ScopeWords, asks.NewScopeWords, "scope describe"),

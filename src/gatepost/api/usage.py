@@ -20,8 +20,12 @@ async def show(call: Call, ask: asks.UsageChoice) -> Usage:
     )
 
 
-async def list_shares(call: Call, ask: asks.Span) -> Page[Share]:
+async def list_shares(call: Call, ask: asks.ShareListing) -> Page[Share]:
     """List what each app has of the usage."""
     period = period_of(ask.seconds, call.actor.act.at)
-    found = await usage_of_apps(call.instance, call.org, period, call.actor)
-    return Page([Share(client_id, kind, name, times) for client_id, kind, name, times in found])
+    place = call.position(ask.after)
+    after = place[1:].decode() if place else None
+    found = await usage_of_apps(call.instance, call.org, period, call.actor, after, ask.limit + 1)
+    # With a sign before it, as what is of no app has no name.
+    page = call.page(list(found.items()), ask.limit, lambda app: app[1], lambda app: b"=" + app[0].encode())
+    return Page([Share(*share) for shares in page.items for share in shares], page.next)

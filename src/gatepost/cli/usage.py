@@ -2,14 +2,14 @@
 
 import argparse
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import Any, NamedTuple
 
 from gatepost.cli.options import Parser, duration, named, wants_json
 from gatepost.cli.output import instant, render_table, say, show
 from gatepost.cli.running import run_verb
 from gatepost.errors import GatepostError
-from gatepost.flows.counting import ISSUED, PASSED, REFUSED
+from gatepost.flows.counting import ISSUED, REFUSED, USES
 from gatepost.flows.instance import Instance
 from gatepost.flows.organizations import every_org, get_org
 from gatepost.flows.roles import Actor
@@ -18,10 +18,10 @@ from gatepost.store.orgs import find_owner
 from gatepost.store.question import INSTANCE
 from gatepost.store.usage import Point, Share
 
-KINDS = (ISSUED, REFUSED, PASSED)
-"""What is shown, a column to a kind."""
-
 TOKEN = "/token"
+
+APPS = 100
+"""How many are asked for at a time."""
 
 
 class _Found(NamedTuple):
@@ -47,7 +47,7 @@ def _usage(options: argparse.Namespace) -> int:
         shares: list[Share] = []
         for org in await _places(instance, options):
             points += await usage_of(instance, org, period, actor, options.app)
-            shares += await usage_of_apps(instance, org, period, actor) if options.by == "app" else []
+            shares += [each async for each in _shares(instance, org, period, actor)] if options.by == "app" else []
         return _Found(period, points, shares, await latency_of(instance, TOKEN, period))
 
     found = run_verb(options, verb)
@@ -66,6 +66,16 @@ def _usage(options: argparse.Namespace) -> int:
     return 0
 
 
+async def _shares(instance: Instance, org: bytes, period: Period, actor: Actor) -> AsyncIterator[Share]:
+    """What each app of an organization has, a few apps at a time."""
+    after = None
+    while found := await usage_of_apps(instance, org, period, actor, after, APPS):
+        for shares in found.values():
+            for share in shares:
+                yield share
+        after = list(found)[-1]
+
+
 async def _places(instance: Instance, options: argparse.Namespace) -> list[bytes]:
     """The organizations that the options name. Raises `not_found`."""
     if options.org:
@@ -79,7 +89,7 @@ def _by_time(found: _Found, _: str | None) -> list[dict[str, Any]]:
     times = Counter[tuple[int, str]]()
     for point in found.points:
         times[point.at, point.kind] += point.times
-    return [{"at": instant(at), **{kind: times[at, kind] for kind in KINDS}} for at in found.period.starts]
+    return [{"at": instant(at), **{kind: times[at, kind] for kind in USES}} for at in found.period.starts]
 
 
 def _by_name(kind: str, points: Iterable[Point]) -> list[dict[str, Any]]:
@@ -93,9 +103,9 @@ def _by_name(kind: str, points: Iterable[Point]) -> list[dict[str, Any]]:
 def _by_app(found: _Found, client_id: str | None) -> list[dict[str, Any]]:
     times: dict[str, Counter[str]] = {}
     for share in found.shares:
-        if share.kind in KINDS and share.client_id == (client_id or share.client_id):
+        if share.client_id == (client_id or share.client_id):
             times.setdefault(share.client_id, Counter())[share.kind] += share.times
-    return [{"client_id": app, **{kind: count[kind] for kind in KINDS}} for app, count in sorted(times.items())]
+    return [{"client_id": app, **{kind: count[kind] for kind in USES}} for app, count in sorted(times.items())]
 
 
 _ROWS = {

@@ -1,4 +1,4 @@
-"""Counting what happens, in memory: a request costs one step of a number in a table, and no write.
+"""Counting what happens, in memory: a request costs a step of two numbers in tables, and no write.
 
 Every few seconds the process adds what it counted to the rows of `store.usage`, all of it at once; at the end the rest. A
 process that is killed loses the counts of a few seconds. So they are figures for charts, never for what somebody may do.
@@ -20,8 +20,8 @@ REFUSED = "refused"
 """Refusals, by their code."""
 PASSED = "passed"
 """Tokens that were looked at and found good, by the route that looked."""
-TOOK = "took"
-"""Requests of the instance, by route and time: see `time_of`."""
+USES = (ISSUED, REFUSED, PASSED)
+"""All that organizations and apps have counts of."""
 
 FLUSH_SECONDS = 10
 
@@ -38,20 +38,21 @@ class Counts:
         self._store = store
         self._clock = clock
         self._counts: Counter[tuple[bytes, str, str, str]] = Counter()
-        self._taken: Counter[tuple[str, str]] = Counter()
+        self._totals: Counter[tuple[str, str]] = Counter()
 
     def count(self, org: bytes, client_id: str, kind: str, name: str) -> None:
         """Count one; `name` is one of the few that there are of its kind."""
         self._counts[org, client_id, kind, name] += 1
+        self._totals[kind, name] += 1
 
     def time(self, route: str, seconds: float) -> None:
         """Count one request of a route that took so long."""
         step = math.ceil(_PER_OCTAVE * math.log2(max(seconds * 1e6, 1)))
-        self._counts[INSTANCE, "", TOOK, f"{route} {step}"] += 1
+        self._counts[INSTANCE, "", took(route), str(step)] += 1
 
     def totals(self) -> Counter[tuple[str, str]]:
         """How often everything was counted since the process began, by kind and name: whoever's it was."""
-        return self._taken + _by_name(self._counts)
+        return self._totals
 
     async def run(self) -> None:
         """Write every few seconds, on the clock's own tens, until cancelled; then write the rest."""
@@ -65,8 +66,8 @@ class Counts:
     async def flush(self) -> None:
         """Add what was counted to the store's rows. What cannot be written now is kept for the next time."""
         counted, self._counts = self._counts, Counter()
-        self._taken += _by_name(counted)
-        counts = [Count(*key, times) for key, times in counted.items()]
+        # Those of an organization together, so that they are few times added to what it has in all.
+        counts = [Count(*key, times) for key, times in sorted(counted.items())]
         # What was counted lies behind us: on the full minute it belongs to the one before.
         at = self._clock() - 1
         for start in range(0, len(counts), ROWS):
@@ -74,20 +75,15 @@ class Counts:
             try:
                 await self._store.ask(add_usage(tuple(some), at))
             except StoreUnavailableError as fault:
-                kept = Counter({each[:-1]: each.times for each in some})
-                self._counts.update(kept)
-                self._taken -= _by_name(kept)
+                self._counts.update({each[:-1]: each.times for each in some})
                 _log.warning("usage cannot be written", extra={"detail": fault.detail})
 
 
-def _by_name(counts: Counter[tuple[bytes, str, str, str]]) -> Counter[tuple[str, str]]:
-    totals: Counter[tuple[str, str]] = Counter()
-    for (_, _, kind, name), times in counts.items():
-        totals[kind, name] += times
-    return totals
+def took(route: str) -> str:
+    """The kind of the counts of a route's requests, by how long they took: see `time_of`."""
+    return f"took {route}"
 
 
-def time_of(name: str) -> tuple[str, float]:
-    """The route and the most seconds that a count of TOOK speaks of."""
-    route, _, step = name.rpartition(" ")
-    return route, 2 ** (int(step) / _PER_OCTAVE) / 1e6
+def time_of(name: str) -> float:
+    """The most seconds that a count of this name speaks of, where requests are counted by how long they took."""
+    return 2 ** (int(name) / _PER_OCTAVE) / 1e6

@@ -4,13 +4,13 @@ from collections import Counter
 from typing import NamedTuple
 
 from gatepost.errors import GatepostError
-from gatepost.flows.counting import TOOK, time_of
+from gatepost.flows.counting import USES, time_of, took
 from gatepost.flows.instance import Instance
 from gatepost.flows.roles import Actor, Deed
 from gatepost.store.question import INSTANCE
-from gatepost.store.usage import HOUR, KEPT, MINUTE, Point, Share, usage_by_app, usage_series
+from gatepost.store.usage import ALL, DAY, HOUR, KEPT, MINUTE, Point, Share, list_used_apps, usage_series, usage_sums
 
-_STEPS = (MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 6 * HOUR, 24 * HOUR, 72 * HOUR)
+_STEPS = (MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 6 * HOUR, DAY, 3 * DAY)
 
 POINTS = 32
 """How many points a series has at most: what a chart can show."""
@@ -40,11 +40,11 @@ class Latency(NamedTuple):
 
 def period_of(length: int, now: int) -> Period:
     """The last `length` seconds, to the end of the step that is under way. Raises `invalid_request` for more than is kept."""
-    if not MINUTE <= length <= KEPT[HOUR]:
-        days = KEPT[HOUR] // 86_400
+    if not MINUTE <= length <= KEPT[DAY]:
+        days = KEPT[DAY] // DAY
         raise GatepostError("invalid_request", f"Usage is known for the last minute to the last {days} days.")
     step = next(each for each in _STEPS if length <= POINTS * each)
-    width = MINUTE if step < HOUR else HOUR
+    width = max(each for each in KEPT if step % each == 0)
     until = now - now % step + step
     return Period(until - -(-length // step) * step, until, step, width)
 
@@ -58,23 +58,30 @@ async def usage_of(
     """
     actor.check(Deed.ORG_READ, org)
     return await instance.store.read(
-        usage_series(org, period.width, period.since, period.until, period.step, client_id)
+        usage_series(org, USES, period.width, period.since, period.until, period.step, client_id or ALL)
     )
 
 
-async def usage_of_apps(instance: Instance, org: bytes, period: Period, actor: Actor) -> list[Share]:
-    """What each app has of an organization's usage. Raises as `Actor.check` does."""
+async def usage_of_apps(
+    instance: Instance, org: bytes, period: Period, actor: Actor, after: str | None, limit: int
+) -> dict[str, list[Share]]:
+    """What apps have of an organization's usage: up to `limit` of them, in the order of their client_ids, behind one of them.
+
+    What is of no app comes first, under no name. Raises as `Actor.check` does.
+    """
     actor.check(Deed.ORG_READ, org)
-    return await instance.store.read(usage_by_app(org, period.width, period.since, period.until))
+    used = await instance.store.read(list_used_apps(org, period.since, after or "", limit))
+    apps = tuple(used) if after is not None else ("", *used)[:limit]
+    shares: dict[str, list[Share]] = {client_id: [] for client_id in apps}
+    for share in await instance.store.read(usage_sums(org, USES, period.since, apps)) if apps else ():
+        shares[share.client_id].append(share)
+    return shares
 
 
 async def latency_of(instance: Instance, route: str, period: Period) -> Latency | None:
     """How long a route took on all nodes; None when nobody asked. Each figure is at most a fifth too high."""
-    times: Counter[float] = Counter()
-    series = usage_series(INSTANCE, period.width, period.since, period.until, period.step)
-    for point in await instance.store.read(series):
-        if point.kind == TOOK and time_of(point.name)[0] == route:
-            times[time_of(point.name)[1]] += point.times
+    sums = await instance.store.read(usage_sums(INSTANCE, (took(route),), period.since))
+    times = Counter({time_of(each.name): each.times for each in sums})
     if not times:
         return None
     return Latency(times.total(), _quantile(times, 0.5), _quantile(times, 0.95))

@@ -26,6 +26,15 @@ class Migration(NamedTuple):
     indexes: tuple[str, ...] = ()
 
 
+def _carry_counts(source: int, width: int, seconds: int) -> str:
+    """The newest rows of `usage` of one width as rows of `counts` of another, as times have been kept since."""
+    return f"""insert into counts (org, width, client_id, kind, at, name, times)
+        select org, {width}, client_id, case kind when 'took' then 'took /token' else kind end, at - at % {width},
+            replace(name, '/token ', ''), cast(sum(times) as bigint) from usage
+        where width = {source} and at >= (select max(at) from usage where width = {source}) - {seconds}
+        group by org, client_id, kind, at - at % {width}, name"""
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(
         1,
@@ -268,6 +277,28 @@ MIGRATIONS: tuple[Migration, ...] = (
             # When an organization's tokens of an app were last got or looked at, as far as it was counted.
             """create table app_uses (org {bytes} not null, client_id {text} not null, used_at bigint not null,
                 primary key (org, client_id)){table}""",
+        ),
+    ),
+    Migration(
+        17,
+        "usage in sums",
+        (
+            # Takes over from `usage`, in the order in which it is read, with days, and with * for all apps of an organization.
+            # Older nodes write and show `usage` until they are replaced: what they count from here on is in no chart of
+            # newer ones. It goes one version later.
+            """create table counts (org {bytes} not null, width bigint not null, client_id {text} not null,
+                kind {text} not null, at bigint not null, name {text} not null, times bigint not null,
+                primary key (org, width, client_id, kind, at, name)){table}""",
+            "create index counts_by_time on counts (width, at)",
+            _carry_counts(60, 60, 43_200),
+            _carry_counts(3600, 3600, 864_000),
+            _carry_counts(3600, 86_400, 7_776_000),
+            """insert into counts (org, width, client_id, kind, at, name, times)
+                select org, width, '*', kind, at, name, cast(sum(times) as bigint) from counts
+                group by org, width, kind, at, name""",
+            # Last, as a node that counts one of these apps meanwhile waits for the end.
+            """insert into app_uses (org, client_id, used_at) select org, client_id, max(at) from usage
+                where width = 3600 and client_id <> '' group by org, client_id on conflict do nothing""",
         ),
     ),
 )

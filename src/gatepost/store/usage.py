@@ -1,27 +1,38 @@
-"""Questions about usage: how often what happened, in minutes and in hours, per organization and app.
+"""Questions about usage: how often what happened, in minutes, hours and days, per organization and app.
 
-Every node adds its own counts to the same rows, so no node needs to know of another. A count goes into its minute and into
-its hour at once: nothing is rolled up later, and to forget the minutes is all that remains to do. What is old is swept a
-little by every writing that passes by.
+Every node adds its own counts to the same rows, so no node needs to know of another. A count goes at once into its minute,
+its hour and its day, of the app and of the whole organization: nothing is rolled up later, and to forget what is old is all
+that remains to do. It is swept a little by every writing that passes by.
+
+So whoever draws a chart reads as many rows as it has points, a few for each: however many apps there are, and how long.
 """
 
+from collections import Counter
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from gatepost.store.question import SQL, Steps, Value, question
 
 MINUTE = 60
 HOUR = 3600
+DAY = 24 * HOUR
 
-KEPT = {MINUTE: 48 * HOUR, HOUR: 90 * 24 * HOUR}
-"""How long the rows of each width are kept, in seconds."""
+KEPT = {MINUTE: 12 * HOUR, HOUR: 10 * DAY, DAY: 90 * DAY}
+"""How long the rows of each width are kept, in seconds: as long as somebody may ask for them, and a little."""
+
+ALL = "*"
+"""Where a client_id stands, all that was counted in an organization, of apps and of none. No app can be called so."""
+
+NEVER = 1 << 62
+"""Behind every instant."""
 
 ROWS = 64
 """Rows in one statement: enough for a node with many apps, and little for the writer to hold anybody up with."""
 
 _ROW = "(?, ?, ?, ?, ?, ?, ?)"
 
-_SWEEP = """delete from usage where (org, width, at, client_id, kind, name) in
-    (select org, width, at, client_id, kind, name from usage where width = ? and at < ? order by at limit ?)"""
+_SWEEP = """delete from counts where (org, width, client_id, kind, at, name) in
+    (select org, width, client_id, kind, at, name from counts where width = ? and at < ? order by at limit ?)"""
 
 
 class Count(NamedTuple):
@@ -54,16 +65,21 @@ class Share(NamedTuple):
 
 @question
 def add_usage(counts: tuple[Count, ...], at: int) -> Steps[None]:
-    """Add counts, each of which is there once, to the minute and the hour of `at`; sweep twice as many old rows."""
-    for width in (MINUTE, HOUR):
-        # In one order on every node, so that two who add the same never wait for each other in a circle.
-        rows = [(each[0], width, at - at % width, *each[1:]) for each in sorted(counts)]
+    """Add counts, each of which is there once, to what was counted at `at`; sweep twice as many old rows."""
+    totals = Counter[tuple[bytes, str, str, str]]()
+    for org, client_id, kind, name, times in counts:
+        totals[org, client_id, kind, name] += times
+        totals[org, ALL, kind, name] += times
+    # In one order on every node, so that two who add the same never wait for each other in a circle.
+    added = sorted(totals.items())
+    for width in KEPT:
+        rows = [(org, width, app, kind, at - at % width, name, times) for (org, app, kind, name), times in added]
         for start in range(0, len(rows), ROWS):
             some = rows[start : start + ROWS]
             values: tuple[Value, ...] = tuple(value for row in some for value in row)
             yield SQL(
-                f"""insert into usage (org, width, at, client_id, kind, name, times) values {", ".join([_ROW] * len(some))}
-                    on conflict (org, width, at, client_id, kind, name) do update set times = usage.times + excluded.times""",
+                f"""insert into counts (org, width, client_id, kind, at, name, times) values {", ".join([_ROW] * len(some))}
+                    on conflict (org, width, client_id, kind, at, name) do update set times = counts.times + excluded.times""",
                 values,
             )
         yield SQL(_SWEEP, (width, at - KEPT[width], 2 * len(rows)))
@@ -86,25 +102,57 @@ def _note_uses(used: list[tuple[bytes, str]], at: int) -> Steps[None]:
 
 @question
 def usage_series(
-    org: bytes, width: int, since: int, until: int, step: int, client_id: str | None = None
+    org: bytes, kinds: tuple[str, ...], width: int, since: int, until: int, step: int, client_id: str = ALL
 ) -> Steps[list[Point]]:
     """What happened in an organization, or to one app of it, by steps: multiples of `width`. Those without are left out."""
-    app, params = ("", ()) if client_id is None else (" and client_id = ?", (client_id,))
     rows = yield SQL(
-        f"""select at - at % ? as step, kind, name, cast(sum(times) as bigint) from usage
-            where org = ? and width = ? and at >= ? and at < ?{app} group by step, kind, name order by step, kind, name""",
-        (step, org, width, since, until, *params),
+        f"""select at - at % ? as step, kind, name, cast(sum(times) as bigint) from counts
+            where org = ? and width = ? and client_id = ? and kind in ({_marks(kinds)}) and at >= ? and at < ?
+            group by step, kind, name order by step, kind, name""",
+        (step, org, width, client_id, *kinds, since, until),
     )
     return [Point._make(row) for row in rows]
 
 
 @question
-def usage_by_app(org: bytes, width: int, since: int, until: int) -> Steps[list[Share]]:
-    """What each app of an organization has of it, by client_id."""
+def usage_sums(
+    org: bytes, kinds: tuple[str, ...], since: int, client_ids: tuple[str, ...] = (ALL,)
+) -> Steps[list[Share]]:
+    """What happened to each of these apps from an instant on, which is one that a row begins with."""
+    apart = f"""select client_id, kind, name, times from counts where org = ? and width = ?
+        and client_id in ({_marks(client_ids)}) and kind in ({_marks(kinds)}) and at >= ? and at < ?"""
+    parts: list[str] = []
+    params: list[Value] = []
+    for width, begin, end in _parts(since):
+        parts.append(apart)
+        params += (org, width, *client_ids, *kinds, begin, end)
     rows = yield SQL(
-        """select client_id, kind, name, cast(sum(times) as bigint) from usage
-            where org = ? and width = ? and at >= ? and at < ? group by client_id, kind, name
-            order by client_id, kind, name""",
-        (org, width, since, until),
+        f"""select client_id, kind, name, cast(sum(times) as bigint) from ({" union all ".join(parts)}) parts
+            group by client_id, kind, name order by client_id, kind, name""",
+        tuple(params),
     )
     return [Share._make(row) for row in rows]
+
+
+def _parts(since: int) -> Iterator[tuple[int, int, int]]:
+    """All time from an instant on in rows that are as wide as may be: their width, and between which instants they begin."""
+    for width, wider in ((MINUTE, HOUR), (HOUR, DAY)):
+        begun = -(-since // wider) * wider
+        if begun > since:
+            yield width, since, begun
+        since = begun
+    yield DAY, since, NEVER
+
+
+@question
+def list_used_apps(org: bytes, since: int, after: str, limit: int) -> Steps[list[str]]:
+    """The client_ids of up to `limit` apps that were in use from an instant on, in order, behind one of them."""
+    rows = yield SQL(
+        "select client_id from app_uses where org = ? and client_id > ? and used_at >= ? order by client_id limit ?",
+        (org, after, since, limit),
+    )
+    return [client_id for (client_id,) in rows]
+
+
+def _marks(values: tuple[str, ...]) -> str:
+    return ", ".join("?" * len(values))
