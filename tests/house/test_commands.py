@@ -34,6 +34,17 @@ def test_every_endpoint_of_the_api_has_its_command(parser: argparse.ArgumentPars
     assert [path for path, each in endpoints if not each.command] == ["/me"]
 
 
+def test_every_option_says_what_it_is_for() -> None:
+    parsers = list(whole_parser().each_parser())
+    assert len(parsers) > 50
+    assert_none(
+        f"{each.prog} {option.option_strings[-1]}"
+        for each in parsers
+        for option in each.arguments
+        if option.option_strings and not option.help
+    )
+
+
 def test_commands_are_found_where_there_are_some() -> None:
     text = "Run `gatepost dev`:\n```console\n$ gp --config FILE org create Acme  # one\n```\nand gatepost runs."
     assert list(_commands(text)) == ["dev", "--config FILE org create Acme  "]

@@ -83,12 +83,24 @@ def verbs_of(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.Ar
 
 def _options(parser: argparse.ArgumentParser, shared: tuple[str, ...]) -> Iterator[str]:
     rows = [
-        f"| `{_shown(action)}`{' (required)' if action.required and action.option_strings else ''} | {action.help or ''} |"
+        f"| {_names(action)}{' (required)' if action.required and action.option_strings else ''} | {_meaning(parser, action)} |"
         for action in parser._actions
         if action.dest not in (*shared, "help") and not _is_verb(action) and (action.option_strings or action.help)
     ]
     if rows:
         yield "\n".join(["| option | meaning |", "| --- | --- |", *rows])
+
+
+def _names(action: argparse.Action) -> str:
+    """An argument as a cell of a table has it: a switch by both its names, the one that says yes first."""
+    if isinstance(action, argparse.BooleanOptionalAction):
+        return ", ".join(f"`{name}`" for name in action.option_strings)
+    return f"`{_shown(action)}`".replace("|", "\\|")
+
+
+def _meaning(parser: argparse.ArgumentParser, action: argparse.Action) -> str:
+    """Its help, with the default filled in."""
+    return parser._get_formatter()._expand_help(action) if action.help else ""
 
 
 def _shown(action: argparse.Action) -> str:
@@ -97,7 +109,7 @@ def _shown(action: argparse.Action) -> str:
     if not action.option_strings:
         return f"[{value}]" if action.nargs == "?" else str(value)
     many = "…" if isinstance(action, argparse._AppendAction) else ""
-    return " ".join([action.option_strings[-1], *([] if action.nargs == 0 else [f"{value}{many}"])]).replace("|", "\\|")
+    return " ".join([action.option_strings[-1], *([] if action.nargs == 0 else [f"{value}{many}"])])
 
 
 def _is_verb(action: argparse.Action) -> bool:

@@ -34,7 +34,7 @@ def add_arguments(parser: Parser) -> None:
     revoke.add_argument("grant", metavar="GRANT_ID", nargs="?")
     for verb in (grants, revoke):
         verb.add_argument("--org", metavar="ORG", type=named, help="the organization's id or name")
-        verb.add_argument("--app", metavar="CLIENT_ID", type=named)
+        verb.add_argument("--app", metavar="CLIENT_ID", type=named, help="of this app")
         verb.add_argument("--user", metavar="USER", type=named, help="id or e-mail")
     add_limit(verbs, "grant", "GRANT_ID", _limit)
 

@@ -40,7 +40,7 @@ def add_arguments(parser: Parser) -> None:
     add_verb(verbs, "list", _list, "list webhooks", "gatepost webhook list --org Acme")
     add_verb(verbs, "show", _show, "show one webhook", "gatepost webhook show whk_0193… --org Acme")
     edit = add_verb(verbs, "edit", _edit, "change a webhook", "gatepost webhook edit whk_0193… --org Acme --disable")
-    edit.add_argument("--url", metavar="URL")
+    edit.add_argument("--url", metavar="URL", help="where it is from now on")
     state = edit.add_mutually_exclusive_group()
     state.add_argument("--disable", action="store_const", const=True, dest="disabled", help="send it nothing")
     state.add_argument(
