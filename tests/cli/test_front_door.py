@@ -88,6 +88,13 @@ def test_help_comes_before_or_behind(gatepost: Gatepost, arguments: list[str]) -
     ran = gatepost(*arguments)
     assert ran.code == 0
     assert ran.out.startswith("usage: gatepost app create ")
+    assert ran.out.index("example:") < ran.out.index("--client-id ID")
+
+
+def test_usage_shows_what_is_needed_alone(gatepost: Gatepost) -> None:
+    assert (
+        gatepost("grant", "revoke", "--help").out.splitlines()[0] == "usage: gatepost grant revoke [GRANT_ID] [options]"
+    )
 
 
 @pytest.mark.parametrize("noun", NOUNS)

@@ -47,6 +47,20 @@ class Parser(argparse.ArgumentParser):
         name = unknown.partition("=")[0]
         self.error(f"`{self.prog}` has no option {name}{did_you_mean(name, self._option_string_actions)}")
 
+    def format_help(self) -> str:
+        """What it needs, what it is for, an example; and only then the options, of which some verbs have many."""
+        shape, page = self._get_formatter(), self._get_formatter()
+        needed = [each for each in self._actions if each.required or not each.option_strings]
+        shape.add_usage(None, needed, [], prefix="")
+        page.add_usage(" ".join(shape.format_help().split()).replace("%", "%%") + " [options]", [], [])
+        page.add_text(self.description)
+        page.add_text(self.epilog)
+        for group in self._action_groups:
+            page.start_section(group.title)
+            page.add_arguments(group._group_actions)  # noqa: SLF001  # argparse has no other way to them
+            page.end_section()
+        return page.format_help()
+
     @property
     def arguments(self) -> list[argparse.Action]:
         """What this parser itself reads."""
