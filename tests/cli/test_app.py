@@ -25,6 +25,13 @@ def test_the_kind_decides_whether_there_is_a_secret(gatepost: Gatepost, acme: st
     assert gatepost.json("app", "list", "--org", acme) == [shown]
 
 
+def test_who_makes_an_app_without_an_address_to_come_back_to_is_told(gatepost: Gatepost, acme: str) -> None:
+    told = gatepost(*CREATE, "--kind", "web", "--client-id", "shop").err
+    assert told == "Next: gatepost app edit shop --add-redirect URL\n"
+    assert gatepost(*CREATE, "--kind", "web", "--redirect", REDIRECT).err == ""
+    assert gatepost(*CREATE, "--kind", "service").err == ""
+
+
 def test_an_app_has_the_policy_asked_for(gatepost: Gatepost, acme: str) -> None:
     gatepost.json("resource", "create", "https://api.acme.dev", "--org", acme)
     made = gatepost.json(

@@ -30,6 +30,9 @@ from gatepost.settings import parse_retry_window
 from gatepost.store.browsing import AppUse
 from gatepost.store.question import INSTANCE
 
+LEADING_BACK = ("web", "spa", "native")
+"""Kinds that people are sent back to, and that can do nothing before they say where."""
+
 
 def add_arguments(parser: Parser) -> None:
     verbs = add_verbs(parser)
@@ -46,9 +49,9 @@ def add_arguments(parser: Parser) -> None:
     edit = add_verb(
         verbs, "edit", _edit, "change an app", "gatepost app edit CLIENT_ID --add-redirect https://shop.example/cb2"
     )
-    edit.add_argument("--name", metavar="NAME")
-    edit.add_argument("--add-redirect", metavar="URL", action="append", default=[])
-    edit.add_argument("--remove-redirect", metavar="URL", action="append", default=[])
+    edit.add_argument("--name", metavar="NAME", help="what people read when they are asked")
+    edit.add_argument("--add-redirect", metavar="URL", action="append", default=[], help="one more")
+    edit.add_argument("--remove-redirect", metavar="URL", action="append", default=[], help="one less")
     for verb in (create, edit):
         _add_policy(verb)
         add_metadata_options(verb)
@@ -133,6 +136,8 @@ def _create(options: argparse.Namespace) -> int:
         else ""
     )
     show(wants_json(options), document, f"Made {document['name']}: {document['client_id']}{shown}")
+    if options.kind in LEADING_BACK and not document["redirect_uris"]:
+        say(f"Next: gatepost app edit {document['client_id']} --add-redirect URL")
     return 0
 
 
