@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import Gatepost
+from gatepost.cli.dev import issuer_of
 from gatepost.secrets import parse_id
+from gatepost.settings.values import build_settings
 from servers import Server, command, reserved_port, running
 
 pytestmark = pytest.mark.xdist_group("cli_dev")
@@ -45,6 +47,19 @@ def test_the_ready_line_tells_all_a_program_needs(made: tuple[Path, Server]) -> 
     assert ready["app"]["redirect_uris"] == ["http://localhost:8765/callback"]
     assert ready["user"]["email"] == "owner@demo.test"
     assert len(ready["user"]["password"]) >= 12
+
+
+@pytest.mark.parametrize(
+    ("cert", "port", "issuer"),
+    [
+        ("", 8710, "http://[::1]:8710"),
+        ("", 80, "http://[::1]"),
+        ("c", 443, "https://[::1]"),
+        ("c", 80, "https://[::1]:80"),
+    ],
+)
+def test_the_issuer_leaves_out_the_usual_port(cert: str, port: int, issuer: str) -> None:
+    assert issuer_of(build_settings({"server.host": "::1", "server.tls_cert": cert}), port) == issuer
 
 
 def test_what_it_keeps_is_for_its_owner_alone(made: tuple[Path, Server]) -> None:

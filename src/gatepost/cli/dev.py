@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import json
-import socket
 from typing import Any
 
 from gatepost.cli.demo import open_directory, prepare
@@ -43,7 +42,9 @@ def _dev(options: argparse.Namespace) -> int:
         sole_server(settings),
     ):
         kept = open_directory(settings, fresh=options.fresh)
-        instance = open_instance(settings, settings.issuer or _issuer(settings, listener), migrate=True)
+        instance = open_instance(
+            settings, settings.issuer or issuer_of(settings, listener.getsockname()[1]), migrate=True
+        )
         demo = asyncio.run(prepare(settings, instance, kept))
 
         def tell() -> None:
@@ -52,10 +53,13 @@ def _dev(options: argparse.Namespace) -> int:
         return run_server(settings, instance, listener, tell, metrics[0])
 
 
-def _issuer(settings: Settings, listener: socket.socket) -> str:
+def issuer_of(settings: Settings, port: int) -> str:
+    """Where this machine's browsers find a server that listens there."""
     host = settings.server.host if settings.server.host in LOOPBACK else "127.0.0.1"
     host = f"[{host}]" if ":" in host else host
-    return f"{'https' if settings.server.tls_cert else 'http'}://{host}:{listener.getsockname()[1]}"
+    scheme, usual = ("https", 443) if settings.server.tls_cert else ("http", 80)
+    # A browser leaves the usual port out, and an issuer is compared byte for byte.
+    return f"{scheme}://{host}" if port == usual else f"{scheme}://{host}:{port}"
 
 
 def _banner(demo: dict[str, Any], settings: Settings) -> str:
