@@ -77,8 +77,9 @@ def check_safe(settings: Settings) -> None:
     check_telemetry(settings)
     if settings.server.workers > 1 and database_of(settings).file:
         raise _unsafe(
-            f"server.workers is {settings.server.workers}, but SQLite serves one process; it is fast enough for most",
-            "--workers 1",
+            f"the setting server.workers is {settings.server.workers}, but SQLite serves one process; it is fast enough"
+            " for most",
+            "--workers 1, or PostgreSQL: --database postgresql://user@host/name",
         )
     if settings.mail.url == BOX:
         raise _unsafe("mail.url keeps mails on a page of the server", "name a mail server, as in smtps://…")

@@ -84,5 +84,7 @@ def connect(conninfo: str, deadline: float) -> Opened:
         connection.execute(_SESSION.format(deadline_ms=int(deadline * 1000)).encode())
         connection.keeps_marks = connection.execute(mark.EXISTS.text.encode()).fetchall() == [(True,)]
     except psycopg.Error as fault:
-        raise StoreUnavailableError(str(fault)) from None
+        raise StoreUnavailableError(
+            " ".join(str(fault).split()), "Gatepost cannot reach its database right now. Try again in a moment."
+        ) from None
     return connection
