@@ -19,7 +19,7 @@ def owner(gatepost: Gatepost, acme: str) -> str:
 
 
 def opened(gatepost: Gatepost, link: str) -> Opened | None:
-    return gatepost.serve(lambda instance: open_link(instance, link.partition("?link=")[2]))
+    return gatepost.serve(lambda instance: open_link(instance, link.partition("?link=")[2], "", None))
 
 
 def test_a_link_lets_an_owner_in_once(gatepost: Gatepost, owner: str) -> None:

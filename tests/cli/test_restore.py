@@ -230,7 +230,7 @@ def test_a_link_used_since_the_backup_cannot_be_used_again(gatepost: Gatepost, a
     early = on(gatepost.data, new_link)
     asyncio.run(asyncio.sleep(1.1))  # The moment of a restore is kept to the second.
     gatepost.json("restore", "acme.tar", "--force")
-    assert on(gatepost.data, lambda instance: open_link(instance, early)) is None
+    assert on(gatepost.data, lambda instance: open_link(instance, early, "", None)) is None
     late = on(gatepost.data, new_link)
-    assert on(gatepost.data, lambda instance: open_link(instance, late)) is not None
-    assert on(gatepost.data, lambda instance: open_link(instance, late)) is None
+    assert on(gatepost.data, lambda instance: open_link(instance, late, "", None)) is not None
+    assert on(gatepost.data, lambda instance: open_link(instance, late, "", None)) is None

@@ -223,6 +223,8 @@ ACROSS = {
     "add_usage": "a node writes what it counted of all organizations at once",
     "sign_up": "makes an organization of its own",
     "verify_email": "people belong to the instance",
+    "prove_email": "people belong to the instance",
+    "enter_by_mail": "people belong to the instance",
     "reset_password": "people belong to the instance",
     "remove_passkey": "people belong to the instance",
     "use_passkey": "people belong to the instance",

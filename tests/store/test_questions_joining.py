@@ -2,6 +2,8 @@
 
 from gatepost.records import Passkey
 from gatepost.secrets import new_id
+from gatepost.store.consents import find_consent
+from gatepost.store.factors import find_totp, list_recovery_codes, turn_totp_on
 from gatepost.store.grants import find_grant
 from gatepost.store.invitations import (
     accept_invitation,
@@ -11,11 +13,12 @@ from gatepost.store.invitations import (
     withdraw_invitation,
 )
 from gatepost.store.orgs import find_org, find_owner
-from gatepost.store.passkeys import find_passkey, keep_passkey
-from gatepost.store.people import find_member, find_password_hash, find_user, make_member
+from gatepost.store.passkeys import find_passkey, keep_passkey, list_passkeys
+from gatepost.store.people import find_member, find_password_hash, find_user, make_member, set_password
 from gatepost.store.question import Store
-from gatepost.store.recovery import reset_password, sign_up, verify_email
+from gatepost.store.recovery import enter_by_mail, reset_password, sign_up, verify_email
 from gatepost.store.restored import note_restored
+from gatepost.store.sessions import find_session, list_sessions
 
 from .test_questions_people import sign_in
 from .world import DAY, EPOCH, NOW, act, an_invitation, populate
@@ -85,11 +88,68 @@ async def test_a_reset_spends_its_link_and_ends_what_there_is(store: Store) -> N
 async def test_an_email_is_proved_as_long_as_it_is_theirs(store: Store) -> None:
     a = await populate(store, "acme")
     assert not await store.ask(verify_email(a.user, "other@acme.example", act(NOW + 1)))
-    assert await store.ask(verify_email(a.user, a.email, act(NOW + 2)))
+    assert await store.ask(verify_email(a.user, a.email, act(NOW + 2), is_here=True))
     assert await store.ask(verify_email(a.user, a.email, act(NOW + 3)))
     user = await store.read(find_user(a.user))
     assert user is not None
     assert user.email_verified_at == NOW + 2, "the first proof counts"
+
+
+async def test_the_first_proof_of_an_email_ends_what_was_before_it(store: Store) -> None:
+    a, b = await populate(store, "acme"), await populate(store, "beta")
+    await store.ask(make_member(b.org, new_id(), a.email, None, "member", EPOCH, act()))
+    await store.ask(set_password(a.user, "before", act()))
+    session = await sign_in(store, a)
+    await store.ask(keep_passkey(Passkey(b"early", a.user, "A phone", b"public", 0, NOW, None), act()))
+    await store.ask(turn_totp_on(a.user, b"sealed", 1, (b"one", b"two"), act()))
+    assert await store.ask(verify_email(a.user, a.email, act(NOW + 1)))
+    assert await store.read(find_password_hash(a.user)) is None
+    assert await store.read(find_totp(a.user)) is None
+    assert await store.read(list_recovery_codes(a.user)) == []
+    assert await store.read(list_passkeys(a.user)) == []
+    assert await store.read(list_sessions(a.user, NOW + 1)) == []
+    assert await store.read(find_consent(a.org, a.user, a.client_id)) is None
+    grant = await store.read(find_grant(a.org, a.grant))
+    assert grant is not None
+    assert not grant.unbroken
+    ended = await store.read(find_session(session.id))
+    assert ended is not None
+    assert ended.ended_at == NOW + 1
+    await store.ask(set_password(a.user, "after", act(NOW + 2)))
+    assert await store.ask(verify_email(a.user, a.email, act(NOW + 3)))
+    assert await store.read(find_password_hash(a.user)) == "after", "only the first proof ends anything"
+
+
+async def test_a_mailed_link_enters_once_and_proves_the_email(store: Store) -> None:
+    a = await populate(store, "acme")
+    await store.ask(set_password(a.user, "before", act()))
+    entered = [
+        await store.ask(enter_by_mail(a.user, b"link", NOW, NOW + 60, act(NOW + n), is_here=True)) for n in (1, 2)
+    ]
+    assert entered == [True, False]
+    user = await store.read(find_user(a.user))
+    assert user is not None
+    assert user.email_verified_at == NOW + 1
+    assert await store.read(find_password_hash(a.user)) == "before", "it was theirs, who were signed in to it"
+
+
+async def test_an_invitation_that_came_by_mail_proves_the_email(store: Store) -> None:
+    a = await populate(store, "acme")
+    candidate = new_id()
+    await store.ask(accept_invitation(a.org, a.invitation, candidate, "hash", EPOCH, act(NOW + 1), is_mailed=True))
+    user = await store.read(find_user(candidate))
+    assert user is not None
+    assert user.email_verified_at == NOW + 1
+    assert await store.read(find_password_hash(candidate)) == "hash"
+
+
+async def test_a_password_brought_to_somebody_elses_account_keeps_neither(store: Store) -> None:
+    """While they chose a password as somebody new, another took the address: then nobody knows whose account it is."""
+    a = await populate(store, "acme")
+    other, _ = await store.ask(make_member(a.org, new_id(), "eve@invited.example", "theirs", "member", EPOCH, act()))
+    joined = accept_invitation(a.org, a.invitation, new_id(), "mine", EPOCH, act(NOW + 1), is_mailed=True)
+    assert await store.ask(joined) == (other, False)
+    assert await store.read(find_password_hash(other)) is None
 
 
 async def test_signing_up_makes_a_person_with_an_organization(store: Store) -> None:

@@ -27,7 +27,7 @@ def link_for_ann(world: World) -> str:
 
 
 async def opened(world: World, link: str) -> Opened | None:
-    return await open_link(world.instance, link)
+    return await open_link(world.instance, link, "203.0.113.9", None)
 
 
 async def test_a_link_opens_once_for_the_person_it_was_made_for(world: World) -> None:

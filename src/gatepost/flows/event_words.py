@@ -63,6 +63,7 @@ SENTENCES = {
     "trusted_issuer.made": "%(actor)s trusted an identity provider",
     "scope.text_set": "%(actor)s said in words what a scope means",
     "signing_key.rotated": "%(actor)s activated the signing key %(kid)s",
+    "user.begun_anew": "What was set up for %(user)s before they proved their e-mail has ended",
     "user.disabled": "%(actor)s disabled %(user)s",
     "user.email_verified": "%(user)s proved their e-mail",
     "user.enabled": "%(actor)s enabled %(user)s",

@@ -29,7 +29,7 @@ from gatepost.store.invitations import (
 from gatepost.store.orgs import find_org, find_owner
 from gatepost.store.outbox import put_letter
 from gatepost.store.people import find_member
-from gatepost.store.recovery import sign_up, verify_email
+from gatepost.store.recovery import sign_up
 
 
 class Invited(NamedTuple):
@@ -113,16 +113,11 @@ async def accept(
 ) -> Joined | None:
     """Join. A new person brings a password. None when somebody was faster. Raises `invalid_request`."""
     password_hash = await _hashed(instance, passwords, password) if password else None
-    now, invitation = instance.clock(), invited.invitation
-    act = Act(now, "user", address)
+    org, id, act = invited.org.id, invited.invitation.id, Act(instance.clock(), "user", address)
     joined = await instance.store.ask(
-        accept_invitation(invited.org.id, invitation.id, new_id(), password_hash, fresh_epoch(), act)
+        accept_invitation(org, id, new_id(), password_hash, fresh_epoch(), act, is_mailed=invited.is_mailed)
     )
-    if joined is None:
-        return None
-    if invited.is_mailed:
-        await instance.store.ask(verify_email(joined[0], invitation.email, act))
-    return Joined(*joined)
+    return Joined(*joined) if joined else None
 
 
 def find_sign_up(instance: Instance, text: str) -> str | None:

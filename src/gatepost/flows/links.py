@@ -7,8 +7,10 @@ from gatepost.flows.organizations import every_org, get_org
 from gatepost.flows.people import canonical_email, every_member
 from gatepost.records import Member, Org
 from gatepost.secrets import SIGN_IN_LINK, Secret, new_id, parse_text, render_text
+from gatepost.store.events import Act
 from gatepost.store.orgs import find_org
 from gatepost.store.people import find_member, spend
+from gatepost.store.recovery import enter_by_mail
 
 LINK_TTL = 900
 """Seconds a link is good for."""
@@ -16,30 +18,35 @@ LINK_TTL = 900
 BY_LINK = "link"
 """The method of a session that a link began. RFC 8176 has no word for it."""
 
-_PURPOSE = b"sign-in link"
+_HANDED, _MAILED = b"sign-in link", b"mailed sign-in link"
 
 
 class Opened(NamedTuple):
-    """Whom a link stands for, and what makes it good for once."""
+    """Whom a link stands for, and what makes it good for once. One that was mailed proves their address."""
 
     org: Org
     member: Member
     id: bytes
     expires_at: int
+    is_mailed: bool
 
 
-def create_link(instance: Instance, org: bytes, user_id: bytes) -> Secret:
-    """The URL of a link that stands for a member of an organization, once, for a quarter of an hour."""
+def create_link(instance: Instance, org: bytes, user_id: bytes, *, is_mailed: bool = False) -> Secret:
+    """The URL of a link that stands for a member of an organization, once, for a quarter of an hour.
+
+    `is_mailed` for one that reaches nobody but who reads their mails.
+    """
     expires_at = instance.clock() + LINK_TTL
     plain = new_id() + org + user_id + expires_at.to_bytes(8, "big")
-    text = render_text(SIGN_IN_LINK, instance.keyring.seal(_PURPOSE, plain))
+    text = render_text(SIGN_IN_LINK, instance.keyring.seal(_MAILED if is_mailed else _HANDED, plain))
     return Secret(f"{instance.issuer.rstrip('/')}/login?link={text}")
 
 
 async def find_link(instance: Instance, text: str) -> Opened | None:
     """Whom a link stands for. None when it is not ours, expired, or its person is no active member any more."""
     sealed = parse_text(SIGN_IN_LINK, text)
-    plain = instance.keyring.unseal(_PURPOSE, sealed) if sealed else None
+    mailed = instance.keyring.unseal(_MAILED, sealed) if sealed else None
+    plain = mailed or (instance.keyring.unseal(_HANDED, sealed) if sealed else None)
     if plain is None:
         return None
     link_id, org_id, user_id, expires_at = plain[:16], plain[16:32], plain[32:48], int.from_bytes(plain[48:], "big")
@@ -48,16 +55,24 @@ async def find_link(instance: Instance, text: str) -> Opened | None:
     org, member = await instance.store.read(find_org(org_id)), await instance.store.read(find_member(org_id, user_id))
     if org is None or member is None or org.disabled_at is not None or member.disabled_at is not None:
         return None
-    return Opened(org, member, link_id, expires_at)
+    return Opened(org, member, link_id, expires_at, mailed is not None)
 
 
-async def open_link(instance: Instance, text: str) -> Opened | None:
-    """Use a link up. None when it was used before, or is none; see `find_link`."""
+async def open_link(instance: Instance, text: str, address: str, here: bytes | None) -> Opened | None:
+    """Use a link up. None when it was used before, or is none; see `find_link`.
+
+    `here` is who is signed in where it is used: what the first proof of an address ends depends on that, see `store.recovery`.
+    """
     opened = await find_link(instance, text)
     if opened is None:
         return None
-    made_at = opened.expires_at - LINK_TTL
-    won = await instance.store.ask(spend("link", opened.id, made_at, opened.expires_at, instance.clock()))
+    user_id, act = opened.member.id, Act(instance.clock(), "user", address)
+    made_at, expires_at = opened.expires_at - LINK_TTL, opened.expires_at
+    won = await instance.store.ask(
+        enter_by_mail(user_id, opened.id, made_at, expires_at, act, is_here=user_id == here)
+        if opened.is_mailed
+        else spend("link", opened.id, made_at, expires_at, act.at)
+    )
     return opened if won else None
 
 

@@ -86,7 +86,7 @@ async def _sign_in(instance: Instance, email: str, content: Content) -> Words | 
         return None
     # Whoever began the flow goes on with it; in another browser it is not theirs, and leads nowhere.
     flow = f"&flow={quote(content['flow'])}" if content["flow"] else ""
-    return Words("sign_in", {"link": create_link(instance, live[0], user.id).reveal() + flow})
+    return Words("sign_in", {"link": create_link(instance, live[0], user.id, is_mailed=True).reveal() + flow})
 
 
 async def _verify(instance: Instance, email: str, content: Content) -> Words | None:

@@ -10,8 +10,21 @@ from gatepost.records import User
 from gatepost.secrets import Secret
 from gatepost.store.events import Act
 from gatepost.store.outbox import put_letter
-from gatepost.store.people import find_user
+from gatepost.store.passkeys import list_passkeys
+from gatepost.store.people import find_password_hash, find_user
 from gatepost.store.recovery import reset_password, verify_email
+
+
+async def begins_anew(instance: Instance, user_id: bytes, here: bytes | None) -> bool:
+    """Whether a mailed link that this person opens where they are signed in as `here` ends what gets into the account now.
+
+    It does so once, see `store.recovery`; so its page says so.
+    """
+    user = await instance.store.read(find_user(user_id))
+    if user is None or user.email_verified_at is not None or user_id == here:
+        return False
+    has_password = await instance.store.read(find_password_hash(user_id)) is not None
+    return has_password or bool(await instance.store.read(list_passkeys(user_id)))
 
 
 async def find_reset(instance: Instance, text: str) -> tuple[MailLink, User] | None:
@@ -24,11 +37,19 @@ async def find_reset(instance: Instance, text: str) -> tuple[MailLink, User] | N
 
 
 async def set_by_link(
-    instance: Instance, passwords: Passwords, text: str, password: Secret, locale: str, address: str
+    instance: Instance,
+    passwords: Passwords,
+    text: str,
+    password: Secret,
+    locale: str,
+    address: str,
+    here: bytes | None,
 ) -> bool:
     """Set a new password and end every session and grant; whoever has a second step still needs it to sign in.
 
-    False when the link is good no more. Raises `invalid_request` for what cannot be a password; the link stays good then.
+    But where this is the first time that somebody shows the address to be theirs, that ends too, unless they are signed in
+    `here` as this person: see `store.recovery`. False when the link is good no more. Raises `invalid_request` for what
+    cannot be a password; the link stays good then.
     """
     found = await find_reset(instance, text)
     if found is None:
@@ -37,23 +58,27 @@ async def set_by_link(
     check_new_password(instance, password)
     password_hash = await passwords.hash(password)
     act = Act(instance.clock(), "user", address, user_id=user.id)
-    question = reset_password(user.id, password_hash, bytes.fromhex(link.id), link.made_at, link.expires_at, act)
-    if not await instance.store.ask(question):
+    spent = (bytes.fromhex(link.id), link.made_at, link.expires_at)
+    if not await instance.store.ask(reset_password(user.id, password_hash, *spent, act, is_here=user.id == here)):
         return False
     await instance.store.ask(put_letter(write_mail(instance, "password_changed", user.email, locale)))
     return True
 
 
-def find_verification(instance: Instance, text: str) -> str | None:
-    """The address that a link proves."""
+async def find_verification(instance: Instance, text: str) -> User | None:
+    """Whose address a link proves. None when it is theirs no more."""
     link = open_mail_link(instance, VERIFY, text)
-    return link.state if link else None
+    user = await instance.store.read(find_user(bytes.fromhex(link.subject))) if link else None
+    return user if link and user and user.email == link.state else None
 
 
-async def verify_by_link(instance: Instance, text: str, address: str) -> bool:
-    """Note that the owner of the address followed the link."""
+async def verify_by_link(instance: Instance, text: str, address: str, here: bytes | None) -> bool:
+    """Note that the owner of the address followed the link, signed in `here` as this person or another.
+
+    The first time this ends what was set up for the account by anybody who is not signed in to it here.
+    """
     link = open_mail_link(instance, VERIFY, text)
     if link is None:
         return False
-    act = Act(instance.clock(), "user", address)
-    return await instance.store.ask(verify_email(bytes.fromhex(link.subject), link.state, act))
+    user_id, act = bytes.fromhex(link.subject), Act(instance.clock(), "user", address)
+    return await instance.store.ask(verify_email(user_id, link.state, act, is_here=user_id == here))

@@ -4,6 +4,7 @@ from gatepost.flows.authorize import open_flow, seal_flow
 from gatepost.flows.instance import Instance
 from gatepost.flows.links import BY_LINK, find_link, open_link
 from gatepost.flows.passkeys import begin_sign_in, can_have_passkeys, finish_sign_in
+from gatepost.flows.recovery import begins_anew
 from gatepost.flows.sign_in import Passwords, check_password
 from gatepost.oauth.flow import Flow
 from gatepost.oauth.form import parse_form
@@ -41,7 +42,7 @@ class Login:
     async def spend_link(self, request: Request) -> Reply:
         """The button of a link's page was pressed. Only this spends it: mail scanners and browsers open links by themselves."""
         visit, fields = await self._visits.read_form(request, signs_in=True)
-        opened = await open_link(self._instance, fields.get("link", ""))
+        opened = await open_link(self._instance, fields.get("link", ""), request.address, visit.user_id)
         if opened is None:
             raise link_over(visit)
         # A mailed link may be opened in another browser than the one that asked for it: then the flow stays there.
@@ -74,7 +75,8 @@ class Login:
         opened = await find_link(self._instance, link)
         if opened is None:
             raise link_over(visit)
-        return show(visit, "link.html", email=opened.member.email, link=link, flow=flow)
+        anew = opened.is_mailed and await begins_anew(self._instance, opened.member.id, visit.user_id)
+        return show(visit, "link.html", email=opened.member.email, link=link, flow=flow, begins_anew=anew)
 
     async def _show(self, visit: Visit, flow: Flow | None, *, email: str = "", fault: str = "") -> Reply:
         has_passkeys = can_have_passkeys(self._instance)

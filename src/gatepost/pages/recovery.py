@@ -8,7 +8,7 @@ from gatepost.errors import GatepostError
 from gatepost.flows.authorize import open_flow
 from gatepost.flows.instance import Instance
 from gatepost.flows.mails import order_mail
-from gatepost.flows.recovery import find_reset, find_verification, set_by_link, verify_by_link
+from gatepost.flows.recovery import begins_anew, find_reset, find_verification, set_by_link, verify_by_link
 from gatepost.flows.sign_in import Passwords
 from gatepost.oauth.form import parse_form
 from gatepost.pages.guesses import MailOrders
@@ -68,7 +68,9 @@ class Recovery:
         visit, fields = await self._visits.read_form(request)
         link, password = fields.get("link", ""), Secret(fields.get("new_password", ""))
         try:
-            done = await set_by_link(self._instance, self._passwords, link, password, visit.locale, request.address)
+            done = await set_by_link(
+                self._instance, self._passwords, link, password, visit.locale, request.address, visit.user_id
+            )
         except GatepostError as error:
             if error.code != "invalid_request":
                 raise
@@ -87,14 +89,15 @@ class Recovery:
         """The page of a link that proves an address."""
         visit = await self._visits.read(request)
         link = parse_form(request.query).get("link", "")
-        email = find_verification(self._instance, link)
-        if email is None:
+        user = await find_verification(self._instance, link)
+        if user is None:
             raise link_over(visit)
-        return show(visit, "verify_email.html", email=email, link=link)
+        anew = await begins_anew(self._instance, user.id, visit.user_id)
+        return show(visit, "verify_email.html", email=user.email, link=link, begins_anew=anew)
 
     async def verify(self, request: Request) -> Reply:
         visit, fields = await self._visits.read_form(request)
-        done = await verify_by_link(self._instance, fields.get("link", ""), request.address)
+        done = await verify_by_link(self._instance, fields.get("link", ""), request.address, visit.user_id)
         if not done:
             raise link_over(visit)
         return show(visit, "email_verified.html")
@@ -103,5 +106,13 @@ class Recovery:
         found = await find_reset(self._instance, link)
         if found is None:
             raise link_over(visit)
-        status = 400 if is_unfit else 200
-        return show(visit, "reset_password.html", status, email=found[1].email, link=link, is_unfit=is_unfit)
+        status, anew = 400 if is_unfit else 200, await begins_anew(self._instance, found[1].id, visit.user_id)
+        return show(
+            visit,
+            "reset_password.html",
+            status,
+            email=found[1].email,
+            link=link,
+            is_unfit=is_unfit,
+            begins_anew=anew,
+        )

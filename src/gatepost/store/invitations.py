@@ -5,6 +5,7 @@ from gatepost.secrets import render_id
 from gatepost.store.events import Act, record
 from gatepost.store.people import make_member
 from gatepost.store.question import SQL, Steps, question
+from gatepost.store.recovery import prove_email
 
 _COLUMNS = "id, email, role, created_at, expires_at, ended_at"
 
@@ -52,9 +53,13 @@ def withdraw_invitation(org: bytes, id: bytes, act: Act) -> Steps[bool]:
 
 @question
 def accept_invitation(
-    org: bytes, id: bytes, candidate: bytes, password_hash: str | None, epoch: int, act: Act
+    org: bytes, id: bytes, candidate: bytes, password_hash: str | None, epoch: int, act: Act, *, is_mailed: bool = False
 ) -> Steps[tuple[bytes, bool] | None]:
-    """Make whom an invitation is for a member; answers their id and whether they are new. None when it is open no more."""
+    """Make whom an invitation is for a member; answers their id and whether they are new. None when it is open no more.
+
+    Somebody new brings a password; without one it is whoever the account belongs to, signed in to it. An invitation that
+    came by mail proves the address, see `recovery`.
+    """
     rows = yield SQL(
         """update invitations set ended_at = ? where org = ? and id = ? and ended_at is null and expires_at > ?
             returning email, role""",
@@ -64,7 +69,10 @@ def accept_invitation(
         return None
     email, role = rows[0]
     # Whoever became a member meanwhile, perhaps the one owner, does not become less by accepting.
-    return (yield from make_member(org, candidate, email, password_hash, role, epoch, act, keeps_role=True))
+    user_id, is_new = yield from make_member(org, candidate, email, password_hash, role, epoch, act, keeps_role=True)
+    if is_mailed:
+        yield from prove_email(user_id, act, is_here=is_new or password_hash is None)
+    return user_id, is_new
 
 
 def _named(id: bytes) -> str:

@@ -70,6 +70,11 @@ class Visit(NamedTuple):
     """Of the organization that the page leads to, if it leads to one."""
 
     @property
+    def user_id(self) -> bytes | None:
+        """Who is signed in."""
+        return self.session.user_id if self.session else None
+
+    @property
     def locale(self) -> str:
         """The language of the page: the one the person chose here, else the app's wish, else the browser's.
 
