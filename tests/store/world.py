@@ -35,7 +35,7 @@ from gatepost.store.scope_texts import set_scope_text
 from gatepost.store.seals import keep_seal
 from gatepost.store.tables import tables
 from gatepost.store.trusted_issuers import Identity, make_trusted_issuer, redeem_assertion
-from gatepost.store.usage import Count, add_usage
+from gatepost.store.usage import ALL, Count, add_usage
 from gatepost.store.webhooks import DELIVERED, Delivery, feed, make_webhook, note_attempt
 
 NOW = 1_800_000_000
@@ -202,7 +202,8 @@ async def populate(store: Store, name: str) -> World:
     await store.ask(make_webhook(world.org, a_webhook(world.webhook), act()))
     assert await store.ask(feed(world.org, world.webhook, world.event, "grant.made", a_letter(next_at=NOW + 365 * DAY)))
     await store.ask(note_attempt(world.org, a_delivery(world), None))
-    await store.ask(add_usage((Count(world.org, world.client_id, "issued", "verify", 1),), NOW))
+    counts = [Count(world.org, whose, "issued", "verify", 1) for whose in (world.client_id, ALL)]
+    await store.ask(add_usage(tuple(counts), NOW))
     # The newest of all, so that nothing waits to be sealed.
     assert await store.ask(keep_seal(world.org, a_seal(1), "kid", b"key"))
     return world

@@ -73,6 +73,15 @@ async def test_tokens_that_pass_are_counted_by_who_looked(world: World) -> None:
     assert found == {("issued", "verify"): 1, ("passed", "introspect"): 1, ("passed", "check"): 2}
 
 
+async def test_what_apps_have_adds_up_to_what_all_have(world: World) -> None:
+    for app, times in ((world.acme.web.client_id, 2), (world.acme.api.client_id, 3), ("", 4)):
+        for _ in range(times):
+            world.instance.counts.count(world.acme.org, app, "refused", "invalid_grant")
+    assert await counted(world, world.acme.org) == {("refused", "invalid_grant"): 9}
+    assert await counted(world, world.acme.org, world.acme.api) == {("refused", "invalid_grant"): 3}
+    assert world.instance.counts.totals() == {("refused", "invalid_grant"): 9}
+
+
 async def test_two_nodes_add_up(world: World) -> None:
     other = await world.again()
     pair = await world.tokens()

@@ -1,4 +1,4 @@
-"""Counting what happens, in memory: a request costs a step of two numbers in tables, and no write.
+"""Counting what happens, in memory: a request costs a step of three numbers in tables, and no write.
 
 Every few seconds the process adds what it counted to the rows of `store.usage`, all of it at once; at the end the rest. A
 process that is killed loses the counts of a few seconds. So they are figures for charts, never for what somebody may do.
@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from gatepost.errors import StoreUnavailableError
 from gatepost.store.question import INSTANCE, Store
-from gatepost.store.usage import ROWS, Count, add_usage
+from gatepost.store.usage import ALL, ROWS, Count, add_usage
 
 ISSUED = "issued"
 """Tokens, by the grant type that they came of."""
@@ -43,12 +43,14 @@ class Counts:
     def count(self, org: bytes, client_id: str, kind: str, name: str) -> None:
         """Count one; `name` is one of the few that there are of its kind."""
         self._counts[org, client_id, kind, name] += 1
+        # The sum by itself: added up with what is written, all nodes would wait for its row, once for every few apps.
+        self._counts[org, ALL, kind, name] += 1
         self._totals[kind, name] += 1
 
     def time(self, route: str, seconds: float) -> None:
         """Count one request of a route that took so long."""
         step = math.ceil(_PER_OCTAVE * math.log2(max(seconds * 1e6, 1)))
-        self._counts[INSTANCE, "", took(route), str(step)] += 1
+        self._counts[INSTANCE, ALL, took(route), str(step)] += 1
 
     def totals(self) -> Counter[tuple[str, str]]:
         """How often everything was counted since the process began, by kind and name: whoever's it was."""
@@ -66,8 +68,7 @@ class Counts:
     async def flush(self) -> None:
         """Add what was counted to the store's rows. What cannot be written now is kept for the next time."""
         counted, self._counts = self._counts, Counter()
-        # Those of an organization together, so that they are few times added to what it has in all.
-        counts = [Count(*key, times) for key, times in sorted(counted.items())]
+        counts = [Count(*key, times) for key, times in counted.items()]
         # What was counted lies behind us: on the full minute it belongs to the one before.
         at = self._clock() - 1
         for start in range(0, len(counts), ROWS):

@@ -1,13 +1,13 @@
 """Questions about usage: how often what happened, in minutes, hours and days, per organization and app.
 
 Every node adds its own counts to the same rows, so no node needs to know of another. A count goes at once into its minute,
-its hour and its day, of the app and of the whole organization: nothing is rolled up later, and to forget what is old is all
-that remains to do. It is swept a little by every writing that passes by.
+its hour and its day: nothing is rolled up later, and to forget what is old is all that remains to do. It is swept a little
+by every writing that passes by.
 
-So whoever draws a chart reads as many rows as it has points, a few for each: however many apps there are, and how long.
+What an organization has in all is counted beside what its apps have. So whoever draws a chart reads as many rows as it has
+points, a few for each, however many apps there are.
 """
 
-from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ KEPT = {MINUTE: 12 * HOUR, HOUR: 10 * DAY, DAY: 90 * DAY}
 """How long the rows of each width are kept, in seconds: as long as somebody may ask for them, and a little."""
 
 ALL = "*"
-"""Where a client_id stands, all that was counted in an organization, of apps and of none. No app can be called so."""
+"""Stands where a client_id does for all that an organization has, of apps and of none. No app can be called so."""
 
 NEVER = 1 << 62
 """Behind every instant."""
@@ -66,14 +66,9 @@ class Share(NamedTuple):
 @question
 def add_usage(counts: tuple[Count, ...], at: int) -> Steps[None]:
     """Add counts, each of which is there once, to what was counted at `at`; sweep twice as many old rows."""
-    totals = Counter[tuple[bytes, str, str, str]]()
-    for org, client_id, kind, name, times in counts:
-        totals[org, client_id, kind, name] += times
-        totals[org, ALL, kind, name] += times
-    # In one order on every node, so that two who add the same never wait for each other in a circle.
-    added = sorted(totals.items())
     for width in KEPT:
-        rows = [(org, width, app, kind, at - at % width, name, times) for (org, app, kind, name), times in added]
+        # In one order on every node, so that two who add the same never wait for each other in a circle.
+        rows = [(org, width, app, kind, at - at % width, name, n) for org, app, kind, name, n in sorted(counts)]
         for start in range(0, len(rows), ROWS):
             some = rows[start : start + ROWS]
             values: tuple[Value, ...] = tuple(value for row in some for value in row)
@@ -83,7 +78,9 @@ def add_usage(counts: tuple[Count, ...], at: int) -> Steps[None]:
                 values,
             )
         yield SQL(_SWEEP, (width, at - KEPT[width], 2 * len(rows)))
-    yield from _note_uses(sorted({(each.org, each.client_id) for each in counts if each.client_id}), at)
+    yield from _note_uses(
+        sorted({(each.org, each.client_id) for each in counts if each.client_id not in ("", ALL)}), at
+    )
 
 
 @question
