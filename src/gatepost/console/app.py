@@ -3,7 +3,7 @@
 from typing import Any
 
 from gatepost.console.apps import app_slip, chosen_scope, known_scopes
-from gatepost.console.connectors import FIRST_CODE, FORMS, Details
+from gatepost.console.connectors import API_CODE, FIRST_CODE, FORMS, Details
 from gatepost.console.desk import Desk, command, wants_disabled
 from gatepost.console.slips import Slips
 from gatepost.errors import GatepostError
@@ -46,7 +46,10 @@ class AppPages:
             forms=[(key, name) for key, (name, _) in FORMS.items()],
             form=form if form in FORMS else "env",
             form_text=FORMS.get(form, FORMS["env"])[1](details),
-            codes=[*((key, name) for key, (name, _) in FIRST_CODE.items()), *((name, name) for name in SNIPPETS)],
+            codes=[
+                *((key, name) for key, (name, _) in FIRST_CODE.items()),
+                *((name, API_CODE.get(name, name)) for name in SNIPPETS),
+            ],
             code=code,
             code_text=self._code(code, details),
         )

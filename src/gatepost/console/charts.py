@@ -5,7 +5,6 @@ Every chart has a sentence that says what it shows, and the table behind it. WCA
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 WIDTH = 720
@@ -29,22 +28,27 @@ class Segment(NamedTuple):
 
 
 class Label(NamedTuple):
-    """A word under the bars."""
+    """An instant under the bars."""
 
     x: float
-    text: str
+    at: int
 
 
 class Chart(NamedTuple):
-    """Stacked bars over time. `rows` are the table: the label of each step, then a number for each of `names`."""
+    """Stacked bars over time. `rows` are the table: the instant of each step, then a number for each of `names`.
+
+    An instant is told by its hour too where steps are shorter than a day; under the bars by it alone, where all is one day.
+    """
 
     names: list[str]
     segments: list[Segment]
     labels: list[Label]
-    rows: list[tuple[str, list[int]]]
+    rows: list[tuple[int, list[int]]]
     total: int
     most: int
-    most_at: str
+    most_at: int
+    has_hours: bool
+    is_one_day: bool
 
 
 def draw(starts: Sequence[int], step: int, points: Iterable[tuple[int, str, int]]) -> Chart:
@@ -57,21 +61,17 @@ def draw(starts: Sequence[int], step: int, points: Iterable[tuple[int, str, int]
     names = _named(totals)
     bars = [[_value(values[start], name, names) for name in names] for start in starts]
     most = max((sum(bar) for bar in bars), default=0)
-    labels = [shown_instant(start, step) for start in starts]
     return Chart(
         names,
         list(_segments(bars, most)),
-        _labels(labels),
-        list(zip(labels, bars, strict=True)),
+        _labels(starts),
+        list(zip(starts, bars, strict=True)),
         totals.total(),
         most,
-        next((label for label, bar in zip(labels, bars, strict=True) if most and sum(bar) == most), ""),
+        next((start for start, bar in zip(starts, bars, strict=True) if most and sum(bar) == most), 0),
+        has_hours=step < _DAY,
+        is_one_day=step * len(starts) <= _DAY,
     )
-
-
-def shown_instant(at: int, step: int) -> str:
-    """An instant as a chart names it: by the hour within a day, else by the day."""
-    return datetime.fromtimestamp(at, UTC).strftime("%m-%d" if step >= _DAY // 4 else "%m-%d %H:%M")
 
 
 def _named(totals: Counter[str]) -> list[str]:
@@ -98,8 +98,8 @@ def _segments(bars: list[list[int]], most: int) -> Iterable[Segment]:
                 yield Segment(series, round(x, 1), round(top, 1), round(width * (1 - _GAP), 1), round(height, 1))
 
 
-def _labels(labels: list[str]) -> list[Label]:
-    """The first label and a few more, without the day where they have an hour: as many as can be read."""
-    apart = max(len(labels) // 4, 1)
-    width = WIDTH / max(len(labels), 1)
-    return [Label(round(number * width, 1), labels[number].split()[-1]) for number in range(0, len(labels), apart)][:4]
+def _labels(starts: Sequence[int]) -> list[Label]:
+    """The first instant and a few more: as many as can be read."""
+    apart = max(len(starts) // 4, 1)
+    width = WIDTH / max(len(starts), 1)
+    return [Label(round(number * width, 1), starts[number]) for number in range(0, len(starts), apart)][:4]

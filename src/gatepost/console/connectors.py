@@ -192,3 +192,15 @@ FIRST_CODE: dict[str, tuple[str, Callable[[Details], str]]] = {
     "javascript": ("JavaScript", _javascript),
 }
 """What an app's developer begins with; what the API begins with is in `flows.snippets`."""
+
+API_CODE = {
+    "caddy": "Caddy",
+    "traefik": "Traefik",
+    "envoy": "Envoy",
+    "apache": "Apache",
+    "fastapi": "FastAPI",
+    "flask": "Flask",
+    "django": "Django",
+    "fastmcp": "FastMCP",
+}
+"""The names of those, where they are not what one types."""

@@ -86,6 +86,7 @@ def _environment(locale: str) -> jinja2.Environment:
         "instant": _instant,
         "utc": _utc,
         "clock": _clock,
+        "hour": _hour,
         "hue": _hue,
     }
     environment.globals["locale"] = locale
@@ -111,7 +112,12 @@ def _instant(at: int) -> str:
 
 def _clock(at: int) -> str:
     """The time of day, to the minute. We do not know where the reader's clock stands, so it says which one is meant."""
-    return _utc(at).strftime("%H:%M UTC")
+    return f"{_hour(at)} UTC"
+
+
+def _hour(at: int) -> str:
+    """The same where it is said once for all that clocks are UTC."""
+    return _utc(at).strftime("%H:%M")
 
 
 def _hue(text: str) -> int:
