@@ -13,12 +13,12 @@ import pytest
 from gatepost.records import UNTIL_USED
 from gatepost.secrets import new_id
 from gatepost.store.apps import save_pair
-from gatepost.store.grants import Retried, Rotated, find_grant, make_grant, rotate
+from gatepost.store.grants import Gone, Made, Retried, Rotated, epoch_of, find_grant, make_grant, redeem, rotate
 from gatepost.store.orgs import claim_name, find_org, give_auth_token, make_org
 from gatepost.store.outbox import claim_letters, put_letter
 from gatepost.store.people import Spent, spend, spend_for
 from gatepost.store.question import SQL, Question, Row, Steps, Store, question
-from gatepost.store.revocations import revoke_grant
+from gatepost.store.revocations import revoke_app_grants, revoke_grant, revoke_org_grants, revoke_user_grants
 from gatepost.store.signing_keys import list_signing_keys, make_first_keys, rotate_keys
 
 from .world import EPOCH, NOW, a_letter, act, app, new_grant, populate
@@ -104,6 +104,25 @@ async def test_keys_are_made_and_rotate_once_in_every_order(store: Store, schedu
     assert sorted(await interleave(store, schedule, *asks)) == [False, True]
     states = sorted(key.state for key in await store.read(list_signing_keys()))
     assert states == ["active", "next", "retired"]
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda schedule: "".join(map(str, schedule)))
+async def test_nothing_approved_before_is_live_after_all_was_revoked(store: Store, schedule: tuple[int, ...]) -> None:
+    a = await populate(store, "acme")
+    epoch = await store.read(epoch_of(a.org, a.org, a.client_id, a.user))
+    ends = (
+        revoke_app_grants(a.org, a.client_id, act()),
+        revoke_user_grants(a.org, a.user, act()),
+        revoke_org_grants(a.org, act()),
+    )
+    for end in ends:
+        new = new_grant(a, new_id(), key=False)._replace(epoch=epoch)
+        await interleave(store, schedule, redeem(a.org, new, NOW, act()), end)
+        grant = await store.read(find_grant(a.org, new.id))
+        assert grant is None or not grant.unbroken
+        assert await store.ask(redeem(a.org, new._replace(id=new_id()), NOW, act())) == Gone()
+        epoch = await store.read(epoch_of(a.org, a.org, a.client_id, a.user))
+        assert await store.ask(redeem(a.org, new._replace(id=new_id(), epoch=epoch), NOW, act())) == Made()
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda schedule: "".join(map(str, schedule)))

@@ -110,6 +110,7 @@ PROBES: dict[str, tuple[object, Probe]] = {
     "end_connection": (OWN, lambda org, a: consents.end_connection(org, a.user, a.client_id, act())),
     "find_app": (FOUND_NOTHING, lambda org, a: apps.find_app(org, a.client_id)),
     "find_consent": (FOUND_NOTHING, lambda org, a: consents.find_consent(org, a.user, a.client_id)),
+    "epoch_of": (OWN, lambda org, a: grants.epoch_of(org, a.org, a.client_id, a.user)),
     "find_grant": (FOUND_NOTHING, lambda org, a: grants.find_grant(org, a.grant)),
     "find_key": (FOUND_NOTHING, lambda org, a: keys.find_key(org, a.key)),
     "find_member": (FOUND_NOTHING, lambda org, a: people.find_member(org, a.user)),

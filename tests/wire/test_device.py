@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from gatepost.flows.grants import end_grants
 from gatepost.oauth.client_metadata import DEVICE_CODE
 from gatepost.oauth.device import ALPHABET, DeviceCode, dump_device_code
 from gatepost.secrets import parse_id
@@ -75,6 +76,17 @@ async def answer(browser: Browser, user_code: str, decision: str = "connect", **
     assert typed.status_code == 303
     asked = form_of(await browser.get(typed.headers["location"]))
     return await browser.post(asked.action, asked.fields | {"decision": decision} | changes)
+
+
+async def test_a_yes_from_before_all_grants_were_ended_connects_nothing(
+    world: World, device: Client, browser: Browser
+) -> None:
+    early, late = await started(world, device), await started(world, device)
+    await answer(browser, early["user_code"])
+    await end_grants(world.instance, world.acme.org, device.client_id, None, world.operator)
+    assert await error_of(world, device, early["device_code"]) == "invalid_grant"
+    await answer(browser, late["user_code"])
+    assert (await poll(world, device, late["device_code"])).status_code == 200
 
 
 async def test_a_device_is_connected(world: World, device: Client, browser: Browser) -> None:

@@ -12,6 +12,7 @@ from gatepost.store.apps import delete_app, set_app_disabled
 from gatepost.store.orgs import set_org_disabled
 from gatepost.store.people import set_user_disabled
 
+from .browser import Browser, answer_of, give_password, redeem
 from .world import Pair, World
 
 
@@ -135,6 +136,19 @@ async def test_what_is_revoked_is_refused_at_once_and_for_good(world: World, rev
     assert await alive(world, connections) == left
     assert (await world.verify(world.acme.native)).status_code == 200, "what comes after lives"
     assert await alive(world, await connect_again(world, connections)) >= left
+
+
+@pytest.mark.parametrize("revoke", [revoke_org, revoke_web, revoke_bob])
+async def test_what_was_approved_before_becomes_no_grant(world: World, revoke: Act) -> None:
+    await give_password(world, world.acme.bob)
+    browser = Browser(world)
+    early = (await browser.allow(world.acme.web, "bob@acme.test"))["code"]
+    await revoke(world)
+    refused = await redeem(world, world.acme.web, early)
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
+    late = answer_of((await browser.authorize(world.acme.web)).headers["location"])["code"]
+    assert (await redeem(world, world.acme.web, late)).status_code == 200, "what is approved after lives"
+    assert (await redeem(world, world.acme.web, early)).status_code == 400
 
 
 async def connect_again(world: World, connections: Connections) -> Connections:

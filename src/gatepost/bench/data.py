@@ -46,7 +46,9 @@ SAMPLE = 65_536
 BATCH = 10_000
 DAY = 86_400
 
-_EPOCH = 1
+EPOCH = 1
+"""Where counts of revocations start."""
+
 _GRANT = """insert into grants (org, id, client_id, user_id, key_id, scope, resource, generation, salt, epoch, created_at,
     rotated_at, last_used_at, uses, idle_ttl, expires_at) values (?, ?, ?, null, ?, ?, null, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
@@ -120,11 +122,11 @@ def _tenant(keyring: Keyring, number: int, now: int) -> tuple[Tenant, list[Quest
     text = render_text(CLIENT_SECRET, os.urandom(32))
     secret = AppSecret(new_id(), keyring.hash_secret(text), keyring.current, text[-4:], now, None, None)
     making: list[Question[Any]] = [
-        make_org(org, f"Organization {number}", _EPOCH, act),
-        make_key(key.record, _EPOCH, act),
-        make_app(app, (REDIRECT,), _EPOCH, act),
+        make_org(org, f"Organization {number}", EPOCH, act),
+        make_key(key.record, EPOCH, act),
+        make_app(app, (REDIRECT,), EPOCH, act),
         add_secret(org, client_id, secret, act),
-        make_member(org, session.user_id, f"person-{number}@example.com", None, "member", _EPOCH, act),
+        make_member(org, session.user_id, f"person-{number}@example.com", None, "member", EPOCH, act),
         make_session(session, act),
         give_consent(org, consent, session.id, now, now + DAY, act),
     ]
@@ -207,7 +209,7 @@ def _grant_rows(tenants: list[Tenant], count: int, now: int) -> Iterator[tuple[T
             tenant,
             _Row(
                 *(tenant.org, new_id(), tenant.client_id, tenant.key_id, SCOPE, GENERATION, os.urandom(16)),
-                *(3 * _EPOCH, made_at, used_at, used_at, GENERATION, 30 * DAY, made_at + 90 * DAY),
+                *(3 * EPOCH, made_at, used_at, used_at, GENERATION, 30 * DAY, made_at + 90 * DAY),
             ),
         )
 

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import orjson
 
-from gatepost.bench.data import REDIRECT, SCOPE, Connected, Data, Tenant
+from gatepost.bench.data import EPOCH, REDIRECT, SCOPE, Connected, Data, Tenant
 from gatepost.bench.load import Answer, Work, ask_once
 from gatepost.bench.machine import HOST
 from gatepost.errors import GatepostError
@@ -286,6 +286,7 @@ def _approval(tenant: Tenant) -> Approval:
         acr=acr_of("pwd"),
         claims={},
         dpop_jkt=None,
+        epoch=3 * EPOCH,
     )
 
 

@@ -25,7 +25,7 @@ from gatepost.records import WAITING, Consent, Session
 from gatepost.secrets import AUTHORIZATION_CODE, FLOW, new_id
 from gatepost.store.consents import find_consent, give_consent
 from gatepost.store.events import Act
-from gatepost.store.grants import find_grant
+from gatepost.store.grants import epoch_of, find_grant
 from gatepost.store.resources import list_resources
 
 
@@ -281,6 +281,7 @@ async def _approve(
         acr=acr_of(session.amr),
         claims=flow.asked.claims,
         dpop_jkt=flow.asked.dpop_jkt,
+        epoch=await instance.store.read(epoch_of(org, known.app.org, flow.client_id, session.user_id)),
     )
     return _leave(instance, flow, {"code": instance.keyring.seal_text(AUTHORIZATION_CODE, dump_approval(approval))})
 

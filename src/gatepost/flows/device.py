@@ -24,6 +24,7 @@ from gatepost.records import App, DeviceRequest, Session
 from gatepost.secrets import DEVICE_CODE, Secret, new_id
 from gatepost.store.device_requests import answer_device_request, find_device_request, make_device_request, note_poll
 from gatepost.store.events import Act
+from gatepost.store.grants import epoch_of
 from gatepost.store.orgs import find_org
 from gatepost.store.resources import list_resources
 
@@ -126,7 +127,8 @@ async def answer_device(
         if allowed:
             raise OAuthError("access_denied", "You may not connect this app there.")
         return answered
-    approval = dump_approval(_approval(request, session, org)).decode()
+    epoch = await instance.store.read(epoch_of(org, request.app_org, request.client_id, session.user_id))
+    approval = dump_approval(_approval(request, session, org, epoch)).decode()
     return await instance.store.ask(answer_device_request(org, request, APPROVED, approval, act))
 
 
@@ -152,7 +154,7 @@ def issue_of(request: DeviceRequest) -> Issue:
     return Issue(request.scope, request.resource)
 
 
-def _approval(request: DeviceRequest, session: Session, org: bytes) -> Approval:
+def _approval(request: DeviceRequest, session: Session, org: bytes, epoch: int) -> Approval:
     return Approval(
         id=new_id().hex(),
         expires_at=request.expires_at,
@@ -171,4 +173,5 @@ def _approval(request: DeviceRequest, session: Session, org: bytes) -> Approval:
         acr=acr_of(session.amr),
         claims={},
         dpop_jkt=None,
+        epoch=epoch,
     )

@@ -164,6 +164,7 @@ def _grant_of(
         authentication=dump_sign_in(sign_in),
         jkt=key_to_keep(app, ask.jkt),
         needs_consent=needs_consent,
+        epoch=approval.epoch,
     )
 
 

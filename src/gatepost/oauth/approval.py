@@ -13,7 +13,7 @@ CODE_TTL = 60
 
 
 class Approval(NamedTuple):
-    """Who approved what for which app, and how the app has to prove itself. Ids are hex."""
+    """Who approved what for which app, and how the app has to prove itself. Ids are hex; `epoch` as in `store.grants`."""
 
     id: str
     expires_at: int
@@ -32,6 +32,7 @@ class Approval(NamedTuple):
     acr: str
     claims: dict[str, Any]
     dpop_jkt: str | None
+    epoch: int
 
 
 def dump_approval(approval: Approval) -> bytes:

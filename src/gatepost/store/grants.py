@@ -23,7 +23,9 @@ catches up with it, so restoring logs nobody out. What else a restore must not d
 
 An organization, an app, a membership and an API key each count their revocations in `epoch`. A grant stores the sum of
 the four counts it was born with and lives while the sum is still the same. Revoking everything of an app is then one
-increment, however many grants there are, and a grant made while the revocation ran is on one side of it or the other.
+increment, however many grants there are, and a grant made while the revocation ran is on one side of it or the other. A
+code, or a device's yes, takes the sum along from when it was approved: what was approved before a revocation of many becomes
+no grant after it.
 
 # What is over clears itself away
 
@@ -109,6 +111,7 @@ _MAKE = f"""insert into grants (org, id, client_id, user_id, key_id, scope, reso
     and u.disabled_at is null and k.revoked_at is null and s.ended_at is null
     and (o.apps_need_approval = 0 or a.org = o.org or w.agreed_digest is not null)
     and (m.user_id is not null or ? = 1) and (k.id is not null or ? = 1) and (c.user_id is not null or ? = 1)
+    and ({EPOCH} = ? or ? = 1)
     on conflict do nothing returning 1"""
 
 
@@ -131,6 +134,8 @@ class NewGrant(NamedTuple):
     jkt: str | None = None
     needs_consent: bool = False
     """Whether it is not made once the person has taken back that they let the app connect."""
+    epoch: int | None = None
+    """What the counts of revocations have to be still; None for what nobody approved beforehand."""
 
 
 class Rotated(NamedTuple):
@@ -167,11 +172,22 @@ def find_grant(org: bytes, grant: bytes) -> Steps[Grant | None]:
 
 
 @question
+def epoch_of(org: bytes, app_org: bytes, client_id: str, user_id: bytes) -> Steps[int]:
+    """The counts of revocations that a grant of this person to this app stands on now; 0 where there is none to be made."""
+    rows = yield SQL(
+        """select o.epoch + a.epoch + m.epoch from orgs o join apps a on a.org = ? and a.client_id = ?
+            join memberships m on m.org = o.org and m.user_id = ? where o.org = ?""",
+        (app_org, client_id, user_id, org),
+    )
+    return rows[0][0] if rows else 0
+
+
+@question
 def make_grant(org: bytes, new: NewGrant, act: Act, approved_at: int = ALWAYS) -> Steps[bool]:
     """Make a grant for a live app, member, API key and session, at generation 1. False when one is not live (any more).
 
     Nor is one made of an app of others that the organization wants to approve first, and has not; nor of one whose consent
-    was taken back, where it needs one.
+    was taken back, where it needs one; nor of one whose organization, app or person has had all their grants ended since.
 
     One that was approved before the database was restored is not made: see `restored`.
 
@@ -193,6 +209,7 @@ def make_grant(org: bytes, new: NewGrant, act: Act, approved_at: int = ALWAYS) -
             *(new.app_org or org, new.client_id, new.user_id, INSTANCE, new.key_id, INSTANCE, new.session_id),
             *(INSTANCE, new.user_id, org, approved_at),
             *(int(new.user_id is None), int(new.key_id is None), int(not new.needs_consent)),
+            *(new.epoch or 0, int(new.epoch is None)),
         ),
     )
     if not made:
