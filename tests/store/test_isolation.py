@@ -199,7 +199,7 @@ PROBES: dict[str, tuple[object, Probe]] = {
         FOUND_NOTHING,
         lambda org, a: webhooks.replace_webhook(org, a_webhook(a.webhook), a_webhook(a.webhook), act()),
     ),
-    "delete_webhook": (FOUND_NOTHING, lambda org, a: webhooks.delete_webhook(org, a.webhook, act())),
+    "delete_webhook": (FOUND_NOTHING, lambda org, a: webhooks.delete_webhook(org, a_webhook(a.webhook), act())),
     "feed": (FOUND_NOTHING, lambda org, a: webhooks.feed(org, a.webhook, new_id(), "test.probe", a_letter())),
     "note_fed": (OWN, lambda org, a: webhooks.note_fed(org, new_id())),
     "find_delivery": (FOUND_NOTHING, lambda org, a: webhooks.find_delivery(org, a.webhook, a.event)),

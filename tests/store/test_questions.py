@@ -37,6 +37,7 @@ from gatepost.store.grants import (
     Replayed,
     Retried,
     Rotated,
+    epoch_of,
     find_grant,
     list_grants,
     make_grant,
@@ -289,7 +290,8 @@ async def test_an_app_is_disabled_and_enabled(store: Store) -> None:
 
 async def test_a_deleted_app_leaves_its_name_to_the_organization(store: Store) -> None:
     a, b = await populate(store, "acme"), await populate(store, "beta")
-    assert await store.ask(delete_app(a.org, a.client_id, act()))
+    assert not await store.ask(delete_app(a.org, a.client_id, act(), version=5)), "it is not in that version"
+    assert await store.ask(delete_app(a.org, a.client_id, act(), version=0))
     assert not await store.ask(delete_app(a.org, a.client_id, act()))
     assert await store.read(find_app(a.org, a.client_id)) is None
     assert await store.read(list_redirect_uris(a.org, a.client_id)) == []
@@ -551,6 +553,20 @@ async def test_no_grant_is_made_for_what_is_disabled_or_revoked(store: Store) ->
         }[refuse]
         assert await store.ask(question)
         assert await store.ask(make_grant(a.org, new_grant(a, new_id()), act())) is False, refuse
+
+
+async def test_a_grant_is_made_as_long_as_nothing_was_revoked_since_its_approval(store: Store) -> None:
+    a, b = await populate(store, "acme"), await populate(store, "beta")
+    early = await store.read(epoch_of(a.org, a.org, a.client_id, a.user))
+    assert early == 6 * EPOCH
+    assert await store.read(epoch_of(b.org, a.org, a.client_id, a.user)) == 0, "nobody there is meant"
+    await store.ask(revoke_app_grants(a.org, a.client_id, act()))
+    late = await store.read(epoch_of(a.org, a.org, a.client_id, a.user))
+    made = [
+        await store.ask(make_grant(a.org, new_grant(a, new_id(), key=False)._replace(epoch=epoch), act()))
+        for epoch in (early, late, None)
+    ]
+    assert made == [False, True, True]
 
 
 async def test_expired_grants_are_swept_by_new_ones(store: Store) -> None:

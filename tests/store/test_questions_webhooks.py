@@ -36,8 +36,9 @@ async def test_a_webhook_is_kept_changed_and_deleted(store: Store) -> None:
     assert await store.ask(replace_webhook(a.org, webhook, changed, act()))
     assert not await store.ask(replace_webhook(a.org, webhook, webhook._replace(secrets=b"other"), act())), "overtaken"
     assert await store.read(find_webhook(a.org, webhook.id)) == changed
-    assert await store.ask(delete_webhook(a.org, webhook.id, act()))
-    assert not await store.ask(delete_webhook(a.org, webhook.id, act()))
+    assert not await store.ask(delete_webhook(a.org, webhook, act())), "overtaken"
+    assert await store.ask(delete_webhook(a.org, changed, act()))
+    assert not await store.ask(delete_webhook(a.org, changed, act()))
     assert not await store.ask(replace_webhook(a.org, changed, webhook, act()))
     assert await store.read(find_webhook(a.org, webhook.id)) is None
 

@@ -106,6 +106,21 @@ async def test_of_two_changes_at_once_one_is_told(world: World) -> None:
         assert (await ask(world, "GET", f"/apps/{app}", world.acme)).json() == won
 
 
+async def test_what_is_changed_at_once_is_not_deleted_over_it(world: World) -> None:
+    other, owner = await world.again(), (await hire(world)).owner
+    hook = {"name": "Ours", "url": "http://127.0.0.1:59999/hook"}
+    for _ in range(10):
+        app = (await ask(world, "POST", "/apps", owner, json=NEW)).json()["client_id"]
+        webhook = (await ask(world, "POST", "/webhooks", owner, json=hook)).json()["id"]
+        for path in (f"/apps/{app}", f"/webhooks/{webhook}"):
+            tag = {"if-match": (await ask(world, "GET", path, owner)).headers["etag"]}
+            changed, deleted = await asyncio.gather(
+                ask(world, "PATCH", path, owner, json={"name": "Another"}, headers=tag),
+                ask(other, "DELETE", path, owner, headers=tag),
+            )
+            assert (changed.status_code, deleted.status_code) in ((200, 412), (404, 204), (412, 204))
+
+
 async def test_an_answer_without_content_is_told_again_without_a_type(world: World) -> None:
     staff, names = await hire(world), await things(world, world.acme)
     path, key = "/webhooks/{webhook}/deliveries/{delivered}".format_map(names), {"idempotency-key": "one"}

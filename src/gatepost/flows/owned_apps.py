@@ -51,6 +51,12 @@ async def set_disabled(instance: Instance, app: App, disabled: bool, actor: Acto
 
 
 async def end_app(instance: Instance, app: App, actor: Actor) -> None:
-    """Delete an app; its grants end with it, for good. Raises as `Actor.check` does."""
+    """Delete an app; its grants end with it, for good.
+
+    Raises `overtaken` when somebody else changed or deleted it since it was read, and as `Actor.check` does.
+    """
     act = actor.check(Deed.APPS_WRITE, app.org, app)
-    await instance.store.ask(delete_app(app.org, app.client_id, act))
+    if not await instance.store.ask(delete_app(app.org, app.client_id, act, app.version)):
+        raise GatepostError(
+            "overtaken", f"Somebody else changed {app.client_id} just now.", fix="look again, then delete it"
+        )

@@ -125,9 +125,9 @@ async def renew_secret(instance: Instance, org: bytes, webhook: Webhook, overlap
 
 
 async def drop_webhook(instance: Instance, org: bytes, webhook: Webhook, actor: Actor) -> None:
-    """Delete a webhook, and what is known of its deliveries. Raises `not_found`, and as `Actor.check` does."""
-    if not await instance.store.ask(delete_webhook(org, webhook.id, actor.check(Deed.WEBHOOKS_WRITE, org))):
-        raise _gone(webhook)
+    """Delete a webhook, and what is known of its deliveries. Raises `not_found`, `overtaken`, and as `Actor.check` does."""
+    if not await instance.store.ask(delete_webhook(org, webhook, actor.check(Deed.WEBHOOKS_WRITE, org))):
+        raise await _overtaken(instance, org, webhook)
 
 
 async def try_webhook(instance: Instance, org: bytes, webhook: Webhook, actor: Actor) -> Attempt:
@@ -168,9 +168,14 @@ async def _replace(instance: Instance, org: bytes, before: Webhook, webhook: Web
     act = actor.check(Deed.WEBHOOKS_WRITE, org)
     if await instance.store.ask(replace_webhook(org, before, webhook, act)):
         return webhook
+    raise await _overtaken(instance, org, before)
+
+
+async def _overtaken(instance: Instance, org: bytes, webhook: Webhook) -> GatepostError:
+    """Why a webhook that was read a moment ago is not changed any more."""
     if await instance.store.read(find_webhook(org, webhook.id)) is None:
-        raise _gone(webhook)
-    raise GatepostError("overtaken", "Somebody else changed the webhook just now.", fix="look again")
+        return _gone(webhook)
+    return GatepostError("overtaken", "Somebody else changed the webhook just now.", fix="look again")
 
 
 async def _check_url(instance: Instance, url: str) -> None:

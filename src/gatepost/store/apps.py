@@ -232,9 +232,15 @@ def set_app_disabled(org: bytes, client_id: str, disabled: bool, act: Act) -> St
 
 
 @question
-def delete_app(org: bytes, client_id: str, act: Act) -> Steps[bool]:
-    """Delete an app with its redirect URIs and secrets. Its grants are dead with it, and its name stays the organization's."""
-    rows = yield SQL("delete from apps where org = ? and client_id = ? returning client_id", (org, client_id))
+def delete_app(org: bytes, client_id: str, act: Act, version: int | None = None) -> Steps[bool]:
+    """Delete an app with its redirect URIs and secrets. Its grants are dead with it, and its name stays the organization's.
+
+    False when there is none, or not in this `version` any more.
+    """
+    rows = yield SQL(
+        "delete from apps where org = ? and client_id = ? and version = coalesce(?, version) returning client_id",
+        (org, client_id, version),
+    )
     if rows:
         yield SQL("delete from redirect_uris where org = ? and client_id = ?", (org, client_id))
         yield SQL("delete from app_secrets where org = ? and client_id = ?", (org, client_id))

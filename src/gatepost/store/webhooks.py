@@ -18,6 +18,8 @@ from gatepost.store.question import SQL, Steps, question
 _COLUMNS = "id, name, url, types, secrets, created_at, fed_id, disabled_at, failing_at"
 _DELIVERY = "webhook_id, event_id, type, state, created_at, attempts"
 
+_AS_IT_WAS = "name = ? and url = ? and types = ? and secrets = ? and disabled_at is not distinct from ?"
+
 KEPT = 1000
 """Deliveries that are kept of a webhook: the newest."""
 
@@ -60,9 +62,8 @@ def find_webhook(org: bytes, webhook: bytes) -> Steps[Webhook | None]:
 def replace_webhook(org: bytes, before: Webhook, webhook: Webhook, act: Act) -> Steps[bool]:
     """Keep what may change of a webhook. False when it is gone or not as it was `before`: a secret stays renewed."""
     rows = yield SQL(
-        """update webhooks set name = ?, url = ?, types = ?, secrets = ?, disabled_at = ?,
-            fed_id = case when fed_id < ? then ? else fed_id end where org = ? and id = ?
-            and name = ? and url = ? and types = ? and secrets = ? and disabled_at is not distinct from ? returning id""",
+        f"""update webhooks set name = ?, url = ?, types = ?, secrets = ?, disabled_at = ?,
+            fed_id = case when fed_id < ? then ? else fed_id end where org = ? and id = ? and {_AS_IT_WAS} returning id""",
         (
             *(*_changeable(webhook), webhook.fed_id, webhook.fed_id),
             *(org, webhook.id, *_changeable(before)),
@@ -74,12 +75,15 @@ def replace_webhook(org: bytes, before: Webhook, webhook: Webhook, act: Act) -> 
 
 
 @question
-def delete_webhook(org: bytes, webhook: bytes, act: Act) -> Steps[bool]:
-    """Delete a webhook, with what is known of its deliveries. False when there is none."""
-    rows = yield SQL("delete from webhooks where org = ? and id = ? returning id", (org, webhook))
+def delete_webhook(org: bytes, webhook: Webhook, act: Act) -> Steps[bool]:
+    """Delete a webhook, with what is known of its deliveries. False when it is gone, or not as it was any more."""
+    rows = yield SQL(
+        f"delete from webhooks where org = ? and id = ? and {_AS_IT_WAS} returning id",
+        (org, webhook.id, *_changeable(webhook)),
+    )
     if rows:
-        yield SQL("delete from webhook_deliveries where org = ? and webhook_id = ?", (org, webhook))
-        yield from record(org, "webhook.deleted", act, detail=_detail(webhook))
+        yield SQL("delete from webhook_deliveries where org = ? and webhook_id = ?", (org, webhook.id))
+        yield from record(org, "webhook.deleted", act, detail=_detail(webhook.id))
     return bool(rows)
 
 
