@@ -97,8 +97,15 @@ class SigningKey:
 
     def mint(self, claims: dict[str, Any], typ: str = ACCESS_TOKEN_TYPE) -> str:
         """A signed JWT of this type with these claims."""
-        signed = self.public.heads[typ] + b"." + encode_segment(orjson.dumps(claims))
-        return (signed + b"." + encode_segment(self._sign(signed))).decode()
+        return self.sign(self.render(claims, typ))
+
+    def render(self, claims: dict[str, Any], typ: str) -> bytes:
+        """What is signed of such a JWT: its first two segments. RFC 7515 §5.1."""
+        return self.public.heads[typ] + b"." + encode_segment(orjson.dumps(claims))
+
+    def sign(self, text: bytes) -> str:
+        """The JWT of what `render` gave."""
+        return (text + b"." + encode_segment(self._sign(text))).decode()
 
 
 def _sign_rs256(private: rsa.RSAPrivateKey, signed: bytes) -> bytes:

@@ -1,5 +1,6 @@
 """Signing keys in turn: published before use, retired until the last token has expired. RFC 7517, RFC 7638."""
 
+import asyncio
 import hashlib
 import json
 
@@ -63,6 +64,28 @@ async def test_tokens_are_signed_by_the_active_key_and_anyone_can_verify_them(wo
     active = next(kid for kid, state in (await states(world, "ES256")).items() if state == "active")
     assert header_of(token)["kid"] == active
     assert await verifies(world, token)
+
+
+async def test_tokens_that_are_due_at_once_are_each_signed_and_wait_for_one_turn(world: World) -> None:
+    ring, turns = world.instance.signing, 0
+    minting = [asyncio.ensure_future(ring.mint({"iss": ISSUER, "jti": str(number)})) for number in range(20)]
+    while not minting[0].done():
+        turns += 1
+        await asyncio.sleep(0)
+    # To begin, to be signed, and to go on.
+    assert turns <= 3
+    assert all(each.done() for each in minting)
+    tokens = [each.result() for each in minting]
+    assert [claims_of(token)["jti"] for token in tokens] == [str(number) for number in range(20)]
+    assert [await verifies(world, token) for token in tokens] == [True] * 20
+
+
+async def test_a_token_that_nobody_waits_for_any_more_costs_the_others_nothing(world: World) -> None:
+    given_up, kept = (asyncio.ensure_future(world.instance.signing.mint({"iss": ISSUER})) for _ in range(2))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    assert await verifies(world, await asyncio.wait_for(kept, 5))
+    assert await verifies(world, await world.instance.signing.mint({"iss": ISSUER}))
 
 
 async def test_a_rotation_activates_what_was_published_and_publishes_the_next(world: World) -> None:

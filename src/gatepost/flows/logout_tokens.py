@@ -45,8 +45,8 @@ async def send_logout_token(instance: Instance, target: str, content: Content) -
     claims = render_logout_token(
         instance.issuer, subject, target, sid=content["sid"], jti=content["jti"], now=instance.clock()
     )
-    key = await instance.signing.active(known.metadata.id_token_signed_response_alg)
-    body = f"logout_token={key.mint(claims, LOGOUT_TOKEN_TYPE)}".encode()
+    token = await instance.signing.mint(claims, LOGOUT_TOKEN_TYPE, known.metadata.id_token_signed_response_alg)
+    body = f"logout_token={token}".encode()
     try:
         answer = await instance.fetcher.post(uri, _FORM, body)
     except OutboundError as error:

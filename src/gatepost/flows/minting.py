@@ -40,11 +40,10 @@ class Issued(NamedTuple):
 async def mint(instance: Instance, grant: Grant, generation: int, now: int, narrowed: Issue | None = None) -> Issued:
     """An access token and the refresh token of this generation. The access token never outlives the grant."""
     ttl = min(grant.app_access_ttl or instance.tokens.access_ttl, grant.expires_at - now)
-    key = await instance.signing.active()
     claims = render_claims(grant, instance.issuer, now + ttl, now, os.urandom(16), narrowed)
     refresh_token = render_refresh_token(grant.org, grant.id, generation, grant.salt, instance.keyring)
-    kind = type_of(claims)
-    return Issued(key.mint(claims), ttl, claims["scope"], refresh_token, org=grant.org, token_type=kind)
+    token = await instance.signing.mint(claims)
+    return Issued(token, ttl, claims["scope"], refresh_token, org=grant.org, token_type=type_of(claims))
 
 
 async def newborn(instance: Instance, org: bytes, new: NewGrant, app: App, now: int) -> Grant:
@@ -92,9 +91,8 @@ async def newborn(instance: Instance, org: bytes, new: NewGrant, app: App, now: 
 async def mint_service(instance: Instance, app: App, issue: Issue, now: int) -> Issued:
     """An access token that an app gets for itself. RFC 6749 §4.4."""
     ttl = app.access_ttl or instance.tokens.access_ttl
-    key = await instance.signing.active()
     claims = render_service_claims(app, issue, instance.issuer, now + ttl, now, os.urandom(16))
-    return Issued(key.mint(claims), ttl, issue.scope, token_type=type_of(claims))
+    return Issued(await instance.signing.mint(claims), ttl, issue.scope, token_type=type_of(claims))
 
 
 def type_of(claims: dict[str, Any]) -> str:
@@ -122,8 +120,8 @@ async def add_id_token(
         nonce=nonce,
         sid=render_id("ses", grant.session_id) if grant.session_id else "",
     )
-    key = await instance.signing.active(known.metadata.id_token_signed_response_alg)
-    return issued._replace(id_token=key.mint(claims, ID_TOKEN_TYPE))
+    token = await instance.signing.mint(claims, ID_TOKEN_TYPE, known.metadata.id_token_signed_response_alg)
+    return issued._replace(id_token=token)
 
 
 async def subject_for(instance: Instance, user_id: bytes, known: KnownApp) -> str:

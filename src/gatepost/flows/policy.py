@@ -11,6 +11,8 @@ from gatepost.store.question import Store
 
 KEPT = 10_000
 
+_VERSION = policy_version()
+
 
 class Policy:
     """The facts of policy that were looked up since it last changed. Bounded: when full, it starts afresh."""
@@ -22,7 +24,7 @@ class Policy:
 
     async def facts(self) -> dict[Any, Any]:
         """The facts that hold now, by whatever key they were kept under."""
-        version = await self._store.recent(policy_version())
+        version = await self._store.recent(_VERSION)
         if version != self._version or len(self._facts) > KEPT:
             self._version = version
             self._facts = {}

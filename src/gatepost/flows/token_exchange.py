@@ -41,9 +41,9 @@ async def exchange(instance: Instance, app: App, ask: ExchangeAsk, proof: Proof 
     issue = bind_exchanged(app, subject, issue, proved)
     await spend_proof(instance, proof)
     ttl = min(app.access_ttl or instance.tokens.access_ttl, subject["exp"] - now)
-    key = await instance.signing.active()
     claims = render_exchanged_claims(app, subject, standing.rates, issue, now + ttl, now, os.urandom(16))
-    return Issued(key.mint(claims), ttl, issue.scope, issued_token_type=ACCESS_TOKEN, token_type=type_of(claims))
+    token = await instance.signing.mint(claims)
+    return Issued(token, ttl, issue.scope, issued_token_type=ACCESS_TOKEN, token_type=type_of(claims))
 
 
 async def _get_live(instance: Instance, app: App, token: str, now: int) -> tuple[dict[str, Any], Standing]:

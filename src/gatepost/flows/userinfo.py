@@ -40,5 +40,5 @@ async def _signed(instance: Instance, known: KnownApp, person: dict[str, Any]) -
     alg = known.metadata.userinfo_signed_response_alg
     if alg is None:
         return person
-    key = await instance.signing.active(alg)
-    return key.mint({"iss": instance.issuer, "aud": known.app.client_id, **person}, ID_TOKEN_TYPE)
+    claims = {"iss": instance.issuer, "aud": known.app.client_id, **person}
+    return await instance.signing.mint(claims, ID_TOKEN_TYPE, alg)

@@ -23,13 +23,14 @@ def parse_form(body: bytes) -> dict[str, str]:
 def parse_repeatable(body: bytes) -> tuple[dict[str, str], dict[str, list[str]]]:
     """The fields that stand in a form or query once, and the values of those that stand there more often."""
     pairs = parse_pairs(body)
-    fields = dict(pairs)
-    repeated: dict[str, list[str]] = {}
-    if len(fields) < len(pairs):
-        for name, value in pairs:
-            repeated.setdefault(name, []).append(value)
-        repeated = {name: values for name, values in repeated.items() if len(values) > 1}
-    return {name: value for name, value in fields.items() if value and name not in repeated}, repeated
+    fields = {name: value for name, value in pairs if value}
+    if len(fields) == len(pairs):
+        return fields, {}
+    values: dict[str, list[str]] = {}
+    for name, value in pairs:
+        values.setdefault(name, []).append(value)
+    repeated = {name: each for name, each in values.items() if len(each) > 1}
+    return {name: value for name, value in fields.items() if name not in repeated}, repeated
 
 
 def parse_pairs(body: bytes) -> list[tuple[str, str]]:
@@ -45,10 +46,8 @@ def parse_pairs(body: bytes) -> list[tuple[str, str]]:
         for pair in body.decode().split("&"):
             name, _, value = pair.partition("=")
             # Most have nothing to decode; asking here is cheaper than a call for each.
-            if "%" in name or "+" in name:
-                name = _decode(name)
-            if "%" in value or "+" in value:
-                value = _decode(value)
+            if "%" in pair or "+" in pair:
+                name, value = _decode(name), _decode(value)
             pairs.append((name, value))
     except UnicodeDecodeError:
         raise OAuthError("invalid_request", "The form is not UTF-8.") from None
