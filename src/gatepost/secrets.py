@@ -162,10 +162,12 @@ class Keyring:
 
     @classmethod
     def parse(cls, text: str) -> "Keyring":
-        """A key file's text: a line `version:base64url` for each version. Raises ValueError."""
+        """A key file's text: a line `version:base64url` for each version. Raises ValueError, without a word of the text."""
         versions = {}
         for line in filter(None, map(str.strip, text.splitlines())):
             version, _, key = line.partition(":")
+            if not (version.isascii() and version.isdigit()):
+                raise ValueError("a line of it does not begin with a number and a colon")
             versions[int(version)] = base64.urlsafe_b64decode(key)
         return cls(versions)
 

@@ -202,6 +202,14 @@ def test_a_broken_key_file_is_refused_with_a_value_error(text: str) -> None:
         Keyring.parse(text)
 
 
+def test_a_key_file_of_another_shape_is_not_repeated() -> None:
+    secret = "rjegI3YB8HwapQXEqZh28YvN4p9q48jfZ1C8WS5Z7M="
+    for text in (secret, f"{secret}:1", f"1:{secret}:{secret}"):
+        with pytest.raises(ValueError, match=r".+") as refused:
+            Keyring.parse(text)
+        assert secret[:6] not in str(refused.value)
+
+
 @given(st.text(max_size=80))
 def test_any_key_file_is_read_or_refused_with_a_value_error(text: str) -> None:
     try:

@@ -61,7 +61,7 @@ def _key(place: Place) -> Secret:
     except (OSError, UnicodeDecodeError) as fault:
         raise GatepostError(
             "invalid_configuration",
-            f"The instance key {place.key} cannot be read: {fault.strerror if isinstance(fault, OSError) else fault}.",
+            f"The instance key {place.key} cannot be read: {fault.strerror if isinstance(fault, OSError) else 'it is not text'}.",
             fix="--without-key makes a backup of the database alone",
         ) from None
 
