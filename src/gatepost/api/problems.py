@@ -20,8 +20,8 @@ FIXES = {
     "invalid_token": "Send Authorization: Bearer with an API key of the organization, or a person's own access token.",
     "key_reused": "Make a new Idempotency-Key for each thing that is to be done.",
     "method_not_allowed": "Use a method that the header Allow names.",
-    "not_allowed": "Ask an owner or admin for it; GET /roles says who may do what.",
-    "not_found": "Look at the list of such things, or at GET /openapi.json for the paths.",
+    "not_allowed": f"Ask an owner or admin for it; GET {PREFIX}/roles says who may do what.",
+    "not_found": f"Look at the list of such things, or at GET {PREFIX}/openapi.json for the paths.",
     "overtaken": "Read it again, then change it.",
     "payload_too_large": "Send less.",
     "precondition_failed": "Read it again, and send the ETag of what you then see.",
@@ -32,7 +32,7 @@ FIXES = {
 }
 """How to mend a refusal that does not say it itself, or says it in a command."""
 
-OTHERWISE = "Change what detail names; GET /openapi.json has the shape that is asked for."
+OTHERWISE = f"Change what detail names; GET {PREFIX}/openapi.json has the shape that is asked for."
 
 
 def in_problems(request: Request, error: GatepostError, event_id: str, headers: tuple[Header, ...]) -> Reply:
