@@ -13,7 +13,10 @@ CODE_TTL = 60
 
 
 class Approval(NamedTuple):
-    """Who approved what for which app, and how the app has to prove itself. Ids are hex; `epoch` as in `store.grants`."""
+    """Who approved what for which app, and how the app has to prove itself. Ids are hex.
+
+    `epoch` as in `store.grants`; None in what a version before approved, which did not look.
+    """
 
     id: str
     expires_at: int
@@ -32,7 +35,7 @@ class Approval(NamedTuple):
     acr: str
     claims: dict[str, Any]
     dpop_jkt: str | None
-    epoch: int
+    epoch: int | None = None
 
 
 def dump_approval(approval: Approval) -> bytes:
