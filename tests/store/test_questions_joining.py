@@ -16,7 +16,7 @@ from gatepost.store.orgs import find_org, find_owner
 from gatepost.store.passkeys import find_passkey, keep_passkey, list_passkeys
 from gatepost.store.people import find_member, find_password_hash, find_user, make_member, set_password
 from gatepost.store.question import Store
-from gatepost.store.recovery import enter_by_mail, reset_password, sign_up, verify_email
+from gatepost.store.recovery import enter_by_mail, prove_email, reset_password, sign_up, verify_email
 from gatepost.store.restored import note_restored
 from gatepost.store.sessions import find_session, list_sessions
 
@@ -117,6 +117,7 @@ async def test_the_first_proof_of_an_email_ends_what_was_before_it(store: Store)
     assert ended.ended_at == NOW + 1
     await store.ask(set_password(a.user, "after", act(NOW + 2)))
     assert await store.ask(verify_email(a.user, a.email, act(NOW + 3)))
+    await store.ask(prove_email(a.user, act(NOW + 4)))
     assert await store.read(find_password_hash(a.user)) == "after", "only the first proof ends anything"
 
 
