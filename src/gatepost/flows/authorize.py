@@ -28,6 +28,9 @@ from gatepost.store.events import Act
 from gatepost.store.grants import epoch_of, find_grant
 from gatepost.store.resources import list_resources
 
+MAX_FLOW = 4608
+"""Bytes of a flow: with a code in it, sealed once more, it still fits into the URL of the page that leaves."""
+
 
 class Leave(NamedTuple):
     """The way back to the app, with its answer."""
@@ -98,7 +101,10 @@ async def begin(instance: Instance, ask: AuthorizeAsk, browser: bytes) -> Flow |
             raise OAuthError("invalid_request", "This app has to push its requests to /par.")
         asked = check(verified, await instance.store.read(list_resources(known.app.org)))
         await _check_hint(instance, asked.id_token_hint)
-        return start_flow(verified, asked, flow_id, browser, instance.clock(), is_pushed=pushed)
+        flow = start_flow(verified, asked, flow_id, browser, instance.clock(), is_pushed=pushed)
+        if len(dump_flow(flow)) > MAX_FLOW:
+            raise OAuthError("invalid_request", "The request is too long: send less in its parameters.")
+        return flow
     except OAuthError as error:
         return refuse(instance, verified, error)
 

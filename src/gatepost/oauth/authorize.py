@@ -94,7 +94,10 @@ def verify_redirect(ask: AuthorizeAsk, app: App, metadata: ClientMetadata, regis
         raise OAuthError("redirect_uri_mismatch", "The redirect_uri is not registered for this app.")
     mode = ask.fields.get("response_mode", RESPONSE_MODES[0])
     known_mode = mode if mode in RESPONSE_MODES else RESPONSE_MODES[0]
-    return VerifiedAsk(app, metadata, redirect_uri, known_mode, ask.fields.get("state"), ask)
+    state = ask.fields.get("state")
+    # One that is refused for its length does not come back: what is reflected is bounded.
+    state = None if state and len(state) > _MAX_TEXT else state
+    return VerifiedAsk(app, metadata, redirect_uri, known_mode, state, ask)
 
 
 def check(verified: VerifiedAsk, resources: list[Resource]) -> Asked:
@@ -112,7 +115,7 @@ def _refuse_repeated(verified: VerifiedAsk) -> None:
 
 
 def _refuse_long_state(verified: VerifiedAsk) -> None:
-    if len(verified.state or "") > _MAX_TEXT:
+    if len(verified.ask.fields.get("state", "")) > _MAX_TEXT:
         raise OAuthError("invalid_request", f"state is longer than {_MAX_TEXT:,} characters.")
 
 

@@ -39,6 +39,9 @@ APPROVAL = "/approval/"
 CHOICE = "/login/account"
 VERIFY = "/login/verify"
 
+MAX_FORM = 12 * 1024
+"""Bytes of a form that goes on as a link: what is longer no server takes in a URL, nor do we."""
+
 
 class Authorize:
     """The handlers of an authorization."""
@@ -157,6 +160,8 @@ def _parameters(request: Request) -> bytes:
     request.check_media_type(FORM)
     if request.query:
         raise OAuthError("invalid_request", "Send the parameters in the form, not in the URL too.")
+    if len(request.body) > MAX_FORM:
+        raise OAuthError("invalid_request", f"The form is longer than {MAX_FORM:,} bytes.")
     return request.body
 
 
