@@ -9,7 +9,7 @@ from gatepost.oauth.metadata import ENDPOINTS
 
 from .browser import Browser
 from .conftest import OpenWorld
-from .world import ISSUER, World
+from .world import ISSUER, World, claims_of
 
 LONG_GRANTS = (DEVICE_CODE, TOKEN_EXCHANGE, JWT_BEARER)
 METADATA = ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")
@@ -147,6 +147,37 @@ async def test_the_jwks_has_public_halves_alone(world: World) -> None:
         assert key.keys() == {"kty", "kid", "use", "alg"} | halves[key["kty"]]
         assert (key["kty"], key.get("crv"), key["alg"]) in (("EC", "P-256", "ES256"), ("RSA", None, "RS256"))
         assert key["use"] == "sig"
+
+
+async def test_every_link_and_issuer_is_the_configured_one(open_world: OpenWorld) -> None:
+    """Whatever name somebody calls the server by: a proxy that is open to all, a name that was made to lead here. MD-1, MD-8."""
+    world = await open_world({"registration.mode": "open"})
+    evil = {
+        "host": "evil.test",
+        "x-forwarded-host": "evil.test",
+        "forwarded": "host=evil.test",
+        "origin": "https://evil.test",
+    }
+    device = await world.make_app(world.acme.org, kind="device", scope="read")
+    made = {"redirect_uris": ["https://app.test/cb"], "client_name": "Theirs"}
+    invited = {"email": "eve@new.test", "role": "member"}
+    answers = [
+        await world.call("POST", "/device_authorization", None, form={"client_id": device.client_id}, headers=evil),
+        await world.call("POST", "/register", json=made, headers=evil),
+        await world.call("GET", "/api/v1/apps?limit=1", world.acme, headers=evil),
+        await world.call("POST", "/api/v1/invitations", world.acme, json=invited, headers=evil),
+        await world.call("GET", "/api/v1/openapi.json", headers=evil),
+    ]
+    for answer in answers:
+        assert answer.is_success, answer.text
+        assert ISSUER in answer.text
+        assert "evil.test" not in answer.text + str(answer.headers)
+    form = {"grant_type": "client_credentials", "scope": "read"}
+    token = await world.call("POST", "/token", world.acme.api, form=form, headers=evil)
+    assert claims_of(token.json()["access_token"])["iss"] == ISSUER
+    led = await Browser(world).authorize(world.acme.web)
+    asked = await Browser(world).get(str(led.request.url), headers=evil)
+    assert asked.headers["location"].startswith("/login?flow=")
 
 
 # What browsers' code may read. MD-4.
