@@ -18,7 +18,8 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--dry-run",
         action="store_true",
-        help="run what is missing in a transaction that is rolled back: changes nothing",
+        help="run what is missing in a transaction that is rolled back: changes nothing, but holds up a running server's "
+        "writes meanwhile; where there is much, try it on a restored backup",
     )
     parser.epilog = "example:\n  gatepost backup before.tar && gatepost migrate --dry-run && gatepost migrate"
     parser.set_defaults(verb=_migrate)

@@ -1,4 +1,9 @@
-"""How an app says who it is: with a secret, in a header or the form, with an assertion, or not at all. RFC 6749 §2.3.1."""
+"""How an app says who it is: with a secret, in a header or the form, with an assertion, or not at all. RFC 6749 §2.3.1.
+
+A refusal challenges with Basic only those who sent an Authorization header, as RFC 6749 §5.2 asks. RFC 9110 §15.5.2 would have a
+challenge with every 401; but to a page's script that sent its client_id in the form, browsers answer Basic by asking the
+person for a name and a password, which no app wants and nobody should learn to type in.
+"""
 
 import base64
 import binascii
