@@ -244,7 +244,7 @@ def test_nothing_of_a_file_with_an_error_in_it_is_imported(
     assert len(gatepost.json("app", "list", "--org", acme)) == 1
 
 
-@pytest.mark.parametrize("content", ["", "hello", "3", "[1]", '{"clients":3}', '{"clients":[3]}', '"text"'])
+@pytest.mark.parametrize("content", ["", "hello", "3", "[1]", '{"a":1}', '{"clients":3}', '{"clients":[3]}', '"text"'])
 @pytest.mark.parametrize("server", EXPORTS)
 def test_what_is_no_export_is_refused(gatepost: Gatepost, acme: str, tmp_path: Path, server: str, content: str) -> None:
     path = tmp_path / "file"

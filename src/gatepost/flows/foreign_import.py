@@ -39,6 +39,8 @@ async def import_export(
     """
     actor.check(Deed.INSTANCE_WRITE, org)
     export = READERS[server](document)
+    if not any(export):
+        raise GatepostError("invalid_request", "The file has no app and nobody in it.", fix="gatepost import --help")
     warnings = list(export.warnings)
     planned, dropped = await plan_apps(instance, org, export.apps, update=False, actor=actor)
     warnings += dropped
