@@ -12,6 +12,9 @@ from gatepost.records import Resource
 from gatepost.ui.rendering import LOCALES
 from gatepost.web.message import Reply
 
+_FIELDS = {"invalid_target": "uri", "conflict": "uri", "invalid_scope": "scopes", "not_found": "served_by"}
+"""The field of the form for an API that a refusal is about."""
+
 
 class Row(NamedTuple):
     """A scope: its texts by locale, and the resources that have it."""
@@ -61,9 +64,10 @@ class Scopes:
         try:
             await create_resource(self._instance, desk.org.id, uri, scopes, server or None, desk.actor)
         except GatepostError as error:
-            if error.status not in (400, 404, 409):
+            if error.code not in _FIELDS:
                 raise
-            return await self._show(desk, fields, error)
+            named = GatepostError(error.code, error.description, field=_FIELDS[error.code])
+            return await self._show(desk, fields, named)
         return desk.see("/scopes")
 
     async def ask_drop(self, desk: Desk) -> Reply:

@@ -1,13 +1,13 @@
 // What the console has more of with scripts: copying, menus that close, a list that keeps itself fresh, shortcuts.
-const status = document.getElementById("status");
+const said = document.getElementById("said");
 
 for (const button of document.querySelectorAll("button.copy")) {
   button.hidden = false;
   button.addEventListener("click", async () => {
     const source = document.getElementById(button.dataset.copy);
     await navigator.clipboard.writeText(source.value ?? source.textContent);
-    status.textContent = button.dataset.done;
-    setTimeout(() => (status.textContent = ""), 3000);
+    said.textContent = button.dataset.done;
+    setTimeout(() => (said.textContent = ""), 3000);
   });
 }
 
