@@ -12,6 +12,7 @@ from gatepost.errors import GatepostError
 from gatepost.ui.visit import Visits
 from gatepost.web.message import Reply, Request
 from house.test_commands import _faults
+from pages.console_gallery import CONSOLE
 from wire.browser import PASSWORD, Browser, form_of, forms_of
 from wire.world import World
 
@@ -129,6 +130,11 @@ async def test_the_tables_here_have_every_route(world: World) -> None:
     shown = {"/console/{org}" + path.partition("?")[0] for path in PAGES} | {"/console/{org}" + path for path in ALONE}
     assert paths_of(world, "GET") - own == shown
     assert paths_of(world, "POST") - own == {"/console/{org}" + path for path in FORMS}
+
+
+async def test_the_gallery_that_is_judged_in_a_browser_has_every_page(world: World) -> None:
+    pages = {path for path in paths_of(world, "GET") if not path.endswith((".csv", ".jsonl", "/search"))}
+    assert pages - {row.route for row in CONSOLE.values()} == set()
 
 
 @pytest.mark.parametrize("role", ROLES)

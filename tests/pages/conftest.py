@@ -12,7 +12,7 @@ from programs import find
 from servers import UNLIMITED, Server, command, running
 from wire.world import Client
 
-from .visitor import BETA, BYE, LOCAL, NATIVE, SCOPE, TV, WEB, Visitor, Who
+from .visitor import BETA, BYE, LOCAL, NATIVE, SCOPE, TV, WEB, Kept, Visitor, Who
 
 OpenVisitor: TypeAlias = Callable[..., Visitor]
 
@@ -65,6 +65,16 @@ def of_beta(server: Server) -> Who:
     return who
 
 
+@pytest.fixture(scope="package")
+def of_two(server: Server) -> Who:
+    """The owner of two organizations."""
+    who = Who("owner@gamma.test", PASSWORD)
+    for org in ("Gamma", "Delta"):
+        _run(server, "org", "create", org)
+        _run(server, "user", "create", who.email, "--org", org, "--role", "owner", "--password-stdin", stdin=PASSWORD)
+    return who
+
+
 @pytest.fixture
 def somebody(server: Server, request: pytest.FixtureRequest) -> Who:
     """A person of this test alone."""
@@ -82,13 +92,19 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="package")
+def kept() -> Kept:
+    """What browsers kept of people who signed in, so that not every visit has to begin with that."""
+    return {}
+
+
 @pytest.fixture
-def open_visitor(browser: Browser, server: Server, owner: Who) -> Iterator[OpenVisitor]:
+def open_visitor(browser: Browser, server: Server, owner: Who, kept: Kept) -> Iterator[OpenVisitor]:
     """Opens a visitor, with options of the browser's. None of them may have had anything to complain about."""
     opened: list[Visitor] = []
 
     def open_one(who: Who = owner, **options: Any) -> Visitor:
-        opened.append(Visitor(browser.new_context(**options), server.ready, who))
+        opened.append(Visitor(browser.new_context(**options), server.ready, who, kept))
         return opened[-1]
 
     yield open_one

@@ -27,12 +27,14 @@ def _plain(path: str) -> Way:
     return lambda visitor: visitor.go(path)
 
 
-def _signed_in(path: str) -> Way:
-    def go(visitor: Visitor) -> None:
-        sign_in(visitor)
-        visitor.go(path)
+def open_own(visitor: Visitor, path: str) -> None:
+    """Open a page that is for those alone who are signed in."""
+    visitor.enter()
+    assert "/login" not in visitor.go(path).url
 
-    return go
+
+def _signed_in(path: str) -> Way:
+    return lambda visitor: open_own(visitor, path)
 
 
 def _consent(app: Client) -> Way:
@@ -44,7 +46,7 @@ def _consent(app: Client) -> Way:
     return go
 
 
-def _stranger(visitor: Visitor) -> Client:
+def stranger(visitor: Visitor) -> Client:
     """An app that registers itself."""
     said = {"client_name": "Wanderer", "redirect_uris": [WEB.redirect], "token_endpoint_auth_method": "none"}
     answer = httpx.post(f"{visitor.issuer}/register", json=said)
@@ -52,34 +54,21 @@ def _stranger(visitor: Visitor) -> Client:
 
 
 def _consent_to_stranger(visitor: Visitor) -> None:
-    visitor.begin(_stranger(visitor), scope="openid email offline_access")
+    visitor.begin(stranger(visitor), scope="openid email offline_access")
     visitor.sign_in()
     visitor.page.wait_for_url("**/consent/*")
 
 
 def _approval(visitor: Visitor) -> None:
-    visitor.begin(_stranger(visitor), scope="openid email offline_access")
+    visitor.begin(stranger(visitor), scope="openid email offline_access")
     visitor.sign_in()
     visitor.page.wait_for_url("**/approval/*")
 
 
-def _asked(visitor: Visitor) -> None:
+def asked_for(visitor: Visitor) -> None:
     _approval(visitor)
     visitor.page.click("#ask button")
     visitor.page.wait_for_selector(".asked")
-
-
-def _request(visitor: Visitor) -> None:
-    _asked(visitor)
-    visitor.page.click("a[href*='/requests/']")
-    visitor.page.wait_for_selector("#wanted")
-
-
-def _requests(visitor: Visitor) -> None:
-    _asked(visitor)
-    visitor.go("/console")
-    visitor.page.click("#to-approve a")
-    visitor.page.wait_for_selector("#rows")
 
 
 def _connected(path: str, link: str = "") -> Way:
@@ -116,8 +105,7 @@ def _leaving(response_mode: str) -> Way:
 
 def _device(decision: str = "") -> Way:
     def go(visitor: Visitor) -> None:
-        sign_in(visitor)
-        visitor.go(f"/device?user_code={visitor.start_device()['user_code']}")
+        open_own(visitor, f"/device?user_code={visitor.start_device()['user_code']}")
         if decision:
             visitor.page.click(decision)
             visitor.page.wait_for_selector("#done")
@@ -126,21 +114,19 @@ def _device(decision: str = "") -> Way:
 
 
 def _wrong_code(visitor: Visitor) -> None:
-    sign_in(visitor)
-    visitor.go("/device")
+    open_own(visitor, "/device")
     visitor.page.fill("#user_code", "BCDF-GHJK")
     visitor.page.click("#submit")
     visitor.page.wait_for_selector("#error")
 
 
 def _choice(visitor: Visitor) -> None:
-    sign_in(visitor)
+    visitor.enter()
     visitor.begin(prompt="select_account")
 
 
 def _logout_by_app(visitor: Visitor) -> None:
-    sign_in(visitor)
-    visitor.go(f"/logout?client_id=web&post_logout_redirect_uri={BYE}")
+    open_own(visitor, f"/logout?client_id=web&post_logout_redirect_uri={BYE}")
 
 
 def _totp(visitor: Visitor) -> None:
@@ -183,109 +169,6 @@ def _passkey_removal(visitor: Visitor) -> None:
     visitor.page.click("#passkey-list a")
 
 
-def _console(path: str) -> Way:
-    def go(visitor: Visitor) -> None:
-        sign_in(visitor)
-        visitor.go(visitor.console + path.format(app=visitor.app))
-
-    return go
-
-
-def _new_secret(visitor: Visitor) -> None:
-    _console("/apps/{app}/credentials")(visitor)
-    visitor.page.click("#submit")
-    visitor.page.wait_for_selector("#secret")
-
-
-def _refused_app(visitor: Visitor) -> None:
-    _console("/new-app?kind=web")(visitor)
-    visitor.page.fill("#name", "Shop")
-    visitor.page.fill("#redirect_uris", "https://shop.test/*")
-    visitor.page.click("#submit")
-    visitor.page.wait_for_selector("#error")
-
-
-def _refused_colour(visitor: Visitor) -> None:
-    _console("/settings")(visitor)
-    visitor.page.fill("#accent", "#ffcc00")
-    visitor.page.click("#save-brand")
-    visitor.page.wait_for_selector("#error")
-
-
-def _first_row(path: str) -> Way:
-    def go(visitor: Visitor) -> None:
-        _console(path)(visitor)
-        visitor.page.click("#rows a")
-        visitor.page.wait_for_load_state()
-
-    return go
-
-
-def _then(way: Way, *links: str) -> Way:
-    """Follow links from there, one after the other."""
-
-    def go(visitor: Visitor) -> None:
-        way(visitor)
-        for link in links:
-            visitor.page.click(link)
-            visitor.page.wait_for_load_state()
-
-    return go
-
-
-def _forbidden(visitor: Visitor) -> None:
-    sign_in(visitor)
-    visitor.go("/console")
-
-
-CONSOLE: dict[str, Way] = {
-    "console-overview": _console(""),
-    "console-help": _console("/help"),
-    "console-kit": _console("/kit"),
-    "console-apps": _console("/apps"),
-    "console-new-app": _console("/new-app"),
-    "console-new-website": _console("/new-app?kind=web"),
-    "console-new-website-refused": _refused_app,
-    "console-app": _console("/apps/{app}"),
-    "console-app-credentials": _console("/apps/{app}/credentials"),
-    "console-secret": _new_secret,
-    "console-secret-over": _console("/secret"),
-    "console-app-redirects": _console("/apps/{app}/redirects"),
-    "console-app-permissions": _console("/apps/{app}/permissions"),
-    "console-secret-delete": _then(_console("/apps/{app}/credentials"), "#secrets a"),
-    "console-app-connections": _console("/apps/{app}/connections"),
-    "console-app-events": _console("/apps/{app}/events"),
-    "console-app-advanced": _console("/apps/{app}/advanced"),
-    "console-app-playground": _console("/apps/{app}/playground"),
-    "console-app-danger": _console("/apps/{app}/danger"),
-    "console-app-delete": _console("/apps/{app}/delete"),
-    "console-connections": _console("/connections"),
-    "console-requests": _requests,
-    "console-requests-empty": _console("/requests"),
-    "console-request": _request,
-    "console-connections-end": _console("/connections/end?app={app}"),
-    "console-people": _console("/people"),
-    "console-person": _first_row("/people"),
-    "console-person-remove": _then(_first_row("/people"), "a.danger"),
-    "console-scopes": _console("/scopes"),
-    "console-scope": _console("/scope?name=read"),
-    "console-resource-delete": _console("/resources/delete?uri=https://api.test"),
-    "console-api-keys": _console("/api-keys"),
-    "console-api-key-end": _first_row("/api-keys"),
-    "console-keys": _console("/keys"),
-    "console-webhooks": _console("/webhooks"),
-    "console-events": _console("/events"),
-    "console-event": _first_row("/events"),
-    "console-seed": _console("/seed"),
-    "console-health": _console("/health"),
-    "console-settings": _console("/settings"),
-    "console-settings-refused": _refused_colour,
-    "console-disable": _console("/settings/disable"),
-    "console-not-there": _console("0"),
-    "console-forbidden": _forbidden,
-}
-"""The console's pages; they may weigh more."""
-
 PAGES: dict[str, Way] = {
     "unknown": _plain("/no-such-page"),
     "api": _plain("/api/v1/docs"),
@@ -305,8 +188,8 @@ PAGES: dict[str, Way] = {
     "consent-device": _consent(NATIVE),
     "consent-stranger": _consent_to_stranger,
     "approval": _approval,
-    "approval-asked": _asked,
-    "leaving-by-hand": lambda visitor: visitor.begin(_stranger(visitor), prompt="none"),
+    "approval-asked": asked_for,
+    "leaving-by-hand": lambda visitor: visitor.begin(stranger(visitor), prompt="none"),
     "no-place": _consent(BETA),
     "leaving": _leaving("query"),
     "posting": _leaving("form_post"),
@@ -338,22 +221,15 @@ PAGES: dict[str, Way] = {
     "sign-up-new": _mailed("/sign-up"),
     "passkeys": _passkeys,
     "passkey-removal": _passkey_removal,
-    **CONSOLE,
 }
 
-FOR_SOMEBODY = {
-    *("account", "apps-empty", "second-step", "recovery-codes", "totp-off", "passkeys", "passkey-removal"),
-    "console-forbidden",
-}
+FOR_SOMEBODY = {"account", "apps-empty", "second-step", "recovery-codes", "totp-off", "passkeys", "passkey-removal"}
 """They need a person of their own, or change one."""
 
-FOR_BETA = {"approval", "approval-asked", "console-requests", "console-request"}
+FOR_BETA = {"approval", "approval-asked"}
 """They need an organization that approves apps of others first."""
 
-SHOWN_ONCE = {
-    *("reset-mailed", "login-wrong", "device-wrong", "recovery-codes", "posting"),
-    *("console-secret", "console-new-website-refused", "console-settings-refused"),
-}
+SHOWN_ONCE = {"reset-mailed", "login-wrong", "device-wrong", "recovery-codes", "posting"}
 """They answer a form or leave by themselves, and cannot be loaded again."""
 
 IN_ENGLISH = {"unknown"}

@@ -1,22 +1,30 @@
 """Every page can be used by everybody: judged by axe, without a mouse, enlarged, on a small phone, in the dark, in Arabic."""
 
-from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page, ViewportSize
 
-from programs import package
-
+from . import console_gallery, gallery, ways
 from .conftest import OpenVisitor
-from .gallery import CONSOLE, FOR_BETA, FOR_SOMEBODY, IN_ENGLISH, PAGES, SHOWN_ONCE
+from .console_gallery import CONSOLE
+from .judge import FAULTS, NAMELESS, OUTSIDE, axe
 from .visitor import Visitor, Who
+from .ways import SMALL, WIDE
 
 pytestmark = pytest.mark.xdist_group("pages")
 
-WIDE: ViewportSize = {"width": 1280, "height": 800}
-SMALL: ViewportSize = {"width": 320, "height": 640}
+PAGES = gallery.PAGES | {name: row.way for name, row in CONSOLE.items()}
+SHOWN_ONCE = gallery.SHOWN_ONCE | console_gallery.SHOWN_ONCE
+WHO = {
+    "somebody": gallery.FOR_SOMEBODY | console_gallery.FOR_SOMEBODY,
+    "of_beta": gallery.FOR_BETA | console_gallery.FOR_BETA,
+    "of_two": console_gallery.FOR_TWO,
+}
+"""For whom a page is shown, if not for the owner of the demo organization."""
+
 HALF: ViewportSize = {"width": 640, "height": 400}
 """What is left of a usual window at 200 %."""
 
@@ -26,43 +34,25 @@ LONGER = {"api": 3} | dict.fromkeys(CONSOLE, 3)
 
 MAX_SCRIPT_BYTES = 2_000
 
-# What axe finds: the rule, and where.
-FAULTS = """async () => (await axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }))
-  .violations.flatMap((rule) => rule.nodes.map((node) => `${rule.id}: ${node.html} ${node.failureSummary}`))"""
-
-# What sticks out sideways, or all that is seen of the page if nothing does but it can be scrolled.
-OUTSIDE = """() => document.documentElement.scrollWidth <= innerWidth ? [] :
-  [...document.querySelectorAll("body *")].filter((each) => each.getBoundingClientRect().right > innerWidth)
-    .map((each) => each.outerHTML.slice(0, 200))"""
-
 # Where a person without a mouse has to get. Where they are from then on, if it can be seen, is noted.
-STOPS = """() => {
-  const all = "a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']";
-  const stops = [...document.querySelectorAll(all)]
-    .filter((each) => each.checkVisibility() && (each.type !== "radio" || each.checked));
+STOPS = f"""() => {{ {ways.STOPS}
   window.seen = [];
-  addEventListener("focusin", ({ target }) => {
-    const { outlineStyle, outlineWidth } = getComputedStyle(target);
+  addEventListener("focusin", ({{ target }}) => {{
+    const {{ outlineStyle, outlineWidth }} = getComputedStyle(target);
     const isSeen = outlineStyle !== "none" && parseFloat(outlineWidth) >= 1;
     seen.push(isSeen ? stops.indexOf(target) : -1);
-  });
+  }});
   return stops.map((each) => each.outerHTML.slice(0, 200));
-}"""
+}}"""
 
 WEIGHT = """() => [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
   .map((each) => [each.name, each.transferSize])"""
 
 
-@cache
-def _axe() -> str:
-    return (package("axe-core") / "axe.min.js").read_text()
-
-
 @pytest.fixture
 def shown(name: str, open_visitor: OpenVisitor, owner: Who, request: pytest.FixtureRequest) -> Visitor:
     """A visitor who sees the page of this name."""
-    fixture = "somebody" if name in FOR_SOMEBODY else "of_beta" if name in FOR_BETA else ""
-    who = request.getfixturevalue(fixture) if fixture else owner
+    who = next((request.getfixturevalue(fixture) for fixture, names in WHO.items() if name in names), owner)
     visitor = open_visitor(who, viewport=WIDE)
     PAGES[name](visitor)
     return visitor
@@ -92,14 +82,17 @@ def test_everybody_can_use(name: str, shown: Visitor, camera: Camera) -> None:
     scripts, longer = sum(weight for url, weight in weights.items() if url.endswith(".js")), LONGER.get(name, 1)
     assert sum(weights.values()) <= MAX_BYTES * longer, weights
     assert scripts <= MAX_SCRIPT_BYTES * longer
-    page.evaluate(_axe())
+    assert page.evaluate(NAMELESS) == []
+    if name in CONSOLE:
+        assert CONSOLE[name].is_at(urlsplit(page.url).path)
+    page.evaluate(axe())
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         camera.take(page, scheme)
         assert page.evaluate(FAULTS) == [], scheme
     _walk(page)
     _fits(page, camera, "small")
-    if name not in SHOWN_ONCE | IN_ENGLISH:
+    if name not in SHOWN_ONCE | gallery.IN_ENGLISH:
         page.set_extra_http_headers({"accept-language": "ar"})
         page.reload()
         assert page.evaluate("document.dir") == "rtl"

@@ -1,24 +1,19 @@
 """The playground in a real browser: from the request to the replay, under the pages' own policy, for everybody."""
 
 import pytest
-from playwright.sync_api import Page, ViewportSize
+from playwright.sync_api import ViewportSize
 
 from servers import Server
 
 from .conftest import OpenVisitor
 from .gallery import sign_in
-from .test_everybody import FAULTS, OUTSIDE, SMALL, WIDE, _axe
+from .judge import judge
 from .visitor import WEB
+from .ways import SMALL, WIDE
 
 pytestmark = pytest.mark.xdist_group("pages")
 
 STEPS = ("Get tokens", "Call", "Refresh", "Revoke", "Replay")
-
-
-def judge(page: Page) -> None:
-    page.evaluate(_axe())
-    assert page.evaluate(FAULTS) == []
-    assert page.evaluate(OUTSIDE) == []
 
 
 @pytest.mark.parametrize(("scheme", "viewport"), [("light", WIDE), ("dark", SMALL)])
