@@ -1,51 +1,20 @@
 """`gatepost webhook`: endpoints made and changed, and what was sent to them."""
 
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
-from typing import Any
 
 import pytest
 
 from gatepost_sdk.webhooks import verify
+from receiver import Receiver, receiving
 
 from .conftest import Gatepost
-
-
-class Receiver(HTTPServer):
-    """Somebody's endpoint: keeps what it was sent, and answers with a status."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.sent: list[tuple[bytes, dict[str, str]]] = []
-        self.status = 204
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/hook"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Receiver
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        self.server.sent.append((body, dict(self.headers)))
-        self.send_response(self.server.status)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
 
 
 @pytest.fixture
 def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
     monkeypatch.setenv("GATEPOST_OUTBOUND__ALLOW_LOOPBACK", "true")
-    server = Receiver()
-    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+    with receiving() as there:
+        yield there
 
 
 def test_a_webhook_is_made_shown_changed_and_deleted(gatepost: Gatepost, acme: str, receiver: Receiver) -> None:
