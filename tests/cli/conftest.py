@@ -16,7 +16,7 @@ from gatepost.errors import GatepostError
 from gatepost.flows.callers import authenticate_key
 from gatepost.flows.instance import Instance, wall_clock
 from gatepost.flows.minting import Issued
-from gatepost.flows.token import refresh
+from gatepost.flows.refresh import refresh
 from gatepost.flows.verify import VerifyAsk, verify
 from gatepost.opening import open_instance
 from gatepost.settings import Settings

@@ -20,7 +20,7 @@ from gatepost.flows.callers import authenticate_key
 from gatepost.flows.copy import TABLES, copy_instance
 from gatepost.flows.instance import Instance
 from gatepost.flows.introspect import VerifiedTokens, introspect
-from gatepost.flows.token import refresh
+from gatepost.flows.refresh import refresh
 from gatepost.opening import open_instance
 from gatepost.secrets import Keyring, Secret, new_id
 from gatepost.settings import Settings

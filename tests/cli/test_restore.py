@@ -14,7 +14,7 @@ import pytest
 from gatepost.flows.callers import authenticate_key
 from gatepost.flows.instance import Instance
 from gatepost.flows.links import create_link, open_link
-from gatepost.flows.token import refresh
+from gatepost.flows.refresh import refresh
 from gatepost.flows.verify import VerifyAsk, verify
 from gatepost.opening import open_instance
 from gatepost.secrets import parse_id

@@ -210,6 +210,14 @@ async def test_a_proof_that_was_used_moves_no_refresh(world: World, browser: Bro
     assert (await refreshed(world, native, second["refresh_token"], prove())).status_code == 200
 
 
+async def test_a_refused_refresh_spends_no_proof(world: World, browser: Browser, native: Client) -> None:
+    token = (await redeemed(world, native, (await browser.allow(native, BOB))["code"], prove())).json()["refresh_token"]
+    proof = prove()
+    for refused in (token[:-1] + ("A" if token[-1] != "A" else "B"), world.acme.key):
+        assert error_of(await refreshed(world, native, refused, proof))[1] == "invalid_grant"
+    assert (await refreshed(world, native, token, proof)).status_code == 200
+
+
 async def test_a_refused_proof_spends_no_code(world: World, browser: Browser, native: Client) -> None:
     used = prove()
     assert (await own(world, world.acme.api, used)).status_code == 200

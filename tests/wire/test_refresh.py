@@ -1,13 +1,17 @@
 """`POST /refresh`, the fourth route of the seed: rotation, the lost reply, replay, and the ends of a grant's life."""
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 import httpx
 import pytest
 
+from gatepost.errors import OAuthError
+from gatepost.flows.refresh import refresh_checked
 from gatepost.flows.resources import drop_resource
-from gatepost.records import UNTIL_USED
+from gatepost.oauth.narrow import Issue
+from gatepost.records import UNTIL_USED, Grant
 from gatepost.secrets import parse_id
 from gatepost.store.apps import delete_app, find_app, replace_app, set_app_disabled
 from gatepost.store.grants import find_grant
@@ -180,6 +184,24 @@ async def test_a_forged_token_moves_and_ends_nothing(world: World) -> None:
         assert (await world.refresh(forged)).status_code == 401
     assert await generation(world, pair.access_token) == 1
     await world.refreshed(text)
+
+
+async def test_a_refusal_costs_its_neighbours_nothing(world: World) -> None:
+    """What is refused shares a transaction with what is not, and undoes none of it: nobody is judged twice."""
+    judged: Counter[bytes] = Counter()
+
+    def check(grant: Grant) -> Issue:
+        judged[grant.id] += 1
+        return Issue(grant.scope, grant.resource)
+
+    tokens = [(await world.tokens()).refresh_token for _ in range(4)]
+    forged = [token[:-1] + ("A" if token[-1] != "A" else "B") for token in tokens]
+    asked = [
+        refresh_checked(world.instance, token, "", check) for pair in zip(tokens, forged, strict=True) for token in pair
+    ]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert [isinstance(answer, OAuthError) for answer in answers] == [False, True] * 4
+    assert [*judged.values()] == [1] * 4
 
 
 # The ends of a grant's life.

@@ -7,7 +7,7 @@ from gatepost.flows.clients import get_auth_token, save_client
 from gatepost.flows.instance import Instance
 from gatepost.flows.introspect import VerifiedTokens
 from gatepost.flows.minting import Issued
-from gatepost.flows.token import refresh
+from gatepost.flows.refresh import refresh
 from gatepost.flows.verify import VerifyAsk, verify
 from gatepost.store.events import Act
 from gatepost.web.json_body import parse_json_object, take_text

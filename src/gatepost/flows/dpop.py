@@ -88,14 +88,24 @@ async def ask_once(instance: Instance, proof: Proof | None, question: Question[T
         return await instance.store.ask(question)
     outcome = await instance.store.ask(spend_for(question, _KIND, *_once(instance, proof)))
     if isinstance(outcome, Spent):
-        raise refused("it was used before")
+        raise used_before()
     return outcome
 
 
 async def spend_proof(instance: Instance, proof: Proof | None, *, at_api: bool = False) -> None:
     """Use up a proof where nothing else is written. Raises `invalid_dpop_proof`."""
-    if proof is not None and not await instance.store.ask(spend(_KIND, *_once(instance, proof))):
-        raise refused("it was used before", at_api=at_api)
+    if proof is not None and not await instance.store.ask(spend_of(instance, proof)):
+        raise used_before(at_api=at_api)
+
+
+def spend_of(instance: Instance, proof: Proof) -> Question[bool]:
+    """Use up a proof, as a part of a question. False when it was used before."""
+    return spend(_KIND, *_once(instance, proof))
+
+
+def used_before(*, at_api: bool = False) -> OAuthError:
+    """The refusal of a proof that somebody sent before."""
+    return refused("it was used before", at_api=at_api)
 
 
 def refused(why: str, *, at_api: bool = False) -> OAuthError:

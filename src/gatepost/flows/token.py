@@ -16,26 +16,23 @@ from gatepost.flows.dpop import ask_once, spend_proof
 from gatepost.flows.identity_assertion import connect_by_assertion
 from gatepost.flows.instance import Instance
 from gatepost.flows.minting import Issued, add_id_token, mint, mint_service, newborn
+from gatepost.flows.refresh import refresh_checked, refused
 from gatepost.flows.token_exchange import exchange
 from gatepost.oauth.approval import CODE_TTL, Approval, check_exchange, load_approval
 from gatepost.oauth.client_metadata import DEVICE_CODE, JWT_BEARER, TOKEN_EXCHANGE, grant_types_of
 from gatepost.oauth.dpop import Proof
-from gatepost.oauth.gate import may_mint, retry_window
 from gatepost.oauth.id_token import SignIn, dump_sign_in
 from gatepost.oauth.identity_assertion import AssertionAsk
 from gatepost.oauth.narrow import Issue, bind, key_to_keep, narrow, needs_resources, within_grant
 from gatepost.oauth.pkce import check_verifier
-from gatepost.oauth.refresh_token import is_authentic, parse_refresh_token
 from gatepost.oauth.scope import OFFLINE_ACCESS, STANDARD
 from gatepost.oauth.token_exchange import parse_exchange
 from gatepost.records import App, Grant
 from gatepost.secrets import AUTHORIZATION_CODE
 from gatepost.store.device_requests import redeem_device_request
 from gatepost.store.events import Act
-from gatepost.store.grants import Made, NewGrant, Replayed, Retried, Rotated, find_grant, redeem, rotate
+from gatepost.store.grants import Made, NewGrant, Replayed, redeem
 from gatepost.store.resources import list_resources
-
-_NO_SALT = bytes(16)
 
 
 class TokenAsk(NamedTuple):
@@ -185,60 +182,13 @@ async def _refresh_token(instance: Instance, ask: TokenAsk) -> Issued:
 
     def check(grant: Grant) -> Issue:
         if grant.client_id != client_id:
-            raise _refused("it belongs to another app")
+            raise refused("it belongs to another app")
         narrowed = within_grant(Issue(grant.scope, grant.resource), ask.fields.get("scope"), ask.resources)
         return ask.bind(narrowed, grant.jkt)
 
     now = instance.clock()
-    issued, grant = await _refresh(instance, ask.get("refresh_token"), ask.address, check, ask.proof)
+    issued, grant = await refresh_checked(instance, ask.get("refresh_token"), ask.address, check, ask.proof)
     return await add_id_token(instance, issued, grant, ask.client.known, now)
-
-
-async def refresh(instance: Instance, refresh_token: str, address: str) -> Issued:
-    """The next tokens for a refresh token, whoever holds it. Raises `invalid_grant` in one way for every reason."""
-    issued, grant = await _refresh(instance, refresh_token, address, _whole)
-    instance.counts.count(grant.org, grant.client_id, ISSUED, "refresh_token")
-    return issued
-
-
-def _whole(grant: Grant) -> Issue:
-    if grant.jkt is not None:
-        raise _refused("it is bound to a key, and no proof comes this way")
-    return Issue(grant.scope, grant.resource)
-
-
-async def _refresh(
-    instance: Instance,
-    refresh_token: str,
-    address: str,
-    check: Callable[[Grant], Issue],
-    proof: Proof | None = None,
-) -> tuple[Issued, Grant]:
-    """The next tokens for a refresh token, once the rotation is durable, and the grant they are of.
-
-    Raises `invalid_grant` in one way for every reason, and what `check` raises. The order is possession, policy, liveness,
-    then the one write: who does not hold an authentic token learns nothing and moves nothing, and a refused refresh leaves
-    the generation where it was.
-    """
-    now = instance.clock()
-    claim = parse_refresh_token(refresh_token)
-    grant = await instance.store.read(find_grant(claim.org, claim.grant))
-    if not is_authentic(claim, grant.salt if grant else _NO_SALT, instance.keyring):
-        raise _refused("it is not a token of ours")
-    try:
-        narrowed = check(grant) if grant else None
-        grant = may_mint(grant, now)
-    except OAuthError as error:
-        raise (_refused(error.detail, grant) if error.code == "invalid_grant" else error) from None
-    window = retry_window(grant, instance.tokens.retry_window)
-    act = Act(now, f"app:{grant.client_id}", address, grant.client_id, grant.user_id, grant.id)
-    match await ask_once(instance, proof, rotate(grant.org, grant.id, claim.generation, window, act)):
-        case Rotated(generation) | Retried(generation):
-            return await mint(instance, grant, generation, now, narrowed), grant
-        case Replayed(event):
-            raise _refused("an older generation was presented: the grant is revoked", grant, event)
-        case _:
-            raise _refused("the grant was revoked just now", grant)
 
 
 async def _client_credentials(instance: Instance, ask: TokenAsk) -> Issued:
@@ -278,13 +228,3 @@ GRANTS: dict[str, Callable[[Instance, TokenAsk], Awaitable[Issued]]] = {
     TOKEN_EXCHANGE: _token_exchange,
     JWT_BEARER: _jwt_bearer,
 }
-
-
-def _refused(why: str, grant: Grant | None = None, event: bytes = b"") -> OAuthError:
-    return OAuthError(
-        "invalid_grant",
-        "The refresh token is invalid, expired or revoked. Sign in or verify again.",
-        detail=why,
-        org=grant.org if grant else b"",
-        event=event,
-    )
