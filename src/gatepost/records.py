@@ -146,6 +146,8 @@ class User(NamedTuple):
     email_verified_at: int | None = None
     profile: str = "{}"
     """Further claims of OpenID Connect Core §5.1, as a JSON object."""
+    epoch: int = 0
+    """How often their ways into the account were ended: by a new password, by the first proof of the address."""
 
 
 class Member(NamedTuple):
@@ -229,6 +231,8 @@ class Session(NamedTuple):
     user_disabled_at: int | None
     longest_rest: int = 0
     """The longest time for which it was not in use since its person proved who they are."""
+    user_epoch: int = 0
+    """The person's `epoch` when this was read; of a new one, when its sign-in began."""
 
 
 class Invitation(NamedTuple):

@@ -223,6 +223,7 @@ ACROSS = {
     ),
     "add_usage": "a node writes what it counted of all organizations at once",
     "sign_up": "makes an organization of its own",
+    "hold_ways_in": "people belong to the instance",
     "verify_email": "people belong to the instance",
     "prove_email": "people belong to the instance",
     "enter_by_mail": "people belong to the instance",

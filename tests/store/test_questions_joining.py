@@ -3,7 +3,7 @@
 from gatepost.records import Passkey
 from gatepost.secrets import new_id
 from gatepost.store.consents import find_consent
-from gatepost.store.factors import find_totp, list_recovery_codes, turn_totp_on
+from gatepost.store.factors import find_totp, list_recovery_codes, replace_recovery_codes, turn_totp_on
 from gatepost.store.grants import find_grant
 from gatepost.store.invitations import (
     accept_invitation,
@@ -14,13 +14,13 @@ from gatepost.store.invitations import (
 )
 from gatepost.store.orgs import find_org, find_owner
 from gatepost.store.passkeys import find_passkey, keep_passkey, list_passkeys
-from gatepost.store.people import find_member, find_password_hash, find_user, make_member, set_password
+from gatepost.store.people import find_member, find_password_hash, find_user, hold_ways_in, make_member, set_password
 from gatepost.store.question import Store
 from gatepost.store.recovery import enter_by_mail, prove_email, reset_password, sign_up, verify_email
 from gatepost.store.restored import note_restored
-from gatepost.store.sessions import find_session, list_sessions
+from gatepost.store.sessions import change_password, find_session, list_sessions, make_session
 
-from .test_questions_people import sign_in
+from .test_questions_people import a_session, sign_in
 from .world import DAY, EPOCH, NOW, act, an_invitation, populate
 
 
@@ -98,10 +98,10 @@ async def test_an_email_is_proved_as_long_as_it_is_theirs(store: Store) -> None:
 async def test_the_first_proof_of_an_email_ends_what_was_before_it(store: Store) -> None:
     a, b = await populate(store, "acme"), await populate(store, "beta")
     await store.ask(make_member(b.org, new_id(), a.email, None, "member", EPOCH, act()))
-    await store.ask(set_password(a.user, "before", act()))
     session = await sign_in(store, a)
-    await store.ask(keep_passkey(Passkey(b"early", a.user, "A phone", b"public", 0, NOW, None), act()))
-    await store.ask(turn_totp_on(a.user, b"sealed", 1, (b"one", b"two"), act()))
+    assert await store.ask(keep_passkey(Passkey(b"early", a.user, "A phone", b"public", 0, NOW, None), act()))
+    assert await store.ask(turn_totp_on(a.user, b"sealed", 1, (b"one", b"two"), act()))
+    await store.ask(set_password(a.user, "before", act()))
     assert await store.ask(verify_email(a.user, a.email, act(NOW + 1)))
     assert await store.read(find_password_hash(a.user)) is None
     assert await store.read(find_totp(a.user)) is None
@@ -119,6 +119,31 @@ async def test_the_first_proof_of_an_email_ends_what_was_before_it(store: Store)
     assert await store.ask(verify_email(a.user, a.email, act(NOW + 3)))
     await store.ask(prove_email(a.user, act(NOW + 4)))
     assert await store.read(find_password_hash(a.user)) == "after", "only the first proof ends anything"
+
+
+async def test_what_began_before_the_ways_in_were_ended_comes_to_nothing(store: Store) -> None:
+    a = await populate(store, "acme")
+    user = await store.read(find_user(a.user))
+    assert user is not None
+    await store.ask(reset_password(a.user, "a new hash", b"link", NOW, NOW + 60, act(NOW + 1)))
+    passkey = Passkey(b"late", a.user, "A phone", b"public", 0, NOW, None)
+    late = [
+        await store.ask(make_session(a_session(a.user, user_epoch=user.epoch), act())),
+        await store.ask(change_password(a.user, "an old hash", b"", act(), user.epoch)),
+        await store.ask(turn_totp_on(a.user, b"sealed", 1, (), act(), user.epoch)),
+        await store.ask(keep_passkey(passkey, act(), user.epoch)),
+    ]
+    assert late == [False] * 4
+    assert await store.read(find_password_hash(a.user)) == "a new hash"
+    assert (await store.read(list_sessions(a.user, NOW)), await store.read(list_passkeys(a.user))) == ([], [])
+    now = await store.read(find_user(a.user))
+    assert now is not None
+    assert await store.ask(make_session(a_session(a.user, user_epoch=now.epoch), act()))
+    assert await store.ask(turn_totp_on(a.user, b"sealed", 1, (b"one",), act(), now.epoch))
+    assert not await store.ask(replace_recovery_codes(a.user, (b"two",), act(), user.epoch))
+    assert await store.ask(replace_recovery_codes(a.user, (b"two",), act(), now.epoch))
+    assert not await store.ask(hold_ways_in(a.user, user.epoch))
+    assert await store.ask(hold_ways_in(a.user, now.epoch))
 
 
 async def test_a_mailed_link_enters_once_and_proves_the_email(store: Store) -> None:

@@ -30,10 +30,12 @@ from gatepost.store.people import list_organizations_of, make_member, spend
 from gatepost.store.question import Question, Store
 from gatepost.store.recovery import reset_password, sign_up
 from gatepost.store.revocations import list_revocations, newest_revocation, revoke_grant, tell
+from gatepost.store.sessions import list_sessions, make_session
 from gatepost.store.signing_keys import list_signing_keys, make_first_keys, rotate_keys
 from gatepost.store.trusted_issuers import Identity, redeem_assertion
 
 from .conftest import Database
+from .test_questions_people import a_session
 from .world import EPOCH, NOW, a_letter, act, app, device_request, new_grant, populate
 
 THREADS = 10
@@ -263,6 +265,15 @@ async def test_a_mailed_link_is_good_once(database: Database, store: Store) -> N
         for _ in range(20)
     ]
     assert [outcome is None for outcome in await race(database, asks)].count(False) == 1
+
+
+async def test_nobody_is_signed_in_by_what_a_reset_ended(database: Database, store: Store) -> None:
+    """Sign-ins that looked at the old password come to their end before the reset, which ends them, or not at all."""
+    a = await populate(store, "acme")
+    asks: list[Ask] = [make_session(a_session(a.user), act()) for _ in range(20)]
+    asks.insert(10, reset_password(a.user, "new", b"link", NOW, NOW + 60, act()))
+    assert True in await race(database, asks)
+    assert await store.read(list_sessions(a.user, NOW)) == []
 
 
 async def test_keys_rotate_once(database: Database, store: Store) -> None:

@@ -1,5 +1,6 @@
 """A forgotten password, sign-in by mail, a proved e-mail. AC-1, AC-4, AC-5, UI-17, CG-12 and MD-1 of the cases."""
 
+import asyncio
 import html
 import re
 import statistics
@@ -95,6 +96,19 @@ async def test_a_reset_ends_all_sessions_and_grants(world: World) -> None:
         "POST", "/token", app, form={"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
     )
     assert refused.status_code == 400
+
+
+async def test_nobody_enters_who_showed_the_old_password_while_it_was_being_replaced(world: World) -> None:
+    """Passwords are looked at one after the other, so these are still being looked at when the new one is set."""
+    browsers = [Browser(world) for _ in range(6)]
+    forms = [form_of(await each.get("/login")) for each in browsers]
+    late = [
+        each.post(form.action, form.fields | {"email": BOB, "password": PASSWORD})
+        for each, form in zip(browsers, forms, strict=True)
+    ]
+    await asyncio.gather(set_new(world, await ordered(world)), *late)
+    for browser in browsers:
+        assert (await browser.get("/account")).status_code == 303
 
 
 async def test_the_second_step_is_still_needed(world: World) -> None:

@@ -74,7 +74,8 @@ async def needs_password(instance: Instance, session: Session) -> bool:
 async def change_password(
     instance: Instance, passwords: Passwords, session: Session, old: Secret, new: Secret, address: str
 ) -> bool:
-    """Set a new password and end every other session. False when the old one is needed and wrong.
+    """Set a new password and end every other session. False when the old one is needed and wrong, or was
+    changed meanwhile.
 
     Raises `invalid_request` for one that cannot be.
     """
@@ -85,8 +86,8 @@ async def change_password(
     check_new_password(instance, new)
     password_hash = await passwords.hash(new)
     act = act_of(instance, session, address)
-    await instance.store.ask(sessions.change_password(session.user_id, password_hash, session.id, act))
-    return True
+    question = sessions.change_password(session.user_id, password_hash, session.id, act, session.user_epoch)
+    return await instance.store.ask(question)
 
 
 def act_of(instance: Instance, session: Session, address: str) -> Act:

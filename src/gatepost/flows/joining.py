@@ -16,7 +16,7 @@ from gatepost.flows.roles import Actor, Deed
 from gatepost.flows.sign_in import Passwords
 from gatepost.oauth.client_metadata import check_name
 from gatepost.oauth.org_settings import LANGUAGES, may_invite, parse_settings
-from gatepost.records import Invitation, Org
+from gatepost.records import Invitation, Org, User
 from gatepost.secrets import Secret, new_id, parse_id, render_id
 from gatepost.store.events import Act
 from gatepost.store.invitations import (
@@ -28,7 +28,7 @@ from gatepost.store.invitations import (
 )
 from gatepost.store.orgs import find_org, find_owner
 from gatepost.store.outbox import put_letter
-from gatepost.store.people import find_member
+from gatepost.store.people import find_member, find_user
 from gatepost.store.recovery import sign_up
 
 
@@ -44,7 +44,7 @@ class Invited(NamedTuple):
 class Joined(NamedTuple):
     """Who is a member now; `is_new` when they were nobody here before."""
 
-    user_id: bytes
+    user: User
     is_new: bool
 
 
@@ -117,7 +117,8 @@ async def accept(
     joined = await instance.store.ask(
         accept_invitation(org, id, new_id(), password_hash, fresh_epoch(), act, is_mailed=invited.is_mailed)
     )
-    return Joined(*joined) if joined else None
+    user = await instance.store.read(find_user(joined[0])) if joined else None
+    return Joined(user, joined[1]) if joined and user else None
 
 
 def find_sign_up(instance: Instance, text: str) -> str | None:
@@ -129,8 +130,8 @@ def find_sign_up(instance: Instance, text: str) -> str | None:
 
 async def sign_up_by_link(
     instance: Instance, passwords: Passwords, text: str, password: Secret, organization: str, address: str
-) -> bytes | None:
-    """Make a person, and an organization that they own; answers their id. None when the link or the address was used.
+) -> User | None:
+    """Make a person, and an organization that they own. None when the link or the address was used.
 
     Raises `invalid_request` for a password or a name that cannot be; the link stays good then.
     """
@@ -143,7 +144,8 @@ async def sign_up_by_link(
     act = Act(instance.clock(), "user", address)
     place, person = (new_id(), name), (new_id(), link.subject, password_hash)
     spent = (bytes.fromhex(link.id), link.made_at, link.expires_at)
-    return await instance.store.ask(sign_up(place, person, fresh_epoch(), spent, act))
+    user_id = await instance.store.ask(sign_up(place, person, fresh_epoch(), spent, act))
+    return await instance.store.read(find_user(user_id)) if user_id else None
 
 
 def check_open(instance: Instance) -> None:

@@ -5,11 +5,11 @@ from typing import NamedTuple
 from gatepost.flows.instance import Instance
 from gatepost.flows.organizations import every_org, get_org
 from gatepost.flows.people import canonical_email, every_member
-from gatepost.records import Member, Org
+from gatepost.records import Member, Org, User
 from gatepost.secrets import SIGN_IN_LINK, Secret, new_id, parse_text, render_text
 from gatepost.store.events import Act
 from gatepost.store.orgs import find_org
-from gatepost.store.people import find_member, spend
+from gatepost.store.people import find_member, find_user, spend
 from gatepost.store.recovery import enter_by_mail
 
 LINK_TTL = 900
@@ -26,6 +26,7 @@ class Opened(NamedTuple):
 
     org: Org
     member: Member
+    user: User
     id: bytes
     expires_at: int
     is_mailed: bool
@@ -53,9 +54,10 @@ async def find_link(instance: Instance, text: str) -> Opened | None:
     if instance.clock() >= expires_at:
         return None
     org, member = await instance.store.read(find_org(org_id)), await instance.store.read(find_member(org_id, user_id))
-    if org is None or member is None or org.disabled_at is not None or member.disabled_at is not None:
+    user = await instance.store.read(find_user(user_id))
+    if org is None or member is None or user is None or org.disabled_at is not None or user.disabled_at is not None:
         return None
-    return Opened(org, member, link_id, expires_at, mailed is not None)
+    return Opened(org, member, user, link_id, expires_at, mailed is not None)
 
 
 async def open_link(instance: Instance, text: str, address: str, here: bytes | None) -> Opened | None:
@@ -73,7 +75,11 @@ async def open_link(instance: Instance, text: str, address: str, here: bytes | N
         if opened.is_mailed
         else spend("link", opened.id, made_at, expires_at, act.at)
     )
-    return opened if won else None
+    if not won:
+        return None
+    # As they are once the link has proved what it proves.
+    user = await instance.store.read(find_user(user_id))
+    return opened._replace(user=user) if user else None
 
 
 async def find_owners(instance: Instance, org: str | None, email: str | None) -> list[tuple[Org, Member]]:

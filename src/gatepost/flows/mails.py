@@ -14,7 +14,6 @@ from gatepost.flows.links import create_link
 from gatepost.flows.mail_links import INVITE, RESET, SIGN_UP, VERIFY, make_mail_link
 from gatepost.flows.outbox import Content, UndeliveredError, write_letter
 from gatepost.flows.people import check_email
-from gatepost.flows.second_step import password_state
 from gatepost.mail import RefusedMailError
 from gatepost.records import AGREED, WAITING, AppRequest, Letter, Org, User
 from gatepost.secrets import parse_id, render_id
@@ -74,8 +73,7 @@ async def _reset(instance: Instance, email: str, content: Content) -> Words | No
     user = await find_active(instance, email)
     if user is None:
         return None
-    link = make_mail_link(instance, RESET, user.id.hex(), await password_state(instance, user.id))
-    return Words("reset", {"link": link})
+    return Words("reset", {"link": make_mail_link(instance, RESET, user.id.hex(), str(user.epoch))})
 
 
 async def _sign_in(instance: Instance, email: str, content: Content) -> Words | None:

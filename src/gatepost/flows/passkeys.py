@@ -15,7 +15,7 @@ import orjson
 
 from gatepost.flows.instance import Instance
 from gatepost.oauth.client_metadata import check_name
-from gatepost.records import Passkey, Session
+from gatepost.records import Passkey, Session, User
 from gatepost.secrets import PASSKEY
 from gatepost.store.events import Act
 from gatepost.store.passkeys import find_passkey, keep_passkey, list_passkeys, remove_passkey, use_passkey
@@ -37,7 +37,7 @@ class Ceremony(NamedTuple):
 class Proved(NamedTuple):
     """Who signed in, and by which methods."""
 
-    user_id: bytes
+    user: User
     amr: str
 
 
@@ -93,7 +93,7 @@ async def finish_registration(
         created_at=now,
         last_used_at=None,
     )
-    return await instance.store.ask(keep_passkey(passkey, Act(now, "user", address)))
+    return await instance.store.ask(keep_passkey(passkey, Act(now, "user", address), session.user_epoch))
 
 
 def begin_sign_in(instance: Instance, browser: bytes) -> Ceremony:
@@ -110,19 +110,19 @@ async def finish_sign_in(instance: Instance, browser: bytes, sealed: str, answer
 
     challenge = await _spend(instance, sealed, "get", browser)
     shown = parse_shown(answer)
-    if challenge is None or shown is None:
+    if challenge is None or shown is None or shown.user_id is None:
         return None
+    user = await instance.store.read(find_user(shown.user_id))
     passkey = await instance.store.read(find_passkey(shown.id))
-    if passkey is None or shown.user_id != passkey.user_id:
+    if passkey is None or user is None or user.id != passkey.user_id or user.disabled_at is not None:
         return None
     used = check_shown(instance.issuer, challenge, shown, passkey.public_key)
-    user = await instance.store.read(find_user(passkey.user_id))
-    if used is None or user is None or user.disabled_at is not None:
+    if used is None:
         return None
     act = Act(instance.clock(), "user", address, user_id=user.id)
     if not await instance.store.ask(use_passkey(passkey.id, used.sign_count, act)):
         return None
-    return Proved(user.id, SYNCED if used.is_synced else BOUND)
+    return Proved(user, SYNCED if used.is_synced else BOUND)
 
 
 async def passkeys_of(instance: Instance, user_id: bytes) -> list[Passkey]:

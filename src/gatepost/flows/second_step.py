@@ -1,7 +1,8 @@
 """The second step of signing in: codes of an authenticator app, and recovery codes for when it is lost. NIST SP 800-63B §5.1.
 
 Between the first step and the second nobody is signed in: what the browser holds is a `HalfSignIn`, which opens the page
-that asks for a code and nothing else. It is sealed, bound to the browser, and dies with the password it was made with.
+that asks for a code and nothing else. It is sealed, bound to the browser, and dies with the ways into the account that
+there were.
 """
 
 import base64
@@ -25,7 +26,7 @@ from gatepost.store.factors import (
     turn_totp_off,
     turn_totp_on,
 )
-from gatepost.store.people import find_password_hash, find_user
+from gatepost.store.people import find_user
 from gatepost.totp import STEP_SECONDS, find_step, new_totp_key, render_key, render_uri
 
 HALF_TTL = 600
@@ -38,13 +39,13 @@ _GROUP = 4
 
 
 class HalfSignIn(NamedTuple):
-    """A person who has done the first step, by these methods. Ids are hex; `password_state` is as it was then."""
+    """A person who has done the first step, by these methods. Ids are hex; `epoch` is the person's, as it was then."""
 
     browser: str
     user_id: str
     amr: str
     made_at: int
-    password_state: str
+    epoch: int
 
 
 class TotpSetup(NamedTuple):
@@ -65,16 +66,9 @@ async def count_recovery_codes(instance: Instance, user_id: bytes) -> int:
     return len(await instance.store.read(list_recovery_codes(user_id)))
 
 
-async def password_state(instance: Instance, user_id: bytes) -> str:
-    """A text that is another one as soon as the person has another password."""
-    password_hash = await instance.store.read(find_password_hash(user_id))
-    return instance.keyring.hash_secret(password_hash or "").hex()
-
-
-async def seal_half(instance: Instance, browser: bytes, user_id: bytes, amr: str) -> str:
+def seal_half(instance: Instance, browser: bytes, user: User, amr: str) -> str:
     """The first step, for the page of the second."""
-    state = await password_state(instance, user_id)
-    half = HalfSignIn(browser.hex(), user_id.hex(), amr, instance.clock(), state)
+    half = HalfSignIn(browser.hex(), user.id.hex(), amr, instance.clock(), user.epoch)
     return instance.keyring.seal_text(HALF_SIGN_IN, orjson.dumps(list(half)))
 
 
@@ -85,9 +79,9 @@ async def open_half(instance: Instance, text: str, browser: bytes) -> tuple[User
     if half is None or half.browser != browser.hex() or instance.clock() >= half.made_at + HALF_TTL:
         return None
     user = await instance.store.read(find_user(bytes.fromhex(half.user_id)))
-    if user is None or user.disabled_at is not None:
+    if user is None or user.disabled_at is not None or user.epoch != half.epoch:
         return None
-    return (user, half.amr) if await password_state(instance, user.id) == half.password_state else None
+    return user, half.amr
 
 
 async def check_code(instance: Instance, user_id: bytes, code: str, address: str) -> bool:
@@ -130,7 +124,8 @@ async def turn_on(
         return None
     codes = _new_codes()
     kept = instance.keyring.seal(_TOTP, key, session.user_id)
-    question = turn_totp_on(session.user_id, kept, step, _hashes(instance, session, codes), Act(now, "user", address))
+    hashes, act = _hashes(instance, session, codes), Act(now, "user", address)
+    question = turn_totp_on(session.user_id, kept, step, hashes, act, session.user_epoch)
     return codes if await instance.store.ask(question) else None
 
 
@@ -143,7 +138,8 @@ async def make_codes_again(instance: Instance, session: Session, address: str) -
     """New recovery codes; the old ones are good for nothing. None while the second step is off."""
     codes = _new_codes()
     act = Act(instance.clock(), "user", address)
-    question = replace_recovery_codes(session.user_id, _hashes(instance, session, codes), act)
+    hashes = _hashes(instance, session, codes)
+    question = replace_recovery_codes(session.user_id, hashes, act, session.user_epoch)
     return codes if await instance.store.ask(question) else None
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from gatepost.flows.instance import Instance
 from gatepost.oauth.session_token import PREVIOUS_SECONDS, is_authentic, parse_session_token, render_session_token
-from gatepost.records import Session
+from gatepost.records import Session, User
 from gatepost.secrets import Secret, new_id
 from gatepost.store import sessions
 from gatepost.store.events import Act
@@ -25,12 +25,15 @@ class SignedIn(NamedTuple):
     token: Secret | None = None
 
 
-async def start_session(instance: Instance, user_id: bytes, amr: str, address: str, agent: str) -> SignedIn:
-    """A new session of a person who has just proved who they are. `amr` are the methods, RFC 8176."""
+async def start_session(instance: Instance, user: User, amr: str, address: str, agent: str) -> SignedIn | None:
+    """A new session of a person who has just proved who they are. `amr` are the methods, RFC 8176.
+
+    None when their ways in were ended since `user` was read, before they showed what they have.
+    """
     now = instance.clock()
     session = Session(
         id=new_id(),
-        user_id=user_id,
+        user_id=user.id,
         salt=os.urandom(16),
         generation=1,
         rotated_at=now,
@@ -45,9 +48,10 @@ async def start_session(instance: Instance, user_id: bytes, amr: str, address: s
         email="",
         name=None,
         user_disabled_at=None,
+        user_epoch=user.epoch,
     )
-    await instance.store.ask(make_session(session, Act(now, "user", address)))
-    return SignedIn(session, _token(instance, session, 1))
+    made = await instance.store.ask(make_session(session, Act(now, "user", address)))
+    return SignedIn(session, _token(instance, session, 1)) if made else None
 
 
 async def prove_again(

@@ -53,9 +53,7 @@ class Joining:
         if joined is None:
             raise link_over(visit)
         return (
-            await self._sign_ins.finish(visit, joined.user_id, "pwd", None)
-            if joined.is_new
-            else see_other(visit, ACCOUNT)
+            await self._sign_ins.finish(visit, joined.user, "pwd", None) if joined.is_new else see_other(visit, ACCOUNT)
         )
 
     async def ask_sign_up(self, request: Request) -> Reply:
@@ -81,16 +79,14 @@ class Joining:
         password, organization = Secret(fields.get("new_password", "")), fields.get("organization", "")
         link = fields.get("link", "")
         try:
-            user_id = await sign_up_by_link(
-                self._instance, self._passwords, link, password, organization, request.address
-            )
+            user = await sign_up_by_link(self._instance, self._passwords, link, password, organization, request.address)
         except GatepostError as error:
             if error.code != "invalid_request":
                 raise
             return self._show_sign_up(visit, fields, is_unfit=True)
-        if user_id is None:
+        if user is None:
             raise link_over(visit)
-        return await self._sign_ins.finish(visit, user_id, "pwd", None)
+        return await self._sign_ins.finish(visit, user, "pwd", None)
 
     def _show_sign_up(self, visit: Visit, fields: dict[str, str], *, is_unfit: bool = False) -> Reply:
         link, organization = fields.get("link", ""), fields.get("organization", "")

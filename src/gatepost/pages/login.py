@@ -47,7 +47,7 @@ class Login:
             raise link_over(visit)
         # A mailed link may be opened in another browser than the one that asked for it: then the flow stays there.
         flow = open_flow(self._instance, fields.get("flow", ""), visit.browser)
-        return await self._sign_ins.go_on(visit, opened.member.id, BY_LINK, flow)
+        return await self._sign_ins.go_on(visit, opened.user, BY_LINK, flow)
 
     async def sign_in(self, request: Request) -> Reply:
         """A password was sent."""
@@ -59,7 +59,7 @@ class Login:
         if user is None:
             return await self._show(visit, flow, email=email, fault="password")
         self._guesses.give_back(email, request.address)
-        return await self._sign_ins.go_on(visit, user.id, "pwd", flow)
+        return await self._sign_ins.go_on(visit, user, "pwd", flow)
 
     async def use_passkey(self, request: Request) -> Reply:
         """A passkey answered. It is both steps in one."""
@@ -69,7 +69,7 @@ class Login:
         proved = await finish_sign_in(self._instance, visit.browser, sealed, answer, request.address)
         if proved is None:
             return await self._show(visit, flow, fault="passkey")
-        return await self._sign_ins.finish(visit, proved.user_id, proved.amr, flow)
+        return await self._sign_ins.finish(visit, proved.user, proved.amr, flow)
 
     async def _show_link(self, visit: Visit, link: str, flow: str) -> Reply:
         opened = await find_link(self._instance, link)

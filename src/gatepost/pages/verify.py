@@ -10,6 +10,8 @@ from gatepost.oauth.assurance import SECOND_STEP, add_methods
 from gatepost.oauth.form import parse_form
 from gatepost.pages.guesses import CodeTries
 from gatepost.pages.sign_ins import SignIns
+from gatepost.records import User
+from gatepost.store.people import find_user
 from gatepost.ui.visit import Visit, Visits, see_other, show
 from gatepost.web.message import Reply, Request
 
@@ -17,8 +19,7 @@ from gatepost.web.message import Reply, Request
 class _Person(NamedTuple):
     """Whom the page is for, what they have shown so far, and whether they are signed in with that."""
 
-    id: bytes
-    email: str
+    user: User
     amr: str
     is_signed_in: bool
 
@@ -43,20 +44,21 @@ class Verify:
         person = await self._person(visit, fields)
         if person is None:
             return await self._show(visit, fields)
-        self._tries.take(person.id)
-        if not await check_code(self._instance, person.id, fields.get("code", ""), request.address):
+        self._tries.take(person.user.id)
+        if not await check_code(self._instance, person.user.id, fields.get("code", ""), request.address):
             return await self._show(visit, fields, is_wrong=True)
         flow = self._sign_ins.flow(visit, fields.get("flow"))
         amr = add_methods(person.amr, SECOND_STEP)
-        return await self._sign_ins.finish(visit, person.id, amr, flow, is_whole=not person.is_signed_in)
+        return await self._sign_ins.finish(visit, person.user, amr, flow, is_whole=not person.is_signed_in)
 
     async def _person(self, visit: Visit, fields: dict[str, str]) -> _Person | None:
         """Who did the first step: just now, as the page says; or when they signed in."""
         if "half" in fields:
             half = await open_half(self._instance, fields["half"], visit.browser)
-            return _Person(half[0].id, half[0].email, half[1], is_signed_in=False) if half else None
+            return _Person(*half, is_signed_in=False) if half else None
         session = visit.session
-        return _Person(session.user_id, session.email, session.amr, is_signed_in=True) if session else None
+        user = await self._instance.store.read(find_user(session.user_id)) if session else None
+        return _Person(user, session.amr, is_signed_in=True) if session and user else None
 
     async def _show(self, visit: Visit, fields: dict[str, str], *, is_wrong: bool = False) -> Reply:
         person = await self._person(visit, fields)
@@ -65,15 +67,15 @@ class Verify:
         sealed = seal_flow(self._instance, flow) if flow else ""
         if person is None:
             return see_other(visit, f"/login?flow={sealed}")
-        takes_codes = await has_second_step(self._instance, person.id)
-        has_passkeys = can_have_passkeys(self._instance) and bool(await passkeys_of(self._instance, person.id))
+        takes_codes = await has_second_step(self._instance, person.user.id)
+        has_passkeys = can_have_passkeys(self._instance) and bool(await passkeys_of(self._instance, person.user.id))
         if not (takes_codes or has_passkeys):
             return show(visit, "no_second_step.html", 403, flow=sealed)
         return show(
             visit,
             "verify.html",
             400 if is_wrong else 200,
-            email=person.email,
+            email=person.user.email,
             half=fields.get("half", ""),
             flow=sealed,
             is_wrong=is_wrong,

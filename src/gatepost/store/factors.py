@@ -24,11 +24,16 @@ def find_totp(user_id: bytes) -> Steps[TotpKey | None]:
 
 
 @question
-def turn_totp_on(user_id: bytes, sealed: bytes, step: int, code_hashes: tuple[bytes, ...], act: Act) -> Steps[bool]:
-    """Keep a key, the step of the code that proved it, and recovery codes. False when the second step is on already."""
+def turn_totp_on(
+    user_id: bytes, sealed: bytes, step: int, code_hashes: tuple[bytes, ...], act: Act, epoch: int = 0
+) -> Steps[bool]:
+    """Keep a key, the step of the code that proved it, and recovery codes. False when the second step is on already.
+
+    Nor is it turned on when the person's ways in were ended since they had this `epoch`.
+    """
     rows = yield SQL(
-        "update users set totp = ?, totp_step = ? where org = ? and id = ? and totp is null returning id",
-        (sealed, step, INSTANCE, user_id),
+        "update users set totp = ?, totp_step = ? where org = ? and id = ? and totp is null and epoch = ? returning id",
+        (sealed, step, INSTANCE, user_id, epoch),
     )
     if rows:
         yield from _keep_recovery_codes(user_id, code_hashes)
@@ -83,11 +88,14 @@ def spend_recovery_code(user_id: bytes, code_hash: bytes, act: Act) -> Steps[boo
 
 
 @question
-def replace_recovery_codes(user_id: bytes, code_hashes: tuple[bytes, ...], act: Act) -> Steps[bool]:
-    """Give a person new recovery codes in place of all old ones. False when the second step is off."""
+def replace_recovery_codes(user_id: bytes, code_hashes: tuple[bytes, ...], act: Act, epoch: int = 0) -> Steps[bool]:
+    """Give a person new recovery codes in place of all old ones.
+
+    False when the second step is off, or their ways in were ended since they had this `epoch`.
+    """
     rows = yield SQL(
-        "update users set totp_step = totp_step where org = ? and id = ? and totp is not null returning id",
-        (INSTANCE, user_id),
+        "update users set totp_step = totp_step where org = ? and id = ? and totp is not null and epoch = ? returning id",
+        (INSTANCE, user_id, epoch),
     )
     if rows:
         yield from _keep_recovery_codes(user_id, code_hashes)

@@ -301,6 +301,14 @@ MIGRATIONS: tuple[Migration, ...] = (
                 where width = 3600 and client_id <> '' group by org, client_id on conflict do nothing""",
         ),
     ),
+    Migration(
+        18,
+        "ways into an account",
+        (
+            # How often they were ended: what began under another count than now is over.
+            "alter table users add column epoch bigint not null default 0",
+        ),
+    ),
 )
 
 NEWEST = MIGRATIONS[-1].number

@@ -2,14 +2,20 @@
 
 from gatepost.records import Passkey
 from gatepost.store.events import Act, record
+from gatepost.store.people import hold_ways_in
 from gatepost.store.question import INSTANCE, SQL, Steps, question
 
 _COLUMNS = "id, user_id, name, public_key, sign_count, created_at, last_used_at"
 
 
 @question
-def keep_passkey(passkey: Passkey, act: Act) -> Steps[bool]:
-    """Keep a new passkey. False when one with this id is there already, whosever it is."""
+def keep_passkey(passkey: Passkey, act: Act, epoch: int = 0) -> Steps[bool]:
+    """Keep a new passkey. False when one with this id is there already, whosever it is.
+
+    Nor is it kept when the person's ways in were ended since they had this `epoch`.
+    """
+    if not (yield from hold_ways_in(passkey.user_id, epoch)):
+        return False
     rows = yield SQL(
         f"insert into passkeys (org, {_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing returning id",
         (INSTANCE, *passkey),

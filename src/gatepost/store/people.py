@@ -154,7 +154,7 @@ def list_active_as(org: bytes, roles: tuple[str, ...], limit: int) -> Steps[list
 def find_user(user_id: bytes) -> Steps[User | None]:
     """The person with this id."""
     rows = yield SQL(
-        """select id, email, disabled_at, created_at, name, email_verified_at, profile from users
+        """select id, email, disabled_at, created_at, name, email_verified_at, profile, epoch from users
             where org = ? and id = ?""",
         (INSTANCE, user_id),
     )
@@ -201,10 +201,24 @@ def set_user_disabled(user_id: bytes, disabled: bool, act: Act) -> Steps[bool]:
 
 
 @question
-def set_password(user_id: bytes, password_hash: str, act: Act) -> Steps[bool]:
-    """Give a person a new password. False when there is none."""
+def hold_ways_in(user_id: bytes, epoch: int) -> Steps[bool]:
+    """Whether a person's ways into the account are as they were at this `epoch`, and stay so until the commit.
+
+    Whoever ends them waits for what is done here, and finds it; or came first, and then the answer is False.
+    """
     rows = yield SQL(
-        "update users set password_hash = ? where org = ? and id = ? returning id", (password_hash, INSTANCE, user_id)
+        "update users set epoch = epoch where org = ? and id = ? and epoch = ? returning id", (INSTANCE, user_id, epoch)
+    )
+    return bool(rows)
+
+
+@question
+def set_password(user_id: bytes, password_hash: str, act: Act, epoch: int | None = None) -> Steps[bool]:
+    """Give a person a new password. False when there is none, or their ways in were ended since they had this `epoch`."""
+    rows = yield SQL(
+        """update users set password_hash = ?, epoch = epoch + 1 where org = ? and id = ? and epoch = coalesce(?, epoch)
+            returning id""",
+        (password_hash, INSTANCE, user_id, epoch),
     )
     if rows:
         yield from record(INSTANCE, "user.password_set", act._replace(user_id=user_id))

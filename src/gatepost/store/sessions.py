@@ -4,7 +4,7 @@ from gatepost.records import Letter, Session
 from gatepost.secrets import new_id, render_id
 from gatepost.store.events import Act, record
 from gatepost.store.outbox import put_letter
-from gatepost.store.people import set_password
+from gatepost.store.people import hold_ways_in, set_password
 from gatepost.store.question import INSTANCE, SQL, Steps, question
 from gatepost.store.revocations import tell
 
@@ -15,13 +15,18 @@ SESSION_ENDED = "session_ended"
 """The kind of the letter that a session leaves behind; its target is the session."""
 
 _SESSION = """select s.id, s.user_id, s.salt, s.generation, s.rotated_at, s.created_at, s.last_seen_at, s.expires_at, s.auth_time,
-    s.amr, s.address, s.agent, s.ended_at, u.email, u.name, u.disabled_at, s.longest_rest
+    s.amr, s.address, s.agent, s.ended_at, u.email, u.name, u.disabled_at, s.longest_rest, u.epoch
     from sessions s join users u on u.org = s.org and u.id = s.user_id where s.org = ?"""
 
 
 @question
-def make_session(session: Session, act: Act) -> Steps[None]:
-    """Keep a new session. Passing by, it clears away a few that expired."""
+def make_session(session: Session, act: Act) -> Steps[bool]:
+    """Keep a new session. Passing by, it clears away a few that expired.
+
+    False when its person's ways in were ended since the sign-in began: then nobody is signed in by one of them.
+    """
+    if not (yield from hold_ways_in(session.user_id, session.user_epoch)):
+        return False
     yield SQL(
         """delete from sessions where org = ? and id in
             (select id from sessions where org = ? and expires_at < ? order by expires_at limit ?)""",
@@ -33,6 +38,7 @@ def make_session(session: Session, act: Act) -> Steps[None]:
         (INSTANCE, *session[:12]),
     )
     yield from record(INSTANCE, "request.signed_in", act._replace(user_id=session.user_id), detail=_named(session.id))
+    return True
 
 
 @question
@@ -144,10 +150,15 @@ def end_sessions(user_id: bytes, keep: bytes, act: Act) -> Steps[None]:
 
 
 @question
-def change_password(user_id: bytes, password_hash: str, keep: bytes, act: Act) -> Steps[None]:
-    """Give a person a new password, and end their sessions but `keep`: whoever else knew the old one is out with it."""
-    yield from set_password(user_id, password_hash, act)
+def change_password(user_id: bytes, password_hash: str, keep: bytes, act: Act, epoch: int | None = None) -> Steps[bool]:
+    """Give a person a new password, and end their sessions but `keep`: whoever else knew the old one is out with it.
+
+    False as `set_password`; then nothing has changed.
+    """
+    if not (yield from set_password(user_id, password_hash, act, epoch)):
+        return False
     yield from end_sessions(user_id, keep, act)
+    return True
 
 
 def _named(session: bytes) -> str:
