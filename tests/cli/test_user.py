@@ -4,6 +4,8 @@ import pytest
 
 from cli.conftest import Gatepost, Shop, is_refused
 from gatepost.secrets import parse_id
+from gatepost.store.events import Act
+from gatepost.store.recovery import prove_email
 
 ANA = ("user", "create", "ana@acme.dev", "--org", "Acme")
 
@@ -35,6 +37,17 @@ def test_a_known_email_joins_one_organization_more(gatepost: Gatepost, ana: str)
     ran = gatepost(*ANA)
     assert ran.code == 0
     assert "known already" in ran.out
+
+
+def test_who_took_an_address_unproved_is_told_of(gatepost: Gatepost, ana: str) -> None:
+    """Somebody may have set the account up who is not its owner: the operator hears of it."""
+    gatepost.json("org", "create", "Beta")
+    again = ("user", "create", "ana@acme.dev", "--org", "Beta")
+    assert gatepost.json(*again)["email_verified"] is False
+    assert "Nobody has shown so far" in gatepost(*again).out
+    gatepost.serve(lambda instance: instance.store.ask(prove_email(parse_id("usr", ana) or b"", Act(1, "user"))))
+    assert gatepost.json(*again)["email_verified"] is True
+    assert "Nobody has shown so far" not in gatepost(*again).out
 
 
 def test_a_member_keeps_their_role_unless_one_is_named(gatepost: Gatepost, acme: str) -> None:

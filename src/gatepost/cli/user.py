@@ -181,8 +181,11 @@ def _create(options: argparse.Namespace) -> int:
         "org": render_id("org", org),
         "role": user.role,
         "is_new": user.is_new,
+        "email_verified": user.is_proved,
     }
     known = "" if user.is_new else "\nThey were known already and keep their password."
+    if not user.is_new and not user.is_proved:
+        known += "\nNobody has shown so far that the address is theirs: a member now is whoever set that account up."
     show(wants_json(options), document, f"{user.email} is {user.role} of {options.org}: {document['id']}{known}")
     return 0
 

@@ -24,12 +24,13 @@ _EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\
 
 
 class JoinedUser(NamedTuple):
-    """A person who is a member now; `is_new` when nobody knew the e-mail before."""
+    """A person who is a member now; `is_new` when nobody knew the e-mail before, `is_proved` once they showed it to be theirs."""
 
     id: bytes
     email: str
     role: str
     is_new: bool
+    is_proved: bool
 
 
 def check_email(email: str) -> str:
@@ -69,7 +70,9 @@ async def create_user(
     user_id, is_new = await instance.store.ask(
         make_member(org, new_id(), canonical, password_hash, role, fresh_epoch(), act)
     )
-    return JoinedUser(user_id, canonical, role, is_new)
+    user = await instance.store.read(find_user(user_id))
+    is_proved = user is not None and user.email_verified_at is not None
+    return JoinedUser(user_id, canonical, role, is_new, is_proved)
 
 
 def check_role(role: str) -> str:
