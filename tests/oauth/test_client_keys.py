@@ -30,7 +30,7 @@ def test_public_keys_pass(jwks: Any, jwks_uri: Any) -> None:
 @pytest.mark.parametrize(
     ("jwks", "jwks_uri", "said"),
     [
-        ({"keys": [EC]}, URI, "exclude each other"),
+        ({"keys": [EC]}, URI, "jwks and jwks_uri exclude each other"),
         (None, "http://app.example/jwks", "https"),
         (None, "https://user@app.example/jwks", "https"),
         (None, "https://app.example/jwks\n", "https"),

@@ -36,7 +36,7 @@ def check_client_keys(jwks: Any, jwks_uri: Any) -> None:
     for index, key in enumerate(keys):
         fault = fault_of(key)
         if fault:
-            raise _refused(f"key {index} of jwks {fault}")
+            raise _refused(f"Key {index} of jwks {fault}")
 
 
 def usable_keys(jwks: Any) -> tuple[dict[str, Any], ...]:
@@ -77,4 +77,4 @@ def _bits(number: Any) -> int:
 
 
 def _refused(why: str) -> OAuthError:
-    return OAuthError("invalid_request", f"{why[0].upper()}{why[1:]}.", field="jwks")
+    return OAuthError("invalid_request", f"{why}.", field="jwks")
