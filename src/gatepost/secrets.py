@@ -48,7 +48,7 @@ _FROM_URL = bytes.maketrans(b"-_", b"+/")
 _MAX_TEXT = 512
 _BLOCK_BYTES = 64
 _HALVES = struct.Struct(">QQ")
-_MAX_SEALED_TEXT = 12 * 1024
+MAX_SEALED_TEXT = 12 * 1024
 
 
 class Secret:
@@ -241,7 +241,7 @@ class Keyring:
 
     def unseal_text(self, prefix: str, text: str) -> bytes | None:
         """What `seal_text` sealed; None for any other text, to the last character."""
-        if not text.startswith(prefix) or len(text) > _MAX_SEALED_TEXT or not text.isascii():
+        if not text.startswith(prefix) or len(text) > MAX_SEALED_TEXT or not text.isascii():
             return None
         body = text[len(prefix) :].encode()
         try:

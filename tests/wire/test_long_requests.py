@@ -28,6 +28,7 @@ async def test_whatever_may_be_asked_gets_through_to_its_end(browser: Browser, w
     answer = await browser.allow(app, BOB, **longest)
     assert answer["state"] == longest["state"]
     assert (await redeem(world, app, answer["code"])).status_code == 200
+    assert "state" in await browser.allow(app, BOB, scope="openid", state="s" * 2048, prompt="consent login")
     for more in ({"nonce": "n" * 2048, "ui_locales": "u" * 2048}, {"acr_values": "a" * 5000}):
         refused = answer_of((await browser.authorize(app, **longest | more)).headers["location"])
         assert (refused["error"], refused["state"]) == ("invalid_request", longest["state"])

@@ -22,14 +22,14 @@ from gatepost.oauth.flow import FLOW_TTL, Flow, dump_flow, load_flow, start_flow
 from gatepost.oauth.narrow import Issue
 from gatepost.oauth.org_settings import SIGN_IN
 from gatepost.records import WAITING, Consent, Session
-from gatepost.secrets import AUTHORIZATION_CODE, FLOW, new_id
+from gatepost.secrets import AUTHORIZATION_CODE, FLOW, MAX_SEALED_TEXT, new_id
 from gatepost.store.consents import find_consent, give_consent
 from gatepost.store.events import Act
 from gatepost.store.grants import epoch_of, find_grant
 from gatepost.store.resources import list_resources
 
-MAX_FLOW = 4608
-"""Bytes of a flow: with a code in it, sealed once more, it still fits into the URL of the page that leaves."""
+_FRAME = 512
+"""Bytes, and more than enough, of what sealing and our own words add."""
 
 
 class Leave(NamedTuple):
@@ -102,7 +102,7 @@ async def begin(instance: Instance, ask: AuthorizeAsk, browser: bytes) -> Flow |
         asked = check(verified, await instance.store.read(list_resources(known.app.org)))
         await _check_hint(instance, asked.id_token_hint)
         flow = start_flow(verified, asked, flow_id, browser, instance.clock(), is_pushed=pushed)
-        if len(dump_flow(flow)) > MAX_FLOW:
+        if not _fits(flow):
             raise OAuthError("invalid_request", "The request is too long: send less in its parameters.")
         return flow
     except OAuthError as error:
@@ -210,6 +210,14 @@ def open_flow(instance: Instance, text: str, browser: bytes) -> Flow | None:
     plain = instance.keyring.unseal_text(FLOW, text)
     flow = load_flow(plain) if plain else None
     return flow if flow and flow.browser == browser.hex() and not flow.is_over(instance.clock()) else None
+
+
+def _fits(flow: Flow) -> bool:
+    """Whether the URLs can carry the flow: sealed by itself, and at its end the code that comes of it, sealed once more."""
+    whole, state = len(dump_flow(flow)), len((flow.state or "").encode())
+    code = (whole - state + _FRAME) * 4 // 3
+    leaving = (code + state + len(flow.redirect_uri) + _FRAME) * 4 // 3
+    return max((whole + _FRAME) * 4 // 3, leaving) <= MAX_SEALED_TEXT
 
 
 async def _live_app(instance: Instance, flow: Flow) -> KnownApp:
