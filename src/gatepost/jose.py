@@ -5,8 +5,6 @@ fixed when a key is loaded, so nothing in a token chooses how it is judged. Toke
 business.
 """
 
-import base64
-import binascii
 import hashlib
 from collections.abc import Callable
 from functools import partial
@@ -17,6 +15,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+
+from gatepost import base64url
 
 ES256 = "ES256"
 RS256 = "RS256"
@@ -30,7 +30,6 @@ TYPES = (ACCESS_TOKEN_TYPE, ID_TOKEN_TYPE, LOGOUT_TOKEN_TYPE, REVOCATIONS_TYPE, 
 
 MAX_TOKEN = 8192
 
-_TO_URL = bytes.maketrans(b"+/", b"-_")
 _SHA256 = hashes.SHA256()
 _ECDSA = ec.ECDSA(_SHA256)
 _PKCS1 = padding.PKCS1v15()
@@ -44,22 +43,6 @@ MAKERS: dict[str, Callable[[], PrivateKey]] = {
     RS256: partial(rsa.generate_private_key, public_exponent=65537, key_size=_RSA_BITS),
 }
 ALGORITHMS = tuple(MAKERS)
-
-
-def encode_segment(data: bytes) -> bytes:
-    """Base64url without padding. RFC 7515 §2."""
-    return binascii.b2a_base64(data, newline=False).translate(_TO_URL).rstrip(b"=")
-
-
-def decode_segment(segment: bytes) -> bytes:
-    """The strict inverse of `encode_segment`. Raises ValueError on anything it would not have written."""
-    try:
-        data = base64.urlsafe_b64decode(segment + b"=" * (-len(segment) % 4))
-    except binascii.Error as fault:
-        raise ValueError("not base64url") from fault
-    if encode_segment(data) != segment:
-        raise ValueError("not canonical base64url")
-    return data
 
 
 class SigningKey:
@@ -101,11 +84,11 @@ class SigningKey:
 
     def render(self, claims: dict[str, Any], typ: str) -> bytes:
         """What is signed of such a JWT: its first two segments. RFC 7515 §5.1."""
-        return self.public.heads[typ] + b"." + encode_segment(orjson.dumps(claims))
+        return self.public.heads[typ] + b"." + base64url.encode(orjson.dumps(claims))
 
     def sign(self, text: bytes) -> str:
         """The JWT of what `render` gave."""
-        return (text + b"." + encode_segment(self._sign(text))).decode()
+        return (text + b"." + base64url.encode(self._sign(text))).decode()
 
 
 def _sign_rs256(private: rsa.RSAPrivateKey, signed: bytes) -> bytes:
@@ -128,10 +111,12 @@ class VerifyingKey:
         self._public = public
         self.alg, members = _members(public)
         # The members that count, in their alphabetical order: what RFC 7638 hashes.
-        self.kid = encode_segment(hashlib.sha256(orjson.dumps(members, option=orjson.OPT_SORT_KEYS)).digest()).decode()
+        self.kid = base64url.encode(
+            hashlib.sha256(orjson.dumps(members, option=orjson.OPT_SORT_KEYS)).digest()
+        ).decode()
         self.jwk = {**members, "kid": self.kid, "use": "sig", "alg": self.alg}
         self.heads = {
-            typ: encode_segment(orjson.dumps({"alg": self.alg, "typ": typ, "kid": self.kid})) for typ in TYPES
+            typ: base64url.encode(orjson.dumps({"alg": self.alg, "typ": typ, "kid": self.kid})) for typ in TYPES
         }
 
     @classmethod
@@ -153,10 +138,10 @@ class VerifyingKey:
         if head not in self.heads.values():
             raise ValueError("not a header of this key")
         try:
-            self._verify(decode_segment(signature), signed)
+            self._verify(base64url.decode(signature), signed)
         except InvalidSignature as fault:
             raise ValueError("the signature does not match") from fault
-        claims = orjson.loads(decode_segment(payload))
+        claims = orjson.loads(base64url.decode(payload))
         if not isinstance(claims, dict):
             raise ValueError("not a set of claims")
         return claims
@@ -180,4 +165,4 @@ def _members(public: PublicKey) -> tuple[str, dict[str, str]]:
 
 
 def _number(number: int, length: int = 0) -> str:
-    return encode_segment(number.to_bytes(length or (number.bit_length() + 7) // 8, "big")).decode()
+    return base64url.encode(number.to_bytes(length or (number.bit_length() + 7) // 8, "big")).decode()

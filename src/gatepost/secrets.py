@@ -5,7 +5,6 @@ secret scanner can tell a leaked secret from noise without asking anyone.
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 import os
@@ -20,6 +19,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from gatepost import base64url
 
 REFRESH_TOKEN: Final = "gp_rt_"
 API_KEY: Final = "gp_key_"
@@ -43,8 +44,6 @@ SLIP: Final = "gp_slip_"
 PLAY: Final = "gp_play_"
 
 _CHECKSUM_BYTES = 4
-_TO_URL = bytes.maketrans(b"+/", b"-_")
-_FROM_URL = bytes.maketrans(b"-_", b"+/")
 _MAX_TEXT = 512
 _BLOCK_BYTES = 64
 _HALVES = struct.Struct(">QQ")
@@ -83,8 +82,7 @@ class Secret:
 def render_text(prefix: str, payload: bytes) -> str:
     """The text that carries `payload`, with its checksum."""
     checksum = zlib.crc32(prefix.encode() + payload).to_bytes(_CHECKSUM_BYTES, "big")
-    encoded = binascii.b2a_base64(payload + checksum, newline=False)
-    return prefix + encoded.translate(_TO_URL).rstrip(b"=").decode()
+    return prefix + base64url.encode(payload + checksum).decode()
 
 
 def parse_text(prefix: str, text: str) -> bytes | None:
@@ -93,8 +91,8 @@ def parse_text(prefix: str, text: str) -> bytes | None:
         return None
     body = text[len(prefix) :]
     try:
-        raw = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
-    except (binascii.Error, ValueError):
+        raw = base64url.decode_leniently(body.encode())
+    except ValueError:
         return None
     payload = raw[:-_CHECKSUM_BYTES]
     # Rendering again refuses what a lenient decoder lets pass: foreign characters, padding, spare bits.
@@ -105,7 +103,7 @@ def parse_start(prefix: str, text: str, length: int) -> bytes | None:
     """The first bytes of a text with this prefix, unchecked: enough to look up what the whole text is compared with."""
     start = len(prefix)
     try:
-        raw = binascii.a2b_base64(text[start : start + -(-length // 3) * 4].encode().translate(_FROM_URL))
+        raw = base64url.decode_leniently(text[start : start + -(-length // 3) * 4].encode())
     except ValueError:
         return None
     return raw[:length] if len(raw) >= length and len(text) <= _MAX_TEXT and text.startswith(prefix) else None
@@ -237,17 +235,14 @@ class Keyring:
 
     def seal_text(self, prefix: str, plain: bytes) -> str:
         """What is kept nowhere but with whoever was given it: sealed, as a text with this prefix."""
-        return prefix + base64.urlsafe_b64encode(self.seal(prefix.encode(), plain)).rstrip(b"=").decode()
+        return prefix + base64url.encode(self.seal(prefix.encode(), plain)).decode()
 
     def unseal_text(self, prefix: str, text: str) -> bytes | None:
         """What `seal_text` sealed; None for any other text, to the last character."""
         if not text.startswith(prefix) or len(text) > MAX_SEALED_TEXT or not text.isascii():
             return None
-        body = text[len(prefix) :].encode()
         try:
-            sealed = base64.urlsafe_b64decode(body + b"=" * (-len(body) % 4))
-        except binascii.Error:
-            return None
-        if base64.urlsafe_b64encode(sealed).rstrip(b"=") != body:
+            sealed = base64url.decode(text[len(prefix) :].encode())
+        except ValueError:
             return None
         return self.unseal(prefix.encode(), sealed)

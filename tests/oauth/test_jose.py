@@ -1,6 +1,5 @@
 """Our own signatures, checked against another implementation. RFC 7515, RFC 7518 §3.4, RFC 7638."""
 
-import base64
 import json
 from typing import Any
 
@@ -12,7 +11,8 @@ from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
-from gatepost.jose import ACCESS_TOKEN_TYPE, RS256, TYPES, SigningKey, decode_segment, encode_segment
+from gatepost import base64url
+from gatepost.jose import ACCESS_TOKEN_TYPE, RS256, TYPES, SigningKey
 
 CLAIMS = {
     "iss": "https://id.example",
@@ -29,7 +29,7 @@ HEAD, PAYLOAD, SIGNATURE = TOKEN.split(".")
 
 
 def segment(content: object) -> str:
-    return encode_segment(json.dumps(content).encode()).decode()
+    return base64url.encode(json.dumps(content).encode()).decode()
 
 
 def test_what_we_mint_we_open() -> None:
@@ -48,7 +48,7 @@ def test_we_open_what_another_implementation_signs_with_our_key() -> None:
     pem = der.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     foreign = jwt.encode({"alg": "ES256", "typ": ACCESS_TOKEN_TYPE, "kid": KEY.kid}, CLAIMS, ECKey.import_key(pem))
     head, _, rest = foreign.partition(".")
-    assert json.loads(decode_segment(head.encode())) == json.loads(decode_segment(HEAD.encode()))
+    assert json.loads(base64url.decode(head.encode())) == json.loads(base64url.decode(HEAD.encode()))
     if head == HEAD:
         assert KEY.public.open(foreign.encode()) == CLAIMS
     assert rest
@@ -85,7 +85,7 @@ HEADERS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("header", HEADERS, ids=json.dumps)
 @pytest.mark.parametrize(
-    "signature", [SIGNATURE, "", encode_segment(bytes(64)).decode()], ids=["same", "none", "zeros"]
+    "signature", [SIGNATURE, "", base64url.encode(bytes(64)).decode()], ids=["same", "none", "zeros"]
 )
 def test_another_header_is_refused(header: dict[str, Any], signature: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
@@ -110,7 +110,7 @@ def test_the_public_key_is_no_hmac_key() -> None:
         f"{HEAD}.{PAYLOAD}.",
         f"{HEAD}.{PAYLOAD}",
         f"{HEAD}..{SIGNATURE}",
-        f"{HEAD}.{PAYLOAD}.{encode_segment(bytes(64)).decode()}",
+        f"{HEAD}.{PAYLOAD}.{base64url.encode(bytes(64)).decode()}",
         f"{HEAD}.{PAYLOAD}.{'_' * 85}w",
         f"{HEAD}.{PAYLOAD}.{SIGNATURE}.{SIGNATURE}",
         "." * 8000,
@@ -167,36 +167,6 @@ def test_only_a_p256_key_is_loaded() -> None:
     )
     with pytest.raises((TypeError, OverflowError)):
         SigningKey.load(der)
-
-
-@given(st.binary(max_size=100))
-def test_segments_come_back(data: bytes) -> None:
-    assert decode_segment(encode_segment(data)) == data
-    assert encode_segment(data) == base64.urlsafe_b64encode(data).rstrip(b"=")
-
-
-@pytest.mark.parametrize(
-    "bad",
-    [
-        b"A",
-        b"AB=",
-        b"AA==",
-        b"AB",
-        b"AAB",
-        b"+A",
-        b"/w",
-        b"A A",
-        b"AAAA\n",
-        b"\xff\xff",
-        "АА".encode(),
-        b"AA.A",
-        b"=",
-        b"A===",
-    ],
-)
-def test_a_segment_in_any_other_spelling_is_refused(bad: bytes) -> None:
-    with pytest.raises(ValueError, match="base64url"):
-        decode_segment(bad)
 
 
 @given(st.binary(max_size=300) | st.text("eyJ.AZaz09-_=", max_size=200).map(str.encode))

@@ -7,7 +7,8 @@ import orjson
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from gatepost.jose import SigningKey, decode_segment, encode_segment
+from gatepost import base64url
+from gatepost.jose import SigningKey
 from gatepost.store.question import INSTANCE
 
 from .world import ISSUER, RESOURCE, Pair, World, claims_of
@@ -150,7 +151,7 @@ async def test_a_key_of_the_whole_instance_sees_every_organization(world: World)
 
 def changed(token: str, part: int, change: Callable[[bytes], bytes]) -> str:
     parts = token.split(".")
-    parts[part] = encode_segment(change(decode_segment(parts[part].encode()))).decode()
+    parts[part] = base64url.encode(change(base64url.decode(parts[part].encode()))).decode()
     return ".".join(parts)
 
 
@@ -222,8 +223,8 @@ def forged(access: str) -> dict[str, str]:
             access, 0, lambda raw: orjson.dumps(dict(reversed(orjson.loads(raw).items())))
         ),
         "payload is an array": changed(access, 1, lambda _: b"[]"),
-        "signature of zeros": f"{head}.{payload}." + encode_segment(bytes(64)).decode(),
-        "signature of another length": f"{head}.{payload}." + encode_segment(b"x" * 65).decode(),
+        "signature of zeros": f"{head}.{payload}." + base64url.encode(bytes(64)).decode(),
+        "signature of another length": f"{head}.{payload}." + base64url.encode(b"x" * 65).decode(),
         **{name: changed(access, 0, with_claims(**claims)) for name, claims in by_head.items()},
         **{name: changed(access, 1, with_claims(**claims)) for name, claims in by_payload.items()},
     }

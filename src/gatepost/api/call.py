@@ -1,6 +1,5 @@
 """One request to the API, once it was let in: who calls, what the path names, and what every answer needs of it."""
 
-import base64
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from gatepost import base64url
 from gatepost.api.documents import Page
 from gatepost.errors import GatepostError, OAuthError
 from gatepost.flows.instance import Instance
@@ -49,7 +49,7 @@ class Call:
         if cursor is None:
             return b""
         try:
-            sealed = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+            sealed = base64url.decode(cursor.encode())
         except ValueError:
             sealed = b""
         found = self.instance.keyring.unseal(_CURSOR, sealed, self._bound)
@@ -62,7 +62,7 @@ class Call:
         following = None
         if len(found) > limit:
             sealed = self.instance.keyring.seal(_CURSOR, place(found[limit - 1]), self._bound)
-            after = base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
+            after = base64url.encode(sealed).decode()
             url = self.instance.issuer.rstrip("/") + self.path
             following = f"{url}?{urlencode({**self.query, 'after': after})}"
         return Page([render(each) for each in found[:limit]], following)

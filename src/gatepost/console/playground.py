@@ -4,8 +4,6 @@ The requests go through the server's own front door, so what is shown is what th
 was used once more, as a thief would.
 """
 
-import base64
-import hashlib
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -29,6 +27,7 @@ from gatepost.flows.playground import (
     steps_of,
     why_unplayable,
 )
+from gatepost.oauth.pkce import challenge_of
 from gatepost.records import App
 from gatepost.store.resources import list_resources
 from gatepost.web.message import Reply
@@ -213,7 +212,7 @@ class Playground:
             "client_id": app.client_id,
             "redirect_uri": return_uri(self._instance, app),
             **wanted(play),
-            "code_challenge": _challenge(play.verifier),
+            "code_challenge": challenge_of(play.verifier),
             "code_challenge_method": "S256",
             "state": seal_play(self._instance, play),
         }
@@ -244,8 +243,3 @@ def _with_tokens(play: Play, done: Exchange) -> Play:
 
 def _audiences(claims: dict[str, Any]) -> list[str]:
     return claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
-
-
-def _challenge(verifier: str) -> str:
-    """RFC 7636 §4.2."""
-    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()

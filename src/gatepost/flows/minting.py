@@ -104,8 +104,10 @@ async def add_id_token(
     instance: Instance, issued: Issued, grant: Grant, known: KnownApp, now: int, nonce: str | None = None
 ) -> Issued:
     """The answer with an ID token, if the person let the app know who they are."""
+    if grant.user_id is None or OPENID not in issued.scope.split():
+        return issued
     sign_in = load_sign_in(grant.authentication)
-    if grant.user_id is None or sign_in is None or OPENID not in issued.scope.split():
+    if sign_in is None:
         return issued
     user = await instance.store.read(find_user(grant.user_id))
     if user is None:

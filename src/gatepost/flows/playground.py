@@ -8,13 +8,13 @@ app for their consent again. So `/authorize` takes this one address for this one
 playground sealed for the browser that brings it: nobody can be sent there by anybody else.
 """
 
-import base64
 import os
 from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 import orjson
 
+from gatepost import base64url
 from gatepost.flows.apps import create_secret, drop_secret, secrets_of
 from gatepost.flows.instance import Instance
 from gatepost.flows.owned_apps import app_of
@@ -95,7 +95,7 @@ async def begin_play(
     """A new play. Raises as `Actor.check` does."""
     act = actor.check(Deed.APPS_WRITE, app.org, app)
     await instance.store.ask(record(app.org, "request.played", act._replace(client_id=app.client_id)))
-    verifier = base64.urlsafe_b64encode(os.urandom(32)).rstrip(b"=").decode()
+    verifier = base64url.encode(os.urandom(32)).decode()
     until = instance.clock() + SECONDS
     return Play(browser.hex(), session.id.hex(), app.client_id, until, flow, scope, resource, verifier)
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from gatepost.jose import decode_segment, encode_segment
+from gatepost import base64url
 from gatepost.oauth.client_keys import fault_of
 from gatepost.oauth.foreign_jwt import KEY_OF, STRONG, check_signature, instant_of, parse_jwt
 from gatepost.secrets import Keyring
@@ -117,7 +117,7 @@ def render_nonce(keyring: Keyring, now: int) -> str:
 def is_recent(nonce: Any, keyring: Keyring, now: int) -> bool:
     """Whether we gave this nonce out not long ago, under whichever version of the key. Clocks of nodes may differ."""
     try:
-        version = int.from_bytes(decode_segment(nonce.encode())[:2], "big") if isinstance(nonce, str) else 0
+        version = int.from_bytes(base64url.decode(nonce.encode())[:2], "big") if isinstance(nonce, str) else 0
     except ValueError:
         return False
     window = now // NONCE_SECONDS
@@ -129,11 +129,11 @@ def _nonce(keyring: Keyring, version: int, window: int) -> str:
     """The nonce of a window of time; empty when the ring lacks the version."""
     head = version.to_bytes(2, "big") + window.to_bytes(8, "big")
     mac = keyring.mac(version, head, b"dpop nonce")
-    return encode_segment(head + mac[:_MAC_BYTES]).decode() if mac else ""
+    return base64url.encode(head + mac[:_MAC_BYTES]).decode() if mac else ""
 
 
 def _hash(data: bytes) -> str:
-    return encode_segment(hashlib.sha256(data).digest()).decode()
+    return base64url.encode(hashlib.sha256(data).digest()).decode()
 
 
 def _unescaped(escape: re.Match[str]) -> str:

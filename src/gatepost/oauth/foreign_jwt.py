@@ -14,7 +14,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry, Key
 from joserfc.jws import JWSRegistry
 
-from gatepost.jose import MAX_TOKEN, decode_segment
+from gatepost import base64url
+from gatepost.jose import MAX_TOKEN
 
 KEY_OF = {
     "PS256": ("RSA", None),
@@ -63,7 +64,7 @@ def parse_jwt(text: str) -> UnverifiedJwt:
     alg, kid, typ = (header.get(name) for name in ("alg", "kid", "typ"))
     if not isinstance(alg, str) or not isinstance(kid, str | None) or not isinstance(typ, str | None):
         raise ValueError("alg, kid or typ in its header is no text")
-    return UnverifiedJwt(alg, kid, typ, claims, signed, decode_segment(signature), header.get("jwk"))
+    return UnverifiedJwt(alg, kid, typ, claims, signed, base64url.decode(signature), header.get("jwk"))
 
 
 def check_signature(jwt: UnverifiedJwt, keys: Iterable[dict[str, Any]], algorithms: Collection[str]) -> dict[str, Any]:
@@ -105,7 +106,7 @@ def instant_of(claims: dict[str, Any], name: str) -> int | None:
 
 
 def _object(segment: bytes) -> dict[str, Any]:
-    text = decode_segment(segment)
+    text = base64url.decode(segment)
     # Some of what it says is looked up before anything proves it, and PostgreSQL has no such text.
     if b"\\u0000" in text:
         raise ValueError("a part of it has a NUL character")

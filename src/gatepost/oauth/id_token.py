@@ -1,6 +1,5 @@
 """What we say of a person: ID tokens, and the claims that scopes stand for. OpenID Connect Core §2, §5.1 to §5.5, §8.1."""
 
-import base64
 import hashlib
 import hmac
 from typing import Any, NamedTuple
@@ -8,6 +7,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from gatepost import base64url
 from gatepost.oauth.client_metadata import ClientMetadata
 from gatepost.records import User
 
@@ -55,7 +55,7 @@ def subject_of(public: str, metadata: ClientMetadata, redirect_uri: str, salt: b
 
 def half_hash(token: str) -> str:
     """`at_hash` and its kin: the left half of the SHA-256. OpenID Connect Core §3.1.3.6."""
-    return base64.urlsafe_b64encode(hashlib.sha256(token.encode()).digest()[:16]).rstrip(b"=").decode()
+    return base64url.encode(hashlib.sha256(token.encode()).digest()[:16]).decode()
 
 
 def render_id_token(

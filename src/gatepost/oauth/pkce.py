@@ -1,10 +1,10 @@
 """Proof key for code exchange, S256 alone. RFC 7636 §4, RFC 9700 §2.1.1."""
 
-import base64
 import hashlib
 import hmac
 import re
 
+from gatepost import base64url
 from gatepost.errors import OAuthError
 
 METHOD = "S256"
@@ -30,7 +30,7 @@ def check_challenge(challenge: str | None, method: str | None, *, required: bool
 
 def challenge_of(verifier: str) -> str:
     """What an app that holds this verifier sends first. RFC 7636 §4.2."""
-    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    return base64url.encode(hashlib.sha256(verifier.encode()).digest()).decode()
 
 
 def check_verifier(verifier: str | None, challenge: str | None) -> None:

@@ -1,6 +1,5 @@
 """A visit: who is at the browser, in which language, and the proof that a form came from a page of ours."""
 
-import base64
 import hmac
 import os
 import re
@@ -8,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import urlencode, urlsplit
 
+from gatepost import base64url
 from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance
 from gatepost.flows.known_apps import find_known_app
@@ -120,7 +120,7 @@ class Visits:
         signed_in = await find_signed_in(self._instance, text, request.address) if text else None
         headers = []
         if not known and not _is_foreign_form(request):
-            headers.append(self._browser_cookie.write(base64.urlsafe_b64encode(browser).rstrip(b"=").decode()))
+            headers.append(self._browser_cookie.write(base64url.encode(browser).decode()))
         if signed_in and signed_in.token:
             headers.append(self._session_cookie.write(signed_in.token.reveal()))
         session = signed_in.session if signed_in else None
@@ -222,7 +222,7 @@ class Visits:
         message = browser + (session.id if session else b"")
         mac = self._instance.keyring.mac(self._instance.keyring.current, message, _CSRF)
         assert mac is not None
-        return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
+        return base64url.encode(mac).decode()
 
 
 def _is_foreign_form(request: Request) -> bool:
@@ -288,7 +288,7 @@ def _language_links(visit: Visit) -> list[tuple[str, str, str]]:
 
 def _decode_browser(text: str) -> bytes | None:
     try:
-        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        raw = base64url.decode(text.encode())
     except ValueError:
         return None
     return raw if len(raw) == _BROWSER_BYTES else None
