@@ -47,8 +47,8 @@ def _consent(app: Client) -> Way:
 
 
 def stranger(visitor: Visitor) -> Client:
-    """An app that registers itself."""
-    said = {"client_name": "Wanderer", "redirect_uris": [WEB.redirect], "token_endpoint_auth_method": "none"}
+    """An app that registers itself, under a name that no line is long enough for."""
+    said = {"client_name": "Wanderer" * 12, "redirect_uris": [WEB.redirect], "token_endpoint_auth_method": "none"}
     answer = httpx.post(f"{visitor.issuer}/register", json=said)
     return Client(answer.json()["client_id"], "", WEB.redirect)
 
