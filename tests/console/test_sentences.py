@@ -51,3 +51,13 @@ async def test_where_from_and_what_was_left_out_stand_beside_it(office: Office) 
     assert "Somebody was refused at <bdi>/token</bdi>: <bdi>&lt;b&gt;no&lt;/b&gt;</bdi>" in page
     assert "<bdi>192.0.2.7</bdi>" in page
     assert "(and 7 like it before)" in page
+
+
+async def test_what_was_sent_stands_beside_all_that_is_registered(office: Office) -> None:
+    client = office.world.acme.web
+    await office.world.verify(client._replace(redirect="https://app.test/other"))
+    [event] = re.findall(r"/events/(evt_[0-9a-f]{32})", (await office.get("/events?result=redirect_uri_mismatch")).text)
+    page = (await office.get(f"/events/{event}")).text
+    for name, value in (("received", "https://app.test/other"), ("registered", client.redirect)):
+        assert f"<dt><code>{name}</code></dt><dd><code>{value}</code></dd>" in page
+    assert f"gatepost events show {event} --org" in page

@@ -1,6 +1,6 @@
 """Events: sentences, the JSON behind each, filters in the URL, exports, and a list that keeps itself fresh."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -66,9 +66,9 @@ class Events:
         return desk.show(
             "event.html",
             section="events",
-            cli=desk.cli("events", "list", "--type", event.type),
+            cli=desk.cli("events", "show", desk.names["event"]),
             told=told,
-            detail={name: value for name, value in document["detail"].items() if isinstance(value, str | int)},
+            facts=list(_facts(document["detail"])),
             document=orjson.dumps(document, option=orjson.OPT_INDENT_2).decode(),
             now=self._instance.clock(),
         )
@@ -121,6 +121,14 @@ class Events:
 
 def _options(ask: Ask) -> tuple[str, ...]:
     return tuple(word for name, value in ask.filters.items() for word in (f"--{name}", value))
+
+
+def _facts(detail: dict[str, Any]) -> Iterator[tuple[str, str | int]]:
+    """What of an event's detail fits on a line, each value of a list on its own."""
+    for name, value in detail.items():
+        for each in value if isinstance(value, list) else [value]:
+            if isinstance(each, str | int):
+                yield name, each
 
 
 def _flat(value: Any) -> str | None:
