@@ -80,7 +80,7 @@ async def test_a_page_leads_to_the_next(office: Office) -> None:
     for number in range(60):
         await office.world.make_app(office.world.acme.org, client_id=f"n{number:02}")
     first = await office.get("/apps")
-    following = html.unescape(re.findall(r'id="next" href="([^"]*)"', first.text)[0])
+    following = html.unescape(re.findall(r'rel="next" href="([^"]*)"', first.text)[0])
     second = await office.get("/apps" + following)
     seen = re.findall(r'href="[^"]*/apps/(n\d\d)"', first.text + second.text)
     assert sorted(seen) == [f"n{number:02}" for number in range(60)]
