@@ -14,7 +14,7 @@ from gatepost.flows.event_chain import SEALED, Entry, extend, origin_of
 from gatepost.flows.event_proof import Fault, Proof, Prover, StoredEvents, parse_head
 from gatepost.flows.event_words import FIELDS
 from gatepost.flows.instance import wall_clock
-from gatepost.flows.sealing import SETTLE_SECONDS, Sealer
+from gatepost.flows.sealing import SETTLE_SECONDS, Sealer, seal
 from gatepost.flows.signing import rotate
 from gatepost.secrets import new_id
 from gatepost.store.events import record
@@ -52,6 +52,20 @@ async def sealed(world: World, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     ids = [event.id for event in await world.events(org)]
     assert await prove(world) == (len(ids), [], 0)
     return ids
+
+
+async def test_a_backlog_is_sealed_with_pauses(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an import there may be a million events to seal, and requests want to be answered meanwhile."""
+    monkeypatch.setattr(sealing, "PIECE", PIECE)
+    monkeypatch.setattr(sealing, "PAUSE_SECONDS", 3600)
+    org = world.acme.org
+    while len(await world.events(org)) < 2 * PIECE:
+        await tell(world)
+    catching_up = asyncio.ensure_future(seal(world.instance, org, b"\xff" * 16))
+    _, late = await asyncio.wait((catching_up,), timeout=1)
+    assert late == {catching_up}
+    assert len(await world.instance.store.read(list_seals(org))) == 1
+    catching_up.cancel()
 
 
 async def tell(world: World, org: bytes | None = None) -> bytes:

@@ -22,6 +22,9 @@ SETTLE_SECONDS = 60
 PIECE = 250
 """Events in one seal at most: a millisecond or two of work between which requests are answered."""
 
+PAUSE_SECONDS = 0.02
+"""How long those who have much to catch up with, after an import or an outage, leave the loop to requests behind each piece."""
+
 ORGS = 500
 """Organizations that are looked at in one question."""
 
@@ -74,3 +77,5 @@ async def seal(instance: Instance, org: bytes, before: bytes) -> int:
         if not await instance.store.ask(keep_seal(org, sealed, key.kid, public)):
             return made
         made += 1
+        if len(events) == PIECE:
+            await asyncio.sleep(PAUSE_SECONDS)
