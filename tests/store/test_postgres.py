@@ -152,6 +152,12 @@ async def test_a_comparison_answers_one_or_zero(store: PostgresStore) -> None:
     assert repr(await store.read(one("select 1 = 1, 1 = 2, cast(null as boolean)"))) == "[(1, 0, None)]"
 
 
+async def test_statements_are_planned_as_they_are_written(store: PostgresStore) -> None:
+    """To weigh all orders of nine tables, or to compile a plan, takes longer than to look a page of grants up."""
+    settings = "select current_setting('join_collapse_limit'), current_setting('jit')"
+    assert await store.read(one(settings)) == await store.ask(one(settings)) == [("1", "off")]
+
+
 async def test_text_sorts_by_its_bytes(store: PostgresStore) -> None:
     """The test server's own collation sorts as people do, and would put B behind a."""
     for name in ("b", "B", "a", "A", "ä"):

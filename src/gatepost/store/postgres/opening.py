@@ -26,10 +26,15 @@ _DEFAULTS = {
 }
 
 _SESSION = """set client_encoding = 'UTF8'; set default_transaction_isolation = 'read committed';
+    set join_collapse_limit = 1; set jit = off;
     set statement_timeout = {deadline_ms}; set lock_timeout = 700; set idle_in_transaction_session_timeout = 3000;
     select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'"""
 """How long the server lets one of our statements run, wait for a row, or leave a transaction open: it frees what we left
-behind. An acknowledged write is durable, whatever the database's own default says."""
+behind. An acknowledged write is durable, whatever the database's own default says.
+
+Joins are made in the order in which they are written, each from what is known to what it names: to weigh all orders of nine
+tables takes 2 ms to 5 ms, each time, where a limit keeps PostgreSQL from keeping a plan. To compile one takes ten times that.
+"""
 
 
 def conninfo_of(url: str) -> str:
