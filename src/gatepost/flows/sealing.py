@@ -19,10 +19,10 @@ SEAL_SECONDS = 30
 SETTLE_SECONDS = 60
 """How old an event must be: far more than a transaction may take, and than clocks that are looked after differ."""
 
-PIECE = 250
+PIECE = 100
 """Events in one seal at most: a millisecond or two of work between which requests are answered."""
 
-PAUSE_SECONDS = 0.02
+PAUSE_SECONDS = 0.01
 """How long those who have much to catch up with, after an import or an outage, leave the loop to requests behind each piece."""
 
 ORGS = 500

@@ -112,11 +112,12 @@ def uses_of_apps(org: bytes, client_ids: tuple[str, ...], now: int, most: int) -
         left join api_keys k on k.org = g.org and k.id = g.key_id
         where g.org = ? and g.id = found.id and g.revoked_at is null and g.expires_at > ?
         and g.last_used_at + g.idle_ttl > ? and g.epoch = {EPOCH} and (g.user_id is null or m.user_id is not null)"""
-    wanted = " union all ".join(["select cast(? as text) as client_id"] * len(client_ids))
+    wanted = ", ".join(["(cast(? as text))"] * len(client_ids))
     rows = yield SQL(
-        f"""select w.client_id, ({live}), (select count(*) from ({newest}) seen), u.used_at
-            from ({wanted}) w left join app_uses u on u.org = ? and u.client_id = w.client_id""",
-        (org, most, org, now, now, org, most, *client_ids, org),
+        f"""with w (client_id) as (values {wanted})
+            select w.client_id, ({live}), (select count(*) from ({newest}) seen), u.used_at
+            from w left join app_uses u on u.org = ? and u.client_id = w.client_id""",
+        (*client_ids, org, most, org, now, now, org, most, org),
     )
     return {client_id: AppUse(count, seen == most, used_at) for client_id, count, seen, used_at in rows}
 
