@@ -16,10 +16,10 @@ from gatepost.store.question import INSTANCE, SQL, Steps, Value, question
 
 T = TypeVar("T")
 
-SCAN = 5000
+SCAN = 2500
 """Rows that one page looks at, at most."""
 
-LOOKED_UP = 1000
+LOOKED_UP = 500
 """Rows of them, at most, where each has to be looked up by itself."""
 
 LOOK_BACK = 60
