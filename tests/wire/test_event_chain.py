@@ -227,7 +227,7 @@ async def test_nodes_that_seal_at_once_make_one_chain_while_events_come(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sealing, "PIECE", PIECE)
-    monkeypatch.setattr(sealing, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(sealing, "PAUSE_SECONDS", 0.001)
     monkeypatch.setattr(sealing, "SETTLE_SECONDS", 1)
     world.clock.now = wall_clock()
     nodes = [world, await world.again(), await world.again()]
