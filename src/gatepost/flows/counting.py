@@ -1,4 +1,4 @@
-"""Counting what happens, in memory: a request costs a step of three numbers in tables, and no write.
+"""Counting what happens, in memory: a request costs one step of a number in a table, and no write.
 
 Every few seconds the process adds what it counted to the rows of `store.usage`, all of it at once; at the end the rest. A
 process that is killed loses the counts of a few seconds. So they are figures for charts, never for what somebody may do.
@@ -38,14 +38,12 @@ class Counts:
         self._store = store
         self._clock = clock
         self._counts: Counter[tuple[bytes, str, str, str]] = Counter()
+        self._unwritten: Counter[tuple[bytes, str, str, str]] = Counter()
         self._totals: Counter[tuple[str, str]] = Counter()
 
     def count(self, org: bytes, client_id: str, kind: str, name: str) -> None:
         """Count one; `name` is one of the few that there are of its kind."""
         self._counts[org, client_id, kind, name] += 1
-        # The sum by itself: added up with what is written, all nodes would wait for its row, once for every few apps.
-        self._counts[org, ALL, kind, name] += 1
-        self._totals[kind, name] += 1
 
     def time(self, route: str, seconds: float) -> None:
         """Count one request of a route that took so long."""
@@ -54,6 +52,7 @@ class Counts:
 
     def totals(self) -> Counter[tuple[str, str]]:
         """How often everything was counted since the process began, by kind and name: whoever's it was."""
+        self._sum_up()
         return self._totals
 
     async def run(self) -> None:
@@ -67,7 +66,8 @@ class Counts:
 
     async def flush(self) -> None:
         """Add what was counted to the store's rows. What cannot be written now is kept for the next time."""
-        counted, self._counts = self._counts, Counter()
+        self._sum_up()
+        counted, self._unwritten = self._unwritten, Counter()
         counts = [Count(*key, times) for key, times in counted.items()]
         # What was counted lies behind us: on the full minute it belongs to the one before.
         at = self._clock() - 1
@@ -76,8 +76,20 @@ class Counts:
             try:
                 await self._store.ask(add_usage(tuple(some), at))
             except StoreUnavailableError as fault:
-                self._counts.update({each[:-1]: each.times for each in some})
+                self._unwritten.update({each[:-1]: each.times for each in some})
                 _log.warning("usage cannot be written", extra={"detail": fault.detail})
+
+    def _sum_up(self) -> None:
+        """Count what was counted since the last time into what an organization has in all, and what the process has.
+
+        The sums are rows by themselves: added up with what is written, all nodes would wait for them, once for every few apps.
+        """
+        counted, self._counts = self._counts, Counter()
+        self._unwritten.update(counted)
+        for (org, client_id, kind, name), times in counted.items():
+            if client_id != ALL:
+                self._unwritten[org, ALL, kind, name] += times
+                self._totals[kind, name] += times
 
 
 def took(route: str) -> str:
