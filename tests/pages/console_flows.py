@@ -80,14 +80,19 @@ def end_app(walker: Walker, firm: Firm) -> None:
     walker.go("#switch")
     assert firm.knows(app, app.secret)
     walker.go("#ask-delete")
-    walker.write("#name", "Shop")
+    type_its_name(walker, "Shop", "Doomed")
+    assert walker.path == "/apps"
+    assert "Doomed" not in walker.text("#rows")
+
+
+def type_its_name(walker: Walker, wrong: str, right: str) -> None:
+    """What has no way back asks for a name; another's changes nothing."""
+    walker.write("#name", wrong)
     walker.go("#submit")
     assert "not its name" in walker.text("#name-why")
     walker.judge()
-    walker.write("#name", "Doomed")
+    walker.write("#name", right)
     walker.go("#submit")
-    assert walker.path == "/apps"
-    assert "Doomed" not in walker.text("#rows")
 
 
 def end_connection(walker: Walker, firm: Firm) -> None:
@@ -324,12 +329,7 @@ def disable_organization(walker: Walker, firm: Firm) -> None:
     walker.go("#places a:not([aria-current])")
     walker.go(".side a[href$='/settings']")
     walker.go("a.danger")
-    walker.write("#name", "Gamma")
-    walker.go("#submit")
-    assert "not its name" in walker.text("#name-why")
-    walker.judge()
-    walker.write("#name", "Delta")
-    walker.go("#submit")
+    type_its_name(walker, "Gamma", "Delta")
     assert walker.page.url.endswith(walker.root), "the other one is left"
     firm.run("org", "enable", "Delta")
 
