@@ -27,7 +27,7 @@ def readings(claim: ClientClaim) -> list[str]:
     ("text", "client_id", "secrets"),
     [
         ("app:secret", "app", ["secret"]),
-        ("app:", "app", [""]),
+        ("app:", "app", []),
         ("app:a:b", "app", ["a:b"]),
         ("app:a%3Ab", "app", ["a:b", "a%3Ab"]),
         ("app:a+b", "app", ["a b", "a+b"]),

@@ -110,6 +110,14 @@ def test_requests_oauthlib_logs_in_and_lives_on(app: App, issuer: str, person: P
         assert session.get(f"{issuer}/userinfo").status_code == 200
 
 
+def test_a_public_app_of_requests_oauthlib_needs_to_say_no_more_than_its_name(issuer: str, person: Person) -> None:
+    # Left to itself it sends Basic, with an empty secret.
+    with OAuth2Session(PUBLIC.client_id, redirect_uri=REDIRECT, scope=SCOPE.split(), pkce="S256") as session:
+        url, _ = session.authorization_url(f"{issuer}/authorize", nonce=secrets.token_urlsafe())
+        token = session.fetch_token(f"{issuer}/token", authorization_response=person.visit(url).url)
+        assert token["access_token"]
+
+
 def _form_of(app: App) -> dict[str, str]:
     return {"client_id": app.client_id} | ({"client_secret": app.secret} if app.secret else {})
 

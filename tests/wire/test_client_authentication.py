@@ -155,9 +155,20 @@ async def test_a_public_app_that_sends_a_secret_is_refused(world: World) -> None
     for answer in (
         await ask(world, "/revoke", client_id=native.client_id, client_secret="x"),
         await ask(world, "/revoke", basic(native.client_id, "x")),
-        await ask(world, "/revoke", basic(native.client_id, "")),
     ):
         assert answer.status_code == 401
+
+
+async def test_an_empty_secret_in_the_header_is_none(world: World) -> None:
+    """As clients that know nothing but Basic send a public app's name. RFC 6749 §2.3.1."""
+    native, web = world.acme.native, world.acme.web
+    assert (await ask(world, "/revoke", basic(native.client_id, ""))).status_code == 200
+    for answer in (
+        await ask(world, "/introspect", basic(native.client_id, "")),
+        await ask(world, "/revoke", basic(web.client_id, "")),
+    ):
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"].startswith("Basic")
 
 
 async def test_two_secrets_overlap_and_an_expired_one_ends(world: World) -> None:

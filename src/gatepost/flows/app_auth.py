@@ -38,12 +38,13 @@ async def authenticate_app(instance: Instance, claim: ClientClaim, *, allow_publ
         raise
     except OAuthError as error:
         raise refused(claim, error.detail) from None
-    if claim.method == "none" and not allow_public:
+    if claim.is_bare and not allow_public:
         raise refused(claim, "it sent no secret")
-    await METHODS[claim.method](instance, known, claim)
+    method = "none" if claim.is_bare else claim.method
+    await METHODS[method](instance, known, claim)
     if known.is_disabled:
         raise refused(claim, "disabled")
-    return AuthenticatedApp(known, claim.method)
+    return AuthenticatedApp(known, method)
 
 
 async def _check_public(instance: Instance, known: KnownApp, claim: ClientClaim) -> None:

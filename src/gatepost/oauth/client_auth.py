@@ -25,6 +25,11 @@ class ClientClaim(NamedTuple):
     """The secret as it may have been meant: some clients percent-encode it in Basic, some do not."""
     assertion: UnverifiedJwt | None = None
 
+    @property
+    def is_bare(self) -> bool:
+        """Whether it is a name and nothing else, as public apps send it; some clients put that into Basic."""
+        return not self.secrets and self.assertion is None
+
 
 def parse_client_claim(authorization: str | None, form: dict[str, str]) -> ClientClaim:
     """The one claim in a request. Raises `invalid_request` when there are two, `invalid_client` when there is none."""
@@ -88,5 +93,6 @@ def _parse_basic(authorization: str) -> ClientClaim:
         raise OAuthError(
             "invalid_client", "HTTP Basic needs client_id and secret with a colon between them.", scheme="Basic"
         )
-    readings = dict.fromkeys((unquote_plus(password), password))
+    # An empty secret is one that was left out, as in the form.
+    readings = dict.fromkeys((unquote_plus(password), password)) if password else ()
     return ClientClaim(client_id, "client_secret_basic", tuple(map(Secret, readings)))
