@@ -44,6 +44,8 @@ def parse_pairs(body: bytes) -> list[tuple[str, str]]:
     pairs = []
     try:
         for pair in body.decode().split("&"):
+            if not pair:
+                continue  # Nothing stands between two ampersands, so it cannot stand there twice.
             name, _, value = pair.partition("=")
             # Most have nothing to decode; asking here is cheaper than a call for each.
             if "%" in pair or "+" in pair:
