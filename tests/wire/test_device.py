@@ -148,6 +148,19 @@ async def test_a_device_asks_for_no_more_than_its_app_may_have(world: World, dev
     assert claims_of(content["access_token"])["aud"] == RESOURCE
 
 
+async def test_a_device_is_not_given_a_token_for_another_api_than_it_asks_for(
+    world: World, device: Client, browser: Browser
+) -> None:
+    begun = await started(world, device, scope="read")
+    await answer(browser, begun["user_code"])
+    ask_for = {"grant_type": DEVICE_CODE, "device_code": begun["device_code"]}
+    refused = await token(world, device, **ask_for, resource="https://other.test/")
+    assert refused.json()["error"] == "invalid_target"
+    world.clock.forward(5)
+    content = (await token(world, device, **ask_for, resource=RESOURCE)).json()
+    assert claims_of(content["access_token"])["aud"] == RESOURCE
+
+
 async def test_who_polls_too_fast_waits_longer_on_every_node(world: World, device: Client) -> None:
     begun = (await started(world, device))["device_code"]
     other = await world.again()

@@ -64,6 +64,18 @@ async def test_a_resource_is_the_audience(world: World, browser: Browser, app: C
     assert claims_of(narrowed.json()["access_token"])["aud"] == RESOURCE
 
 
+async def test_a_resource_may_be_named_with_the_code_and_holds_from_then_on(
+    world: World, browser: Browser, app: Client
+) -> None:
+    code = (await browser.allow(app, BOB, scope="read"))["code"]
+    refused = await redeem(world, app, code, resource="https://other.test/")
+    assert refused.json()["error"] == "invalid_target"
+    tokens = (await redeem(world, app, code, resource=RESOURCE)).json()
+    later = await token(world, app, grant_type="refresh_token", refresh_token=tokens["refresh_token"])
+    for each in (tokens, later.json()):
+        assert claims_of(each["access_token"])["aud"] == RESOURCE
+
+
 async def test_a_code_cannot_be_spent_twice(world: World, browser: Browser, app: Client) -> None:
     code = (await browser.allow(app, BOB, scope="openid"))["code"]
     tokens = (await redeem(world, app, code)).json()

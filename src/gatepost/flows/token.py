@@ -27,7 +27,7 @@ from gatepost.oauth.narrow import Issue, bind, key_to_keep, narrow, needs_resour
 from gatepost.oauth.pkce import check_verifier
 from gatepost.oauth.scope import OFFLINE_ACCESS, STANDARD
 from gatepost.oauth.token_exchange import parse_exchange
-from gatepost.records import App, Grant
+from gatepost.records import Grant
 from gatepost.secrets import AUTHORIZATION_CODE
 from gatepost.store.device_requests import redeem_device_request
 from gatepost.store.events import Act
@@ -87,9 +87,9 @@ async def _authorization_code(instance: Instance, ask: TokenAsk) -> Issued:
     # Possession before the write: only a caller who holds the verifier may spend the code, or trip replay handling.
     check_exchange(approval, app.org, app.client_id, ask.fields.get("redirect_uri"), now)
     check_verifier(ask.fields.get("code_verifier"), approval.challenge)
+    approval = await _with_resource(instance, ask, approval)
     narrowed = within_grant(Issue(approval.scope, approval.resource), ask.fields.get("scope"), ask.resources)
     narrowed = ask.bind(narrowed, approval.dpop_jkt)
-    await _check_resource(instance, app, approval)
     new = _grant_of(instance, ask, approval, now, needs_consent=not ask.client.known.metadata.skip_consent)
     org = bytes.fromhex(approval.org)
     act = Act(now, f"app:{app.client_id}", ask.address, app.client_id, new.user_id, new.id)
@@ -118,9 +118,8 @@ async def _device_code(instance: Instance, ask: TokenAsk) -> Issued:
     app = ask.client.known.app
     request = await get_approved(instance, ask.get("device_code"), app)
     now = instance.clock()
-    approval = load_approval((request.approval or "").encode())
-    narrowed = ask.bind(Issue(approval.scope, approval.resource))
-    await _check_resource(instance, app, approval)
+    approval = await _with_resource(instance, ask, load_approval((request.approval or "").encode()))
+    narrowed = ask.bind(within_grant(Issue(approval.scope, approval.resource), None, ask.resources))
     new, org = _grant_of(instance, ask, approval, now), bytes.fromhex(approval.org)
     act = Act(now, f"app:{app.client_id}", ask.address, app.client_id, new.user_id, new.id)
     if not await ask_once(instance, ask.proof, redeem_device_request(org, request, new, act)):
@@ -133,11 +132,17 @@ async def _device_code(instance: Instance, ask: TokenAsk) -> Issued:
     return await _first_tokens(instance, ask, approval, narrowed, org, new, now)
 
 
-async def _check_resource(instance: Instance, app: App, approval: Approval) -> None:
-    """Raises `invalid_target` when what was approved is for an API that is not registered any more."""
-    if approval.resource:
-        known = await instance.store.read(list_resources(app.home(bytes.fromhex(approval.org))))
-        narrow(app, "", tuple(approval.resource.split()), known)
+async def _with_resource(instance: Instance, ask: TokenAsk, approval: Approval) -> Approval:
+    """What was approved, for the API that it is for; an app that named none before may do so now. RFC 8707 §2.2.
+
+    Raises `invalid_target` when that API is not registered, or not any more.
+    """
+    resources = tuple((approval.resource or "").split()) or ask.resources
+    if not resources:
+        return approval
+    app = ask.client.known.app
+    known = await instance.store.read(list_resources(app.home(bytes.fromhex(approval.org))))
+    return approval._replace(resource=narrow(app, "", resources, known).resource)
 
 
 def _grant_of(
