@@ -152,6 +152,11 @@ async def test_only_the_port_of_a_native_apps_loopback_may_differ(
         ({"request_uri": "https://app.test/request"}, "request_uri_not_supported"),
         ({"authorization_details": "[]"}, "invalid_authorization_details"),
         ({"claims": "[1]"}, "invalid_request"),
+        *(
+            ({"claims": f'{{"id_token":{{"{name}":{unreadable}}}}}'}, "invalid_request")
+            for name in ("acr", "sub")
+            for unreadable in ('"2"', '{"value":2}', '{"values":"2"}', '{"values":["2",2]}', '{"value":null}', "[]")
+        ),
         ({"dpop_jkt": "short"}, "invalid_request"),
         ({"id_token_hint": "eyJhbGciOiJub25lIn0.e30."}, "invalid_request"),
     ],

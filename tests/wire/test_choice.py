@@ -107,7 +107,6 @@ async def test_an_app_that_means_a_person_gets_nobody_else(world: World, browser
         {"id_token_hint": anns["id_token"]},
         {"claims": about(value=ann)},
         {"claims": about(values=[ann, "x"])},
-        {"claims": about(value={"odd": 1})},
     ):
         asked = await browser.authorize(app, scope="openid", **means_ann)
         assert "/login?flow=" in asked.headers["location"], means_ann

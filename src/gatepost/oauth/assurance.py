@@ -4,8 +4,10 @@ What an app asks for in `acr_values` or in the claim `acr` is held for it, essen
 factors and looks at nothing afterwards would be fooled otherwise. Of several values the least is enough.
 """
 
+from collections.abc import Iterable
+
 from gatepost.errors import OAuthError
-from gatepost.oauth.authorize import Asked
+from gatepost.oauth.authorize import Asked, values_of
 
 ACR_VALUES = ("1", "2")
 """One factor; two factors, or a passkey that checked its person."""
@@ -33,15 +35,12 @@ def is_enough(amr: str, asked: Asked) -> bool:
 
 
 def _least_claimed(asked: Asked) -> int:
-    claim = asked.claims.get("id_token", {}).get("acr")
-    if not isinstance(claim, dict):
-        return 0
-    values = claim.get("values", [claim.get("value")])
-    values = tuple(values) if isinstance(values, list) else ()
-    if claim.get("essential") is True and any(values) and not set(map(str, values)) & set(ACR_VALUES):
+    claim = asked.claims.get("id_token", {}).get("acr") or {}
+    values = values_of(claim)
+    if claim.get("essential") is True and values and not set(values) & set(ACR_VALUES):
         raise OAuthError("unmet_authentication_requirements", f"acr is one of: {' '.join(ACR_VALUES)}.")
     return _least(values)
 
 
-def _least(values: tuple[object, ...]) -> int:
+def _least(values: Iterable[str]) -> int:
     return min((ACR_VALUES.index(value) for value in values if value in ACR_VALUES), default=0)

@@ -29,6 +29,9 @@ PROMPTS = ("none", "login", "consent", "select_account")
 RESPONSE_MODES = ("query", "form_post")
 RESPONSE_TYPE = "code"
 
+HELD_CLAIMS = ("sub", "acr")
+"""Claims that say who signs in, and how. One that cannot be read must not pass for one that nobody asked for."""
+
 _MAX_TEXT = 2048
 _MAX_AGE = re.compile(r"[0-9]{1,9}")
 
@@ -70,11 +73,14 @@ class Asked(NamedTuple):
 
     def is_about(self, subject: str) -> bool:
         """Whether the ID token may be about this person, as the app knows them. OIDC Core §3.1.2.2, §5.5.1."""
-        claim = self.claims.get("id_token", {}).get("sub")
-        if not isinstance(claim, dict) or not claim.keys() & {"value", "values"}:
-            return True
-        values = claim.get("values", [claim.get("value")])
-        return isinstance(values, list) and subject in values
+        claim = self.claims.get("id_token", {}).get("sub") or {}
+        return not claim.keys() & {"value", "values"} or subject in values_of(claim)
+
+
+def values_of(claim: dict[str, Any]) -> list[str]:
+    """The values that a claim is asked for with. OIDC Core §5.5.1."""
+    values: list[str] = claim.get("values", [claim["value"]] if "value" in claim else [])
+    return values
 
 
 def parse_authorize(query: bytes) -> AuthorizeAsk:
@@ -203,7 +209,19 @@ def _claims(verified: VerifiedAsk) -> dict[str, Any]:
         isinstance(claims.get(each, {}), dict) for each in ("userinfo", "id_token")
     ):
         raise OAuthError("invalid_request", "claims is not a JSON object as in OpenID Connect Core, section 5.5.")
+    for name in HELD_CLAIMS:
+        if not _is_readable(claims.get("id_token", {}).get(name)):
+            raise OAuthError(
+                "invalid_request", f"In claims, {name} is null or an object with a text or a list of texts."
+            )
     return {each: claims[each] for each in ("userinfo", "id_token") if each in claims}
+
+
+def _is_readable(claim: Any) -> bool:
+    if not isinstance(claim, dict):
+        return claim is None
+    values = claim.get("values", [])
+    return isinstance(values, list) and all(isinstance(each, str) for each in (claim.get("value", ""), *values))
 
 
 def _text(name: str) -> Callable[[VerifiedAsk], str | None]:
