@@ -34,7 +34,7 @@ Steps: TypeAlias = Generator[SQL, list[Row], T]
 
 
 class Question(Generic[T_co]):
-    """A question with its arguments: iterating starts it, from the beginning each time."""
+    """A question with its arguments: iterating starts it, from the beginning each time. It equals only itself."""
 
     __slots__ = ("_args", "_kwargs", "_steps")
 
@@ -45,11 +45,6 @@ class Question(Generic[T_co]):
 
     def __iter__(self) -> Steps[T_co]:
         return self._steps(*self._args, **self._kwargs)
-
-    @property
-    def identity(self) -> tuple[Any, ...]:
-        """The same for two that ask the same."""
-        return self._steps, self._args, tuple(sorted(self._kwargs.items()))
 
 
 def question(steps: Callable[P, Steps[T]]) -> Callable[P, Question[T]]:
@@ -70,7 +65,7 @@ class Store(Protocol):
         ...
 
     async def recent(self, question: Question[T]) -> T:
-        """Like `read`, but the outcome may be up to a second old where that saves asking another machine."""
+        """Like `read`, but the outcome may be up to a second old, if this very question, made once, was asked before."""
         ...
 
     async def ask(self, question: Question[T]) -> T:

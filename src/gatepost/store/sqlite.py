@@ -96,7 +96,7 @@ class SqliteStore:
         self._pumping: asyncio.Task[None] | None = None
         self._disk = ThreadPoolExecutor(1, "gatepost-store")
         self._damage: apsw.Error | None = None
-        self._recent: dict[tuple[Any, ...], Any] = {}
+        self._recent: dict[Question[Any], Any] = {}
         self._recent_until = 0.0
         self._figures = Figures()
 
@@ -113,10 +113,10 @@ class SqliteStore:
         if now >= self._recent_until:
             self._recent.clear()
             self._recent_until = now + RECENT_SECONDS
-        outcome: T = self._recent.get(question.identity, _UNREAD)
+        outcome: T = self._recent.get(question, _UNREAD)
         if outcome is _UNREAD:
             self._figures.looked_up += 1
-            outcome = self._recent[question.identity] = await self.read(question)
+            outcome = self._recent[question] = await self.read(question)
         else:
             self._figures.kept += 1
         return outcome

@@ -42,8 +42,8 @@ class Recent:
         self._loop = asyncio.get_running_loop()
         self._read = read
         self._figures = figures
-        self._kept: dict[tuple[Any, ...], _Kept] = {}
-        self._renewing: dict[tuple[Any, ...], asyncio.Task[None]] = {}
+        self._kept: dict[Question[Any], _Kept] = {}
+        self._renewing: dict[Question[Any], asyncio.Task[None]] = {}
         self._changes = 0
         self._listener = Pool(connect, 1, self._listen, on_notify=self._forget)
         self._listen_at = -math.inf
@@ -52,13 +52,13 @@ class Recent:
         """The outcome of the question, a second old at most."""
         now = self._loop.time()
         self._keep_listening(now)
-        kept = self._kept.get(question.identity)
+        kept = self._kept.get(question)
         if kept is None or now >= kept.read_at + KEPT_SECONDS:
             self._figures.looked_up += 1
             return await self._read_now(question)
         self._figures.kept += 1
-        if now >= kept.read_at + RENEWED_SECONDS and question.identity not in self._renewing:
-            self._renewing[question.identity] = self._loop.create_task(self._renew(question))
+        if now >= kept.read_at + RENEWED_SECONDS and question not in self._renewing:
+            self._renewing[question] = self._loop.create_task(self._renew(question))
         outcome: T = kept.outcome
         return outcome
 
@@ -71,7 +71,7 @@ class Recent:
         if changes == self._changes:
             if len(self._kept) >= KEPT:
                 self._kept.clear()
-            self._kept[question.identity] = _Kept(outcome, began)
+            self._kept[question] = _Kept(outcome, began)
         return outcome
 
     async def _renew(self, question: Question[Any]) -> None:
@@ -79,7 +79,7 @@ class Recent:
             with contextlib.suppress(StoreUnavailableError):
                 await self._read_now(question)
         finally:
-            del self._renewing[question.identity]
+            del self._renewing[question]
 
     def _forget(self) -> None:
         """Something changed. What is being read at this moment may be from before it, and is not kept either."""
