@@ -112,6 +112,10 @@ class AppSecret(NamedTuple):
     expires_at: int | None
     last_used_at: int | None
 
+    def is_live(self, now: int) -> bool:
+        """Whether it still opens the door."""
+        return self.expires_at is None or now < self.expires_at
+
     @property
     def was_lent(self) -> bool:
         """Whether it was made for a short while only."""

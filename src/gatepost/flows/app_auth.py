@@ -56,18 +56,22 @@ async def _check_secret(instance: Instance, known: KnownApp, claim: ClientClaim)
     if known.app.auth_method not in (None, claim.method):
         raise refused(claim, f"it is registered for {known.app.auth_method} and used {claim.method}")
     now = instance.clock()
+    # Which secret it is stays known until policy changes. Only right ones are kept, so guesses fill no memory.
+    facts, place = instance.policy.known, (known.app.client_id, claim.secrets)
+    secret: AppSecret | None = facts.get(place)
+    if secret is None or not secret.is_live(now):
+        secret = facts[place] = _find_secret(instance, known, claim, now)
+    await _note_used(instance, known, secret, now)
+
+
+def _find_secret(instance: Instance, known: KnownApp, claim: ClientClaim, now: int) -> AppSecret:
+    """The app's secret that was sent."""
     for secret in known.secrets:
-        if _matches(instance, secret, claim) and (secret.expires_at is None or now < secret.expires_at):
-            await _note_used(instance, known, secret, now)
-            return
+        for sent in claim.secrets:
+            hashed = instance.keyring.hash_secret(sent.reveal(), secret.key_version)
+            if hmac.compare_digest(hashed, secret.secret_hash) and secret.is_live(now):
+                return secret
     raise refused(claim, "wrong secret")
-
-
-def _matches(instance: Instance, secret: AppSecret, claim: ClientClaim) -> bool:
-    return any(
-        hmac.compare_digest(instance.keyring.hash_secret(each.reveal(), secret.key_version), secret.secret_hash)
-        for each in claim.secrets
-    )
 
 
 async def _note_used(instance: Instance, known: KnownApp, secret: AppSecret, now: int) -> None:
