@@ -14,7 +14,7 @@ import orjson
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from gatepost import base64url
 
@@ -96,8 +96,10 @@ def _sign_rs256(private: rsa.RSAPrivateKey, signed: bytes) -> bytes:
 
 
 def _sign_es256(private: ec.EllipticCurvePrivateKey, signed: bytes) -> bytes:
-    r, s = decode_dss_signature(private.sign(signed, _ECDSA))
-    return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+    # A sequence of two integers (RFC 3279 §2.2.3), each as long as it is, becomes two of 32 bytes (RFC 7518 §3.4).
+    der = private.sign(signed, _ECDSA)
+    end = 4 + der[3]
+    return der[4:end][-32:].rjust(32, b"\0") + der[end + 2 :][-32:].rjust(32, b"\0")
 
 
 class VerifyingKey:

@@ -37,6 +37,12 @@ def test_what_we_mint_we_open() -> None:
     assert SigningKey.load(KEY.dump()).public.open(TOKEN.encode()) == CLAIMS
 
 
+def test_a_signature_has_64_bytes_also_where_one_of_its_numbers_is_short() -> None:
+    signed = [KEY.mint({"n": n}) for n in range(1000)]
+    assert {len(base64url.decode(token.rpartition(".")[2].encode())) for token in signed} == {64}
+    assert [KEY.public.open(token.encode())["n"] for token in signed] == list(range(1000))
+
+
 def test_another_implementation_opens_it_with_the_jwk() -> None:
     token = jwt.decode(TOKEN, ECKey.import_key(dict(KEY.public.jwk)), algorithms=["ES256"])
     assert token.claims == CLAIMS
