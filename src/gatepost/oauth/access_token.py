@@ -37,8 +37,9 @@ def render_claims(
         claims["key"] = render_id("key", grant.key_id)
     if grant.authentication != "{}":
         sign_in = orjson.loads(grant.authentication)
-        claims |= {"auth_time": sign_in["auth_time"], "acr": sign_in["acr"]}
-    return limited(claims | confirmation(jkt), grant.rates)
+        claims["auth_time"], claims["acr"] = sign_in["auth_time"], sign_in["acr"]
+    claims |= confirmation(jkt)
+    return limited(claims, grant.rates)
 
 
 def render_service_claims(app: App, issue: Issue, issuer: str, expires_at: int, now: int, jti: bytes) -> dict[str, Any]:

@@ -57,6 +57,8 @@ def parse_pairs(body: bytes) -> list[tuple[str, str]]:
 
 
 def _decode(text: str) -> str:
+    if "%" not in text:
+        return text.replace("+", " ")
     if _BROKEN.search(text):
         raise OAuthError("invalid_request", "The form has a percent sign without two hex digits behind it.")
     return unquote_to_bytes(text.replace("+", " ")).decode()

@@ -36,7 +36,7 @@ def narrow(app: App, scope: str | None, asked: tuple[str, ...], registered: list
 
     An app without scopes of its own may ask for any that the organization's resources define, and gets none unasked.
     """
-    granted = check_ceiling(parse_scope(scope or ""), ceiling_of(app, registered)) or tuple(app.scope.split())
+    granted = check_ceiling(parse_scope(scope), ceiling_of(app, registered)) if scope else tuple(app.scope.split())
     wanted = asked or tuple(filter(None, [app.default_resource]))
     found = dict.fromkeys(find_resource(each, registered).uri for each in wanted)
     return Issue(" ".join(granted), " ".join(found) or None)
@@ -67,6 +67,8 @@ def within_grant(granted: Issue, scope: str | None, resources: tuple[str, ...]) 
 
     Raises `invalid_scope`, `invalid_target`. RFC 6749 §6, RFC 8707 §2.2.
     """
+    if not scope and not resources:
+        return granted
     asked = parse_scope(scope or "")
     over = [token for token in asked if token not in granted.scope.split(" ")]
     if over:
@@ -94,7 +96,7 @@ def bind(app: App, issue: Issue, proved: str | None, key: str | None = None) -> 
         )
     if key not in (None, ANY_KEY, proved):
         raise OAuthError("invalid_grant", "It is bound to another key than the proof's.", detail="another key proves")
-    return issue._replace(jkt=proved)
+    return issue if issue.jkt == proved else issue._replace(jkt=proved)
 
 
 def key_to_keep(app: App, proved: str | None) -> str | None:
