@@ -7,12 +7,12 @@ from gatepost.endpoints.proofs import nonce_headers, read_proof
 from gatepost.flows.instance import Instance
 from gatepost.flows.minting import Issued
 from gatepost.flows.token import TokenAsk, issue
-from gatepost.web.message import ANY_ORIGIN, Header, Reply, Request, json_reply
+from gatepost.web.message import ANY_ORIGIN, JSON, Header, Reply, Request, json_reply
 
 TOKEN = "/token"
 
-_HEADERS: tuple[Header, ...] = (*ANY_ORIGIN, (b"pragma", b"no-cache"))
-"""OAuth 2.1 does without the second one; who holds us to RFC 6749 §5.1 looks for it."""
+_HEADERS: tuple[Header, ...] = (*JSON, *ANY_ORIGIN, (b"pragma", b"no-cache"))
+"""OAuth 2.1 does without the last one; who holds us to RFC 6749 §5.1 looks for it."""
 
 
 class Token:
@@ -28,7 +28,7 @@ class Token:
         client = await self._apps.authenticate(request, fields, allow_public=True)
         proof = read_proof(self._instance, request, TOKEN, client)
         issued = await issue(self._instance, TokenAsk(client, fields, resources, request.address, proof))
-        reply = json_reply(render_issued(issued), extra=(*_HEADERS, *nonce_headers(self._instance, request)))
+        reply = json_reply(render_issued(issued), extra=nonce_headers(self._instance, request), headers=_HEADERS)
         self._instance.counts.time("/token", perf_counter() - start)
         return reply
 

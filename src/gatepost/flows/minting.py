@@ -52,39 +52,36 @@ async def newborn(instance: Instance, org: bytes, new: NewGrant, app: App, now: 
     if app.org != org:
         home = await instance.store.read(find_org(org))
         org_rate_limit = home.rate_limit if home else None
-    return Grant(
-        org=org,
-        id=new.id,
-        client_id=app.client_id,
-        user_id=new.user_id,
-        key_id=new.key_id,
-        scope=new.scope,
-        resource=new.resource,
-        generation=1,
-        salt=new.salt,
-        created_at=now,
-        rotated_at=now,
-        last_used_at=now,
-        uses=0,
-        idle_ttl=new.idle_ttl,
-        expires_at=new.expires_at,
-        revoked_at=None,
-        unbroken=True,
-        org_disabled_at=None,
-        app_disabled_at=None,
-        app_scope=app.scope,
-        app_retry_window=app.retry_window,
-        app_auth_method=app.auth_method,
-        app_access_ttl=app.access_ttl,
-        user_disabled_at=None,
-        is_member=True,
-        resource_exists=True,
-        app_org=new.app_org,
-        session_id=new.session_id,
-        authentication=new.authentication,
-        jkt=new.jkt,
-        app_rate_limit=app.rate_limit,
-        org_rate_limit=org_rate_limit,
+    generation, uses, revoked_at, unbroken = 1, 0, None, True
+    org_disabled_at = app_disabled_at = user_disabled_at = rate_limit = None
+    is_member = resource_exists = True
+    # By their order: so many by their names take three times as long.
+    return Grant._make(
+        (
+            *(org, new.id, app.client_id, new.user_id, new.key_id, new.scope, new.resource, generation, new.salt),
+            *(
+                now,
+                now,
+                now,
+                uses,
+                new.idle_ttl,
+                new.expires_at,
+                revoked_at,
+                unbroken,
+                org_disabled_at,
+                app_disabled_at,
+            ),
+            *(
+                app.scope,
+                app.retry_window,
+                app.auth_method,
+                app.access_ttl,
+                user_disabled_at,
+                is_member,
+                resource_exists,
+            ),
+            *(new.app_org, new.session_id, new.authentication, new.jkt, rate_limit, app.rate_limit, org_rate_limit),
+        )
     )
 
 

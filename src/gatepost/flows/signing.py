@@ -15,7 +15,7 @@ the other. A token that is alone waits for nothing. RS256, which takes twenty ti
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
 from gatepost.errors import GatepostError
 from gatepost.flows.roles import Actor, Deed
@@ -39,12 +39,8 @@ SKEW = 60
 _WRAP = b"signing key"
 
 
-class _Unsigned(NamedTuple):
-    """What is to be signed, with which key, and who waits for it."""
-
-    key: SigningKey
-    text: bytes
-    future: "asyncio.Future[str]"
+_Unsigned: TypeAlias = "tuple[SigningKey, bytes, asyncio.Future[str]]"
+"""What is to be signed, with which key, and who waits for it."""
 
 
 class SigningRing:
@@ -70,9 +66,9 @@ class SigningRing:
         loop = asyncio.get_running_loop()
         if not self._row:
             loop.call_soon(self._sign_row)
-        unsigned = _Unsigned(key, key.render(claims, typ), loop.create_future())
-        self._row.append(unsigned)
-        return await unsigned.future
+        future: asyncio.Future[str] = loop.create_future()
+        self._row.append((key, key.render(claims, typ), future))
+        return await future
 
     def _sign_row(self) -> None:
         row, self._row = self._row, []

@@ -196,16 +196,8 @@ def make_grant(org: bytes, new: NewGrant, act: Act, approved_at: int = ALWAYS) -
     made = yield SQL(
         _MAKE,
         (
-            *(new.id, new.user_id, new.key_id, new.scope, new.resource, new.salt, act.at, act.at, act.at),
-            *(
-                new.idle_ttl,
-                new.expires_at,
-                new.app_org,
-                new.session_id,
-                int(new.ends_with_session),
-                new.authentication,
-                new.jkt,
-            ),
+            *(new.id, new.user_id, new.key_id, new.scope, new.resource, new.salt, act.at, act.at, act.at, new.idle_ttl),
+            *(new.expires_at, new.app_org, new.session_id, int(new.ends_with_session), new.authentication, new.jkt),
             *(new.app_org or org, new.client_id, new.user_id, INSTANCE, new.key_id, INSTANCE, new.session_id),
             *(INSTANCE, new.user_id, org, approved_at),
             *(int(new.user_id is None), int(new.key_id is None), int(not new.needs_consent)),

@@ -117,9 +117,11 @@ class Reply(NamedTuple):
         return f"Reply({self.status}, ***)"
 
 
-def json_reply(content: object, status: int = 200, extra: tuple[Header, ...] = ()) -> Reply:
+def json_reply(
+    content: object, status: int = 200, extra: tuple[Header, ...] = (), headers: tuple[Header, ...] = JSON
+) -> Reply:
     """An answer that is never cached."""
-    return Reply(status, JSON, orjson.dumps(content), extra)
+    return Reply(status, headers, orjson.dumps(content), extra)
 
 
 def empty_reply(extra: tuple[Header, ...] = ()) -> Reply:
