@@ -108,6 +108,7 @@ PROBES: dict[str, tuple[object, Probe]] = {
     "delete_resource": (FOUND_NOTHING, lambda org, a: resources.delete_resource(org, a.resource, act())),
     "delete_secret": (FOUND_NOTHING, lambda org, a: apps.delete_secret(org, a.client_id, a.secret, act())),
     "end_connection": (OWN, lambda org, a: consents.end_connection(org, a.user, a.client_id, act())),
+    "take_back_consents": (OWN, lambda org, a: consents.take_back_consents(org, a.client_id, a.user)),
     "find_app": (FOUND_NOTHING, lambda org, a: apps.find_app(org, a.client_id)),
     "find_consent": (FOUND_NOTHING, lambda org, a: consents.find_consent(org, a.user, a.client_id)),
     "epoch_of": (OWN, lambda org, a: grants.epoch_of(org, a.org, a.client_id, a.user)),

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import pytest
+
 from gatepost.records import Consent, Session
 from gatepost.secrets import new_id, render_id
 from gatepost.store.apps import set_app_disabled
-from gatepost.store.consents import end_connection, find_consent, give_consent, list_consents
+from gatepost.store.consents import end_connection, find_consent, give_consent, list_consents, take_back_consents
 from gatepost.store.events import list_events
 from gatepost.store.grants import Gone, Made, Replayed, find_grant, make_grant, redeem
 from gatepost.store.orgs import set_org_disabled
@@ -258,6 +260,19 @@ async def test_what_is_disconnected_is_gone_with_its_grants(store: Store) -> Non
     assert lives is not None
     assert (ended.revoked_at, lives.revoked_at) == (NOW + 1, None)
     assert await store.ask(end_connection(a.org, a.user, a.client_id, act(NOW + 2))) == 0
+
+
+@pytest.mark.parametrize("of_one", [True, False])
+async def test_what_an_app_was_let_do_is_taken_back_from_it(store: Store, of_one: bool) -> None:
+    a = await populate(store, "acme")
+    given = [
+        consent_of(a)._replace(user_id=user, client_id=app) for user in (a.user, new_id()) for app in ("one", "two")
+    ]
+    for consent in given:
+        await store.ask(give_consent(a.org, consent, new_id(), NOW, NOW + 60, act()))
+    await store.ask(take_back_consents(a.org, "one", a.user if of_one else None))
+    left = [await store.read(find_consent(a.org, each.user_id, each.client_id)) for each in given]
+    assert left == [None, given[1], given[2] if of_one else None, given[3]]
 
 
 async def test_scopes_have_words(store: Store) -> None:

@@ -7,11 +7,13 @@ from typing import Any
 import httpx
 import pytest
 
+from gatepost.flows.grants import end_grants
 from gatepost.secrets import parse_id
 from gatepost.store.apps import add_redirect_uri, find_app, replace_app
 from gatepost.store.consents import end_connection
 from gatepost.store.orgs import set_org_disabled
 
+from .asking import of_others
 from .browser import Browser, answer_of, connected, form_of, give_password, redeem
 from .world import RESOURCE, Client, World, claims_of
 
@@ -184,6 +186,19 @@ async def test_power_over_the_organization_is_never_given_unasked(
     await browser.enter(BOB)
     led = await browser.authorize(world.acme.web, scope=scope)
     assert ("/consent/" in led.headers["location"]) is is_asked
+
+
+@pytest.mark.parametrize("whose", ["others", "bobs"])
+async def test_a_code_from_before_its_connections_were_ended_becomes_no_grant(
+    world: World, browser: Browser, whose: str
+) -> None:
+    app, bob = (
+        (await of_others(world), None) if whose == "others" else (world.acme.web, parse_id("usr", world.acme.bob))
+    )
+    code = (await browser.allow(app, BOB))["code"]
+    assert await end_grants(world.instance, world.acme.org, app.client_id, bob, world.operator) == 0
+    assert (await redeem(world, app, code)).json()["error"] == "invalid_grant"
+    assert (await browser.authorize(app)).headers["location"].startswith("/consent/")
 
 
 async def test_a_wider_ask_takes_nothing_away(world: World, browser: Browser) -> None:

@@ -11,6 +11,7 @@ from gatepost.oauth.gate import why_dead
 from gatepost.records import Grant
 from gatepost.secrets import parse_id
 from gatepost.store.apps import find_app
+from gatepost.store.consents import take_back_consents
 from gatepost.store.events import Act
 from gatepost.store.grants import find_grant, list_grants
 from gatepost.store.question import Question
@@ -81,9 +82,13 @@ async def end_grants(instance: Instance, org: bytes, client_id: str | None, user
 
 
 async def end_all(instance: Instance, org: bytes, client_id: str | None, user_id: bytes | None, actor: Actor) -> None:
-    """The same without counting them, so that it takes no longer for an app with a million. Raises as `Actor.check` does."""
+    """The same without counting them, so that it takes no longer for an app with a million. Raises as `Actor.check` does.
+
+    Where grants end one by one, consents are taken back first: a code that was approved before makes no grant meanwhile.
+    """
     act = await check_apps(instance, actor, Deed.GRANTS_REVOKE, org, client_id)
     if client_id and (user_id or await instance.store.read(find_app(org, client_id)) is None):
+        await instance.store.ask(take_back_consents(org, client_id, user_id))
         async for grant in each_grant(instance, org, client_id, user_id):
             await instance.store.ask(revoke_grant(org, grant.id, act))
     else:

@@ -63,6 +63,13 @@ def list_consents(org: bytes, user_id: bytes) -> Steps[list[Consent]]:
 
 
 @question
+def take_back_consents(org: bytes, client_id: str, user_id: bytes | None) -> Steps[None]:
+    """Take back what a person let an app do; or, without one, what everybody in the organization did."""
+    of_one, values = ("", ()) if user_id is None else (" and user_id = ?", (user_id,))
+    yield SQL(f"delete from consents where org = ? and client_id = ?{of_one}", (org, client_id, *values))
+
+
+@question
 def end_connection(org: bytes, user_id: bytes, client_id: str, act: Act) -> Steps[int]:
     """Take back what a person let an app do: the consent, and every grant that came of it. Answers how many grants ended."""
     yield SQL("delete from consents where org = ? and user_id = ? and client_id = ?", (org, user_id, client_id))
