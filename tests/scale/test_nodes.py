@@ -14,6 +14,8 @@ from servers import Answer, Client, Server
 
 from .nodes import Instance, World
 
+pytestmark = pytest.mark.xdist_group("nodes")
+
 WITHIN = 1.0
 """Seconds after which what one node was told holds on every node."""
 

@@ -13,6 +13,8 @@ from .clients import Known, check, settle, wait_until_all_answer, working
 from .cluster import Cluster, cluster
 from .nodes import Instance, World
 
+pytestmark = pytest.mark.xdist_group("outages")
+
 RECOVERED = 2.0
 """Seconds after which everybody is answered again, from when the database is back."""
 
