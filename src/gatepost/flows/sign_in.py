@@ -8,6 +8,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import TypeVar
 
 from gatepost.errors import GatepostError, OAuthError
@@ -25,14 +26,19 @@ HASHING = 2
 MAX_WAITING = 64
 
 
+@cache
+def _nobodys_hash() -> str:
+    """What is compared with when there is nobody to compare with: of a password that nobody has, made once in a process."""
+    return hash_password(os.urandom(16).hex())
+
+
 class Passwords:
     """The pool in which passwords are hashed."""
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(HASHING, "gatepost-passwords")
         self._waiting = 0
-        # Compared with when there is nobody to compare with; of a password that nobody has.
-        self._nobodys = hash_password(os.urandom(16).hex())
+        self._nobodys = _nobodys_hash()
 
     async def match(self, password: Secret, password_hash: str | None) -> bool:
         """Whether this is the password of that hash; with None, False after the same work.
