@@ -14,7 +14,7 @@ AUTH_OPENIDC = Path("/usr/lib/apache2/modules/mod_auth_openidc.so")
 PACKAGES = {
     "node": "nodejs",
     "npm": "npm",
-    "chromium": "chromium",
+    "chromium-headless-shell": "chromium-headless-shell",
     "apache2": "apache2",
     "nginx": "nginx",
     "caddy": "caddy",

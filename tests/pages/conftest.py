@@ -87,7 +87,7 @@ def somebody(server: Server, request: pytest.FixtureRequest) -> Who:
 def browser() -> Iterator[Browser]:
     """It is gone before other folders' tests begin: while it is there, no event loop of theirs could run."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find("chromium"))
+        browser = playwright.chromium.launch(executable_path=find("chromium-headless-shell"))
         yield browser
         browser.close()
 
