@@ -11,14 +11,20 @@ import hmac
 import re
 
 _PBKDF2 = re.compile(r"\$pbkdf2-(sha1|sha256|sha512)\$i=([0-9]{1,7})\$([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+)")
-_BCRYPT = re.compile(r"\$2[aby]\$(0[4-9]|1[0-4])\$[./A-Za-z0-9]{53}")
+# The salt is 16 bytes in 22 characters, so of the last one only two bits count: bcrypt takes no others.
+_BCRYPT = re.compile(r"\$2[aby]\$(0[4-9]|1[0-4])\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}")
 _ARGON2 = re.compile(
-    r"\$argon2(?:id|i|d)\$v=19\$m=([0-9]{1,7}),t=([0-9]{1,3}),p=([0-9]{1,2})\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+"
+    r"\$argon2(?:id|i|d)\$v=19\$m=([0-9]{1,7}),t=([0-9]{1,3}),p=([0-9]{1,2})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)"
 )
 
 MOST_ROUNDS = 2_000_000
 MOST_KIB = 262_144
 MOST_PASSES = 20
+MOST_DIGEST_BYTES = 64
+"""PBKDF2 makes a digest block by block, and spends all rounds on each: a long one would multiply its cost."""
+
+_LEAST_ARGON2_SALT, _LEAST_ARGON2_DIGEST = 8, 4
+"""Bytes below which argon2 refuses to check a hash. RFC 9106 §3.1."""
 BCRYPT_BYTES = 72
 """What bcrypt reads of a password: whoever made the hash cut it off there."""
 
@@ -38,10 +44,13 @@ def render_argon2(kind: str, kib: int, passes: int, lanes: int, salt: bytes, dig
 def is_checkable(password_hash: str) -> bool:
     """Whether it is a hash of a kind that can be checked, at a bounded cost."""
     if found := _PBKDF2.fullmatch(password_hash):
-        return 0 < int(found[2]) <= MOST_ROUNDS and bool(_decoded(found[3])) and bool(_decoded(found[4]))
+        salt, digest = _decoded(found[3]), _decoded(found[4])
+        return 0 < int(found[2]) <= MOST_ROUNDS and bool(salt) and 0 < len(digest) <= MOST_DIGEST_BYTES
     if found := _ARGON2.fullmatch(password_hash):
-        kib, passes, lanes = map(int, found.groups())
-        return 8 * lanes <= kib <= MOST_KIB and 0 < passes <= MOST_PASSES and lanes > 0
+        kib, passes, lanes = map(int, found.groups()[:3])
+        is_bounded = 8 * lanes <= kib <= MOST_KIB and 0 < passes <= MOST_PASSES and lanes > 0
+        salt, digest = _unpadded(found[4]), _unpadded(found[5])
+        return is_bounded and len(salt) >= _LEAST_ARGON2_SALT and len(digest) >= _LEAST_ARGON2_DIGEST
     return bool(_BCRYPT.fullmatch(password_hash))
 
 
@@ -66,6 +75,12 @@ def _is_bcrypt(password: str, password_hash: str) -> bool:
 
     raw = password.encode()
     return b"\0" not in raw and bcrypt.checkpw(raw[:BCRYPT_BYTES], password_hash.encode())
+
+
+def _unpadded(text: str) -> bytes:
+    """What base64 without padding stands for; empty for any text that argon2 would not have written."""
+    data = _decoded(text + "=" * (-len(text) % 4))
+    return data if base64.b64encode(data).decode().rstrip("=") == text else b""
 
 
 def _decoded(text: str) -> bytes:
