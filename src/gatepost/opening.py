@@ -1,12 +1,11 @@
 """Where an instance is and how it is opened: its database, its key, the directory of both, and its way out for mails."""
 
-import contextlib
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from gatepost.errors import GatepostError
+from gatepost.files import whole_file
 from gatepost.flows.client_documents import ClientDocuments
 from gatepost.flows.counting import Counts
 from gatepost.flows.instance import Instance, wall_clock
@@ -102,15 +101,9 @@ def open_keyring(settings: Settings, *, make: bool) -> Keyring:
 
 def _key_text(path: Path, make: bool) -> str:
     make_directory(path.parent)
+    if make and not path.exists():
+        _make_key(path)
     try:
-        if make and not path.exists():
-            # Written whole under another name first: two processes at once end with one key, a crash with none.
-            draft = path.with_name(f".{path.name}.{os.getpid()}")
-            draft.touch(0o600)
-            draft.write_text(Keyring.fresh_text())
-            with contextlib.suppress(FileExistsError):
-                os.link(draft, path)
-            draft.unlink()
         return path.read_text()
     except FileNotFoundError:
         raise GatepostError(
@@ -120,6 +113,16 @@ def _key_text(path: Path, make: bool) -> str:
         ) from None
     except (OSError, UnicodeDecodeError) as fault:
         raise unusable(path, fault) from None
+
+
+def _make_key(path: Path) -> None:
+    """Make a key file, on the disk before anything is sealed with it. Of two processes at once both end with one key."""
+    try:
+        with whole_file(path, replace=False) as file:
+            file.write(Keyring.fresh_text().encode())
+    except GatepostError as error:
+        if error.code != "conflict":
+            raise
 
 
 def make_directory(path: Path) -> None:
