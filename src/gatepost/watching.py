@@ -38,8 +38,7 @@ class Watch:
         """The open ones; the application that has them puts them here."""
         self._instance = instance
         self._traffic = Traffic()
-        self._is_measured = bool(settings.metrics.listen or settings.metrics.token)
-        self._metrics = self._make_metrics(settings) if self._is_measured else None
+        self._metrics = self._make_metrics(settings) if settings.metrics.listen or settings.metrics.token else None
         self._telemetry = _make_telemetry(settings) if settings.telemetry.otlp else None
 
     @property

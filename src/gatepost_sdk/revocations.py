@@ -73,12 +73,8 @@ class Revoked:
 
     def drop(self, now: float) -> None:
         """Forget what has nothing left to refuse."""
-        for _ in range(len(self._in_order)):
-            name = self._in_order[0]
-            if self._entries[name].over_at > now:
-                return
-            self._in_order.popleft()
-            del self._entries[name]
+        while self._in_order and self._entries[self._in_order[0]].over_at <= now:
+            del self._entries[self._in_order.popleft()]
 
 
 class Feed:
@@ -140,9 +136,8 @@ class Feed:
             try:
                 more = self._turn_page()
                 failures = 0
-            except (
-                Exception
-            ) as fault:  # whatever the network or the document holds: the feed grows old, and that has its rule
+            except Exception as fault:
+                # Whatever the network or the document holds: the feed grows old, and there is a rule for that.
                 self.fault = str(fault) or type(fault).__name__
                 more = False
                 failures += 1

@@ -6,7 +6,6 @@ person for a name and a password, which no app wants and nobody should learn to 
 """
 
 import base64
-import binascii
 from typing import NamedTuple
 from urllib.parse import unquote_plus
 
@@ -85,7 +84,7 @@ def _parse_basic(authorization: str) -> ClientClaim:
         client_id = unquote_plus(user)
         if "\0" in client_id:
             raise ValueError("a NUL character")
-    except (ValueError, binascii.Error):
+    except ValueError:
         raise OAuthError(
             "invalid_client", "The Authorization header is not readable as HTTP Basic.", scheme="Basic"
         ) from None

@@ -194,15 +194,8 @@ def replace_app(app: App, act: Act) -> Steps[bool]:
             where org = ? and client_id = ? returning client_id""",
         (
             *(app.name, app.kind, app.profile, app.auth_method, app.grant_types, app.scope, app.default_resource),
-            *(
-                app.access_ttl,
-                app.grant_idle_ttl,
-                app.grant_ttl,
-                app.retry_window,
-                app.metadata,
-                app.org,
-                app.client_id,
-            ),
+            *(app.access_ttl, app.grant_idle_ttl, app.grant_ttl, app.retry_window, app.metadata),
+            *(app.org, app.client_id),
         ),
     )
     if rows:
