@@ -83,9 +83,9 @@ CATALOGUE = {
 class GatepostError(Exception):
     """A refusal from the catalogue. `extra` are further members of the answer, for the caller's eyes.
 
-    `org` is the organization it happened in, when that is known; `event` the event that was recorded with it, if one was;
-    `scheme` the way to authenticate that a 401 names; `nonce` what the next proof of possession has to carry; `headers` are
-    further ones of the answer.
+    `fix` is what to do about it, as a command or a setting. `org` is the organization it happened in, if known; `event` is
+    the event that was recorded with it, if one was. `scheme` is the way to authenticate that a 401 names, `nonce` what the
+    next proof of possession has to carry, and `headers` are further headers of the answer.
     """
 
     def __init__(

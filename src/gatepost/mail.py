@@ -100,7 +100,7 @@ def parse_sender(text: str) -> Address:
     try:
         return Address("Gatepost", addr_spec=text)
     except (MessageError, IndexError):
-        raise ValueError("mail.sender is no e-mail address") from None
+        raise ValueError("mail.sender is not an e-mail address") from None
 
 
 class Box:

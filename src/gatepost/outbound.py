@@ -230,7 +230,7 @@ def _parse(url: str) -> _Target:
 
 
 def _is_host(host: str) -> bool:
-    """A name, or an address as we write it: what a resolver would read as one in octal, hexadecimal or one number is none."""
+    """Whether it is a name, or an address in its usual form: not one in octal, in hexadecimal or as a single number."""
     labels = host.split(".")
     if host.startswith("[") or labels[-1].isdigit() or labels[-1].startswith("0x"):
         try:

@@ -42,7 +42,7 @@ def check_password(password: str) -> None:
 
 
 def hash_password(password: str) -> str:
-    """The argon2id hash of a password, in PHC form. Takes about 20 ms by design."""
+    """The argon2id hash of a password, in PHC form. Takes about 20 ms by design. Raises `invalid_request`."""
     check_password(password)
     return _hasher().hash(password)
 

@@ -5,8 +5,8 @@
     verifier = Verifier("https://auth.acme.dev", audience="https://api.acme.dev")
     token = verifier.verify(raw)
 
-Floors, imports going down only: `errors`, `token`, `jws`, `fetch`; `keys`; `verifier`; `guard`; and on top one module for
-each framework, `client` and `testing`. Nothing of the server is imported anywhere.
+Imports only go down: on top are `client`, `testing` and one module for each framework; below them `guard` and `verifier`;
+at the bottom `errors`, `fetch` and `jws`. Nothing of the server is imported anywhere.
 """
 
 from gatepost_sdk.errors import GatepostError, TokenError

@@ -195,7 +195,7 @@ def is_public(path: str, public: Iterable[str]) -> bool:
 
 
 def _name_scheme(error: TokenError, proof: Proof | None) -> None:
-    """Have a refusal ask for what came, unless it is that which should come otherwise."""
+    """Name in a refusal the scheme that the token came by, unless that scheme is what is wrong."""
     if proof is not None and error.code != "not_bound":
         error.scheme = "DPoP"
 

@@ -1,4 +1,4 @@
-"""Where secrets and durations come from: names of places instead of secrets in code, and times as people write them."""
+"""Options as people write them: secrets named by where they are kept, never written in code, and durations."""
 
 import base64
 import os

@@ -199,4 +199,4 @@ def _parse(kept: str) -> Tokens:
     try:
         return Tokens(**json.loads(kept))
     except TypeError as fault:
-        raise ValueError("the store holds something that are no tokens") from fault
+        raise ValueError("what the store holds is not a set of tokens") from fault

@@ -54,7 +54,8 @@ def verify(
 ) -> Event:
     """The event in a message, if it is the server's. `body` is what came, byte for byte, before any parsing.
 
-    Keep the ids that you have acted on: a message comes again when your answer was lost. Raises WebhookError.
+    Keep the ids that you have acted on: a message comes again when your answer was lost. Raises WebhookError, and
+    ValueError for a secret that is malformed.
 
     >>> verify(body, headers, secret).data["result"]
     'ok'

@@ -311,5 +311,5 @@ def test_a_token_file_is_for_its_owner_alone(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "deep" / "token").stat().st_mode) == 0o600
     assert stat.S_IMODE((tmp_path / "deep").stat().st_mode) == 0o700
     (tmp_path / "deep" / "token").write_text('{"something": "else"}')
-    with pytest.raises(ValueError, match="no tokens"):
+    with pytest.raises(ValueError, match="not a set of tokens"):
         store.load()

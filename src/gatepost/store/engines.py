@@ -23,9 +23,9 @@ class Database(NamedTuple):
 
     `shown` is how people see it, without a secret. `file` is the file that it is; None where a server keeps it, which then
     serves any number of processes and has backups of its own. `dialect` are the words its migrations are written in.
-    `build` does ahead of a migration what would hold up who writes. `open_patiently` opens a store for what takes as long
-    as it takes, as migrations do. `is_in_use` says whether
-    servers on other machines have it open, as far as the database knows; a file's are on this one, and hold a lock.
+    `build` does ahead of a migration what would hold up writers. `open_patiently` opens a store for work without a deadline,
+    such as migrations. `is_in_use` says whether servers on other machines have it open, as far as the database knows; those
+    of a file are on this machine, and hold a lock.
     """
 
     shown: str

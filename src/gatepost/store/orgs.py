@@ -29,7 +29,7 @@ def find_org(org: bytes) -> Steps[Org | None]:
 
 @question
 def list_orgs(after: bytes = b"", limit: int = 1000) -> Steps[list[Org]]:
-    """Organizations in the order they were made. The one question that looks across organizations; only commands ask it."""
+    """Organizations in the order they were made. It looks across all of them, so only commands ask it."""
     rows = yield SQL(f"select {_COLUMNS} from orgs where org > ? order by org limit ?", (after, limit))
     return [Org._make(row) for row in rows]
 
