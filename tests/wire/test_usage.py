@@ -1,11 +1,12 @@
 """Usage as it is counted: what was issued, refused and looked at, of which app, and how long it took."""
 
 import asyncio
+from itertools import count
 
 import pytest
 
 from gatepost.errors import StoreUnavailableError
-from gatepost.flows import counting
+from gatepost.flows import counting, duties
 from gatepost.flows.counting import time_of, took
 from gatepost.flows.duties import Duties
 from gatepost.flows.usage import Period, latency_of, period_of, usage_of, usage_of_apps
@@ -135,7 +136,19 @@ async def test_the_rest_is_written_when_the_server_stops(world: World, monkeypat
 
 
 async def fails() -> None:
-    raise RuntimeError("a duty that ends takes none of the others with it")
+    raise RuntimeError("a duty that fails takes none of the others with it")
+
+
+async def test_a_duty_that_failed_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(duties, "AGAIN_SECONDS", 0)
+    tries = count(1)
+
+    async def duty() -> None:
+        if next(tries) < 3:
+            raise RuntimeError("not yet")
+
+    await asyncio.wait_for(Duties(duty).run(), 5)
+    assert next(tries) == 4, "it failed twice, and went through the third time"
 
 
 @pytest.mark.parametrize(

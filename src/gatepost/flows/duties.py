@@ -9,9 +9,12 @@ Duty: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
 
 _log = logging.getLogger(__name__)
 
+AGAIN_SECONDS = 5
+"""How long a loop that failed rests before it begins anew."""
+
 
 class Duties:
-    """Loops that run side by side. One that fails is logged, and takes none of the others with it."""
+    """Loops that run side by side. One that fails is logged and begins anew, and takes none of the others with it."""
 
     def __init__(self, *duties: Duty) -> None:
         self._duties = duties
@@ -28,7 +31,11 @@ class Duties:
 
 
 async def _guarded(duty: Duty) -> None:
-    try:
-        await duty()
-    except Exception:
-        _log.exception("A duty beside the requests ended")
+    """Run a duty to its end. A fault that nobody foresaw must not keep mails and webhooks back until a restart."""
+    while True:
+        try:
+            await duty()
+            return
+        except Exception:
+            _log.exception("A duty beside the requests failed, and begins anew")
+        await asyncio.sleep(AGAIN_SECONDS)
