@@ -253,6 +253,24 @@ def test_what_is_no_export_is_refused(gatepost: Gatepost, acme: str, tmp_path: P
     gatepost.refused(4, "import", server, str(path) + ".missing", "--org", acme)
 
 
+@pytest.mark.parametrize(
+    ("server", "content"),
+    [
+        ("keycloak", {"clients": [{"clientId": "shop", "attributes": [1]}]}),
+        ("keycloak", {"users": [{"email": "ana@acme.test", "firstName": 1}]}),
+        ("keycloak", {"users": [{"email": "ana@acme.test", "credentials": ["password"]}]}),
+        ("auth0", [{"email": 1}]),
+        ("auth0", [{"email": "ana@acme.test", "passwordHash": {"value": "$2b$10$"}}]),
+        ("auth0", [{"client_id": "shop", "grant_types": [1]}]),
+        ("django-oauth-toolkit", [{"fields": {"client_id": "shop", "redirect_uris": ["https://shop.example/"]}}]),
+    ],
+)
+def test_an_export_whose_members_are_of_other_types_is_refused(
+    gatepost: Gatepost, acme: str, file: Callable[[Any], str], server: str, content: Any
+) -> None:
+    gatepost.refused(2, "import", server, file(content), "--org", acme)
+
+
 def test_users_come_in_json_lines_too(gatepost: Gatepost, acme: str, tmp_path: Path) -> None:
     path = tmp_path / "users.ndjson"
     path.write_text("\n".join(json.dumps({"email": f"{name}@acme.test"}) for name in "abc"))

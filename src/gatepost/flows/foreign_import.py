@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from gatepost.errors import GatepostError
 from gatepost.flows.app_import import Imported, keep_planned, plan_apps
-from gatepost.flows.foreign_exports import READERS, Person
+from gatepost.flows.foreign_exports import READERS, Export, Person
 from gatepost.flows.instance import Instance, fresh_epoch
 from gatepost.flows.people import check_email
 from gatepost.flows.roles import Actor, Deed
@@ -38,9 +38,7 @@ async def import_export(
     For the operator alone. Raises `invalid_request`, `conflict` for an app that exists, and as `Actor.check` does.
     """
     actor.check(Deed.INSTANCE_WRITE, org)
-    export = READERS[server](document)
-    if not any(export):
-        raise GatepostError("invalid_request", "The file has no app and nobody in it.", fix="gatepost import --help")
+    export = _read(server, document)
     warnings = list(export.warnings)
     planned, dropped = await plan_apps(instance, org, export.apps, update=False, actor=actor)
     warnings += dropped
@@ -54,6 +52,28 @@ async def import_export(
     apps = [Imported(draft.app, fresh.text if fresh else None, draft.is_new) for draft, fresh in planned]
     new = [person for person, owner in zip(people, known, strict=True) if owner is None]
     return Brought(apps, len(new), len(people) - len(new), sum(bool(each.password_hash) for each in new), warnings)
+
+
+def _read(server: str, document: Any) -> Export:
+    """What the export holds. Raises `invalid_request` for one of nothing, and for one whose members are of other types."""
+    try:
+        export = READERS[server](document)
+        is_sound = all(isinstance(each, str | None) for person in export.people for each in _texts(person))
+    except (AttributeError, KeyError, TypeError):
+        is_sound = False
+    if not is_sound:
+        raise GatepostError(
+            "invalid_request",
+            "The file is not an export of this server: a member is missing, or of another type.",
+            fix="gatepost import --help",
+        )
+    if not any(export):
+        raise GatepostError("invalid_request", "The file has no app and nobody in it.", fix="gatepost import --help")
+    return export
+
+
+def _texts(person: Person) -> tuple[object, ...]:
+    return person.email, person.name, person.password_hash
 
 
 def _checked(people: list[Person], warnings: list[str]) -> list[Person]:
