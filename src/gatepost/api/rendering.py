@@ -104,7 +104,7 @@ def of_request(request: AppRequest) -> AppRequestDocument:
         asked_at=_at(request.asked_at),
         approved_scope=request.agreed_scope,
         decided_by=request.decided_by,
-        decided_at=_at(request.decided_at) if request.decided_at is not None else None,
+        decided_at=_maybe_at(request.decided_at),
         reason=request.reason,
     )
 
@@ -136,7 +136,7 @@ def of_app(app: App, redirect_uris: list[str], client_secret: str | None = None)
 
 def of_use(use: Use) -> AppUse:
     """The document of how an app is used."""
-    return AppUse(use.connections, use.is_more, None if use.used_at is None else _at(use.used_at))
+    return AppUse(use.connections, use.is_more, _maybe_at(use.used_at))
 
 
 def of_secret(secret: AppSecret, text: str | None = None) -> SecretDocument:

@@ -24,7 +24,7 @@ from gatepost.flows.owned_apps import apps_of, end_app, redirect_uris_of, set_di
 from gatepost.flows.resources import get_spelling
 from gatepost.flows.roles import Actor
 from gatepost.oauth.client_metadata import AUTH_METHODS, KINDS, PROFILES, parse_metadata
-from gatepost.records import App
+from gatepost.records import UNTIL_USED, App
 from gatepost.secrets import Secret, render_id
 from gatepost.settings import parse_retry_window
 from gatepost.store.browsing import AppUse
@@ -178,8 +178,7 @@ def _use(options: argparse.Namespace) -> int:
         return (await uses_of(instance, app.org, [app]))[app.client_id]
 
     use = run_verb(options, verb)
-    last = None if use.used_at is None else instant(use.used_at)
-    document = {"connections": use.connections, "more": use.is_more, "last_used_at": last}
+    document = {"connections": use.connections, "more": use.is_more, "last_used_at": instant(use.used_at)}
     show(wants_json(options), document, render_fields(document))
     return 0
 
@@ -303,7 +302,7 @@ async def _document(instance: Instance, app: App, secret: Secret | None = None) 
         "access_ttl": app.access_ttl,
         "grant_idle_ttl": app.grant_idle_ttl,
         "grant_ttl": app.grant_ttl,
-        "retry_window": "until_used" if app.retry_window == -1 else app.retry_window,
+        "retry_window": "until_used" if app.retry_window == UNTIL_USED else app.retry_window,
         "rate_limit": app.rate_limit,
         **parse_metadata(app.metadata)._asdict(),
         "disabled": app.disabled_at is not None,

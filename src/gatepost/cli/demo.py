@@ -4,13 +4,13 @@ dev.json is also how a directory is known to be dev's: it is written before anyt
 """
 
 import json
-import os
 import secrets
 from pathlib import Path
 from typing import Any
 
 from gatepost.cli.running import ACTOR, DEV_FILE
 from gatepost.errors import GatepostError
+from gatepost.files import whole_file
 from gatepost.flows.api_keys import create_key
 from gatepost.flows.apps import NewApp, create_app
 from gatepost.flows.callers import POWERS
@@ -144,8 +144,5 @@ async def _make_demo(instance: Instance, actor: Actor) -> dict[str, Any]:
 
 def _keep(path: Path, demo: dict[str, Any]) -> None:
     """Write dev.json whole or not at all, for its owner's eyes only."""
-    draft = path.with_suffix(".draft")
-    draft.unlink(missing_ok=True)
-    draft.touch(0o600)
-    draft.write_text(json.dumps(demo, indent=2) + "\n")
-    os.replace(draft, path)
+    with whole_file(path, replace=True) as file:
+        file.write(json.dumps(demo, indent=2).encode() + b"\n")

@@ -10,8 +10,9 @@ from gatepost.console.app import show_app
 from gatepost.console.desk import Desk
 from gatepost.console.lists import LIMIT, Ask, download, each_row, export, listing, read_ask
 from gatepost.console.sentences import Told, tell_events
-from gatepost.flows.browsing import browse_events, find_member_by, get_event
+from gatepost.flows.browsing import browse_events, find_member_by
 from gatepost.flows.event_words import FIELDS, SENTENCES, render_event
+from gatepost.flows.events import event_of
 from gatepost.flows.instance import Instance
 from gatepost.flows.owned_apps import app_of
 from gatepost.records import Event
@@ -60,7 +61,7 @@ class Events:
 
     async def one(self, desk: Desk) -> Reply:
         """One event: the sentence, and the whole of it."""
-        event = await get_event(self._instance, desk.actor, desk.org.id, desk.names["event"])
+        event = await event_of(self._instance, desk.org.id, desk.names["event"], desk.actor)
         (told,) = await tell_events(self._instance, desk.org.id, [event])
         document = render_event(desk.org.id, event)
         return desk.show(

@@ -26,6 +26,17 @@ ASSETS = {
 }
 """What pages are made with: each of a type, and of the files that it is put together from."""
 
+_PREFLIGHT = Reply(
+    204,
+    EMPTY,
+    b"",
+    (
+        *ANY_ORIGIN,
+        (b"access-control-allow-methods", b"GET, POST"),
+        (b"access-control-allow-headers", b"Authorization, Content-Type, DPoP, MCP-Protocol-Version"),
+        (b"access-control-max-age", b"3600"),
+    ),
+)
 
 _SHADES = re.compile(r"([0-9a-f]{6})-([0-9a-f]{6})\.css")
 
@@ -85,13 +96,7 @@ class Documents:
 
     async def preflight(self, request: Request) -> Reply:
         """CORS for what browsers' own code may call; never with credentials."""
-        allowed = (
-            *ANY_ORIGIN,
-            (b"access-control-allow-methods", b"GET, POST"),
-            (b"access-control-allow-headers", b"Authorization, Content-Type, DPoP, MCP-Protocol-Version"),
-            (b"access-control-max-age", b"3600"),
-        )
-        return Reply(204, EMPTY, b"", allowed)
+        return _PREFLIGHT
 
     async def asset(self, request: Request) -> Reply:
         return self._assets[request.path.rpartition("/")[2]].reply(request)

@@ -74,10 +74,9 @@ async def needs_password(instance: Instance, session: Session) -> bool:
 async def change_password(
     instance: Instance, passwords: Passwords, session: Session, old: Secret, new: Secret, address: str
 ) -> bool:
-    """Set a new password and end every other session. False when the old one is needed and wrong, or was
-    changed meanwhile.
+    """Set a new password and end every other session. False when the old one is needed and wrong, or changed meanwhile.
 
-    Raises `invalid_request` for one that cannot be.
+    Raises `invalid_request` for a new one that may not be a password.
     """
     if await needs_password(instance, session):
         known = await instance.store.read(find_password_hash(session.user_id))

@@ -5,7 +5,7 @@ The cursors are of the questions in `store.browsing`; whoever hands one on to a 
 
 from typing import Any, NamedTuple
 
-from gatepost.errors import GatepostError
+from gatepost.flows.grants import get_grant
 from gatepost.flows.instance import Instance
 from gatepost.flows.owned_apps import check_apps
 from gatepost.flows.people import canonical_email
@@ -16,8 +16,6 @@ from gatepost.secrets import parse_id, render_id
 from gatepost.store import browsing
 from gatepost.store.apps import find_app
 from gatepost.store.browsing import AppUse, Page
-from gatepost.store.events import find_event
-from gatepost.store.grants import find_grant
 from gatepost.store.orgs import find_owner
 from gatepost.store.people import find_member, list_members
 
@@ -80,12 +78,7 @@ async def browse_members(instance: Instance, actor: Actor, org: bytes, cursor: A
 
 async def view_link(instance: Instance, actor: Actor, org: bytes, text: str) -> Link:
     """One connection. Raises `not_found`, and as `Actor.check` does."""
-    actor.check_own(Deed.GRANTS_READ, org)
-    raw = parse_id("gnt", text)
-    grant = await instance.store.read(find_grant(org, raw)) if raw else None
-    if grant is None:
-        raise GatepostError("not_found", "There is no such connection here.")
-    await check_apps(instance, actor, Deed.GRANTS_READ, org, grant.client_id)
+    grant = await get_grant(instance, org, text, actor)
     app = await instance.store.read(find_app(grant.app_org or org, grant.client_id))
     member = await instance.store.read(find_member(org, grant.user_id)) if grant.user_id else None
     return _link(instance, grant, app.name if app else grant.client_id, member and member.email)
@@ -98,16 +91,6 @@ async def browse_events(
     await check_apps(instance, actor, Deed.EVENTS_READ, org, filters.get("client_id"))
     page = await instance.store.read(browsing.browse_events(org, _id_of(cursor), limit, **filters))
     return Page(page.rows, page.next.hex() if page.next else None, page.is_cut)
-
-
-async def get_event(instance: Instance, actor: Actor, org: bytes, text: str) -> Event:
-    """One event. Raises `not_found`."""
-    raw = parse_id("evt", text)
-    event = await instance.store.read(find_event(org, raw)) if raw else None
-    if event is None:
-        raise GatepostError("not_found", "There is no such event here.")
-    await check_apps(instance, actor, Deed.EVENTS_READ, org, event.client_id)
-    return event
 
 
 def _link(instance: Instance, grant: Grant, app: str, email: str | None) -> Link:

@@ -21,9 +21,10 @@ from gatepost.store.signing_keys import list_signing_keys
 from gatepost.store.sqlite_file import find_faults
 
 SOON = 14 * 86_400
-"""Seconds ahead that an end is told of."""
+"""Seconds ahead of its end that a credential or certificate is told of."""
 
 LISTED = 20
+"""How many credentials are listed at most."""
 
 _TRY_LOCK = "import fcntl, sys; fcntl.lockf(open(sys.argv[1], 'r+b'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
 

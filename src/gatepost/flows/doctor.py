@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
-from gatepost.flows.deployment import Disk, Facts
+from gatepost.flows.deployment import SOON, Disk, Facts
 from gatepost.jose import ALGORITHMS
 from gatepost.store.migrations import NEWEST
 
@@ -158,7 +158,8 @@ def _clock(facts: Facts) -> Findings:
     latest = max([facts.known.newest, *(key.published_at for key in facts.known.signing_keys)])
     if latest > facts.now + SKEW:
         yield _problem(
-            f"the clock says {_day(facts.now)}, but something happened at {_day(latest)}: it is behind now, or was ahead then",
+            f"the clock says {shown_instant(facts.now)}, but something happened at {shown_instant(latest)}:"
+            " it is behind now, or was ahead then",
             "set the clock, and keep it with NTP",
         )
 
@@ -245,9 +246,11 @@ def _dev_data(facts: Facts) -> Findings:
 def _credentials(facts: Facts) -> Findings:
     for each in facts.known.expiring:
         if each.expires_at <= facts.now:
-            yield _advice(f"{each.name} expired at {_day(each.expires_at)}", "delete it, or make another")
+            yield _advice(f"{each.name} expired at {shown_instant(each.expires_at)}", "delete it, or make another")
         else:
-            yield _advice(f"{each.name} expires at {_day(each.expires_at)}", "make another and roll it out before")
+            yield _advice(
+                f"{each.name} expires at {shown_instant(each.expires_at)}", "make another and roll it out before"
+            )
 
 
 def _certificate(facts: Facts) -> Findings:
@@ -255,9 +258,9 @@ def _certificate(facts: Facts) -> Findings:
         yield _problem(f"the certificate cannot be read: {facts.certificate_fault}", "server.tls_cert = a chain in PEM")
     end = facts.certificate_ends_at
     if end is not None and end <= facts.now:
-        yield _problem(f"the certificate expired at {_day(end)}", "renew it, and restart the server")
-    elif end is not None and end <= facts.now + 14 * 86_400:
-        yield _advice(f"the certificate expires at {_day(end)}", "renew it, and restart the server")
+        yield _problem(f"the certificate expired at {shown_instant(end)}", "renew it, and restart the server")
+    elif end is not None and end <= facts.now + SOON:
+        yield _advice(f"the certificate expires at {shown_instant(end)}", "renew it, and restart the server")
 
 
 CHECKS = (
@@ -284,5 +287,6 @@ CHECKS = (
 """Everything that is looked at, in the order it is told."""
 
 
-def _day(seconds: int) -> str:
+def shown_instant(seconds: int) -> str:
+    """An instant as findings tell it: to the second, in UTC."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")

@@ -7,10 +7,10 @@ not see a thing is not told about it either.
 """
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from typing import NamedTuple, TypeAlias
 
-from gatepost.flows.doctor import OLD_KEY
+from gatepost.flows.deployment import LISTED, SOON
+from gatepost.flows.doctor import OLD_KEY, shown_instant
 from gatepost.flows.instance import Instance
 from gatepost.flows.roles import Actor, Deed
 from gatepost.records import SigningKeyRecord, Webhook
@@ -18,11 +18,6 @@ from gatepost.store.browsing import Expiring, list_expiring_of
 from gatepost.store.migrations import NEWEST, schema_version
 from gatepost.store.signing_keys import list_signing_keys
 from gatepost.store.webhooks import list_webhooks
-
-SOON = 14 * 86_400
-"""Seconds ahead that an end is told of."""
-
-LISTED = 20
 
 OK, ADVICE, PROBLEM = "ok", "advice", "problem"
 
@@ -188,7 +183,7 @@ def tell(examined: list[Examined]) -> Iterator[Told]:
     for check, findings in examined:
         for each in findings:
             status, why, fix = WORDS[each.name]
-            at = datetime.fromtimestamp(each.at, UTC).strftime("%Y-%m-%d %H:%M:%SZ") if each.at else ""
+            at = shown_instant(each.at) if each.at else ""
             yield Told(check.name, status, check.what, why.format(about=each.about, at=at, place=each.place), fix)
         if not findings:
             yield Told(check.name, OK, check.what, None, None)

@@ -131,7 +131,7 @@ class Actor:
         return all(self.may(deed) for deed, rule in MATRIX.items() if scope in rule.scopes)
 
     def check_reach(self, role: str) -> None:
-        """That people with this role may do no more than an API key that makes or changes them. Raises `insufficient_scope`."""
+        """Raises `insufficient_scope` when people with this role may do more than the API key that makes or changes them."""
         if self.org is None or self.role:
             return
         for deed, rule in MATRIX.items():

@@ -73,14 +73,29 @@ def make_newcomer(
             raise OAuthError("invalid_redirect_uri", error.description, field="redirect_uris") from None
     keys = {field: content[field] for field in ("jwks", "jwks_uri") if content.get(field) is not None}
     metadata = ClientMetadata(**{**optional, **keys, "open_to_others": True})
-    app = App(
+    app = free_app(org, client_id, name, kind, auth_method, " ".join(grant_types), 0, render_metadata(metadata))
+    return Newcomer(app, metadata, uris)
+
+
+def free_app(
+    org: bytes,
+    client_id: str,
+    name: str,
+    kind: str,
+    auth_method: str,
+    grant_types: str,
+    created_at: int,
+    metadata: str,
+) -> App:
+    """The record of an app that belongs to no organization: it has no scope and no policy of its own."""
+    return App(
         org=org,
         client_id=client_id,
         name=name,
         kind=kind,
         profile="oauth21",
         auth_method=auth_method,
-        grant_types=" ".join(grant_types),
+        grant_types=grant_types,
         scope="",
         default_resource=None,
         access_ttl=None,
@@ -88,11 +103,10 @@ def make_newcomer(
         grant_ttl=None,
         retry_window=None,
         disabled_at=None,
-        created_at=0,
+        created_at=created_at,
         org_disabled_at=None,
-        metadata=render_metadata(metadata),
+        metadata=metadata,
     )
-    return Newcomer(app, metadata, uris)
 
 
 def read_optional(content: dict[str, Any], field: str) -> Any:

@@ -12,7 +12,7 @@ from gatepost.errors import OAuthError
 from gatepost.oauth.client_keys import check_client_keys
 from gatepost.oauth.client_metadata import AUTH_METHODS, check_name, parse_metadata
 from gatepost.oauth.consent import host_of
-from gatepost.oauth.newcomers import GRANT_TYPES, OPTIONAL, Newcomer, make_newcomer, read_optional
+from gatepost.oauth.newcomers import GRANT_TYPES, OPTIONAL, Newcomer, free_app, make_newcomer, read_optional
 from gatepost.records import App
 
 _FORBIDDEN_GRANTS = ("implicit", "password")
@@ -71,12 +71,8 @@ def dump_newcomer(newcomer: Newcomer) -> bytes:
 def load_newcomer(org: bytes, client_id: str, plain: bytes) -> Newcomer:
     """The app that a client_id carries."""
     name, kind, method, grants, created_at, text, uris = orjson.loads(plain)
-    metadata = parse_metadata(text)
-    app = App(
-        *(org, client_id, name, kind, "oauth21", method, grants, "", None),
-        *(None, None, None, None, None, created_at, None, text),
-    )
-    return Newcomer(app, metadata, tuple(uris))
+    app = free_app(org, client_id, name, kind, method, grants, created_at, text)
+    return Newcomer(app, parse_metadata(text), tuple(uris))
 
 
 def _check_keys(content: dict[str, Any], method: str) -> None:

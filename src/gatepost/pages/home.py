@@ -27,9 +27,6 @@ class Home:
     async def missing(self, request: Request) -> Reply:
         """Whatever has no route."""
         if request.wants_page:
-            return self._page("missing.html", request, 404)
+            locale = locale_of(request, self._language)
+            return render_page("missing.html", locale, 404, base=self._base, languages=(), issuer=self._issuer)
         raise OAuthError("not_found", "There is nothing at this path.")
-
-    def _page(self, template: str, request: Request, status: int) -> Reply:
-        locale = locale_of(request, self._language)
-        return render_page(template, locale, status, base=self._base, languages=(), issuer=self._issuer)

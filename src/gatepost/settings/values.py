@@ -50,32 +50,15 @@ def parse_networks(text: str) -> tuple[Network, ...]:
     return tuple(ipaddress.ip_network(part) for part in text.replace(",", " ").split())
 
 
-def parse_level(text: str) -> str:
-    """The name of a log level. Raises ValueError."""
-    if text not in ("debug", "info", "warning", "error"):
-        raise ValueError("it is debug, info, warning or error")
-    return text
+def _one_of(*words: str) -> Callable[[str], str]:
+    """A parser of a setting that is one of these words; it raises ValueError for any other."""
 
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"it is {', '.join(words[:-1])} or {words[-1]}")
+        return text
 
-def parse_registration(text: str) -> str:
-    """Who may register an app. Raises ValueError."""
-    if text not in ("open", "token", "off"):
-        raise ValueError("it is open, token or off")
-    return text
-
-
-def parse_nonce(text: str) -> str:
-    """Whether proofs need a nonce. Raises ValueError."""
-    if text not in ("off", "required"):
-        raise ValueError("it is off or required")
-    return text
-
-
-def parse_sign_up(text: str) -> str:
-    """Who may join. Raises ValueError."""
-    if text not in ("closed", "invited", "open"):
-        raise ValueError("it is closed, invited or open")
-    return text
+    return parse
 
 
 class Listen(NamedTuple):
@@ -171,7 +154,7 @@ class DpopSettings:
 
     nonce: str = _setting(
         "off",
-        parse_nonce,
+        _one_of("off", "required"),
         "word",
         "Whether a proof needs a nonce of this server (required), so that none can be made in advance; it costs clients"
         " a second request when the nonce changes, and some know none (off).",
@@ -267,7 +250,7 @@ class RegistrationSettings:
 
     mode: str = _setting(
         "off",
-        parse_registration,
+        _one_of("open", "token", "off"),
         "word",
         "Who may register an app at /register: everybody (open; `dev` says so), who has an initial access token (token),"
         " or nobody (off).",
@@ -279,7 +262,10 @@ class LogSettings:
     """What is logged."""
 
     level: str = _setting(
-        "info", parse_level, "level", "The least level that is logged: debug, info, warning or error."
+        "info",
+        _one_of("debug", "info", "warning", "error"),
+        "level",
+        "The least level that is logged: debug, info, warning or error.",
     )
 
 
@@ -322,7 +308,7 @@ class Settings:
     )
     sign_up: str = _setting(
         "invited",
-        parse_sign_up,
+        _one_of("closed", "invited", "open"),
         "word",
         "Who may join: nobody (closed), who is invited (invited), or everybody (open).",
     )

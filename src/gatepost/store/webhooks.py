@@ -11,6 +11,7 @@ the same one looking back, makes nothing. It is made in one transaction with the
 from typing import NamedTuple
 
 from gatepost.records import Letter, Webhook
+from gatepost.secrets import render_id
 from gatepost.store.events import Act, record
 from gatepost.store.outbox import put_letter
 from gatepost.store.question import SQL, Steps, question
@@ -194,4 +195,4 @@ def _changeable(webhook: Webhook) -> tuple[str, str, str, bytes, int | None]:
 
 
 def _detail(webhook: bytes) -> str:
-    return f'{{"id":"whk_{webhook.hex()}"}}'
+    return f'{{"id":"{render_id("whk", webhook)}"}}'

@@ -38,7 +38,7 @@ THEMES = ("light", "dark")
 
 _LANGUAGE_FIELD = "page_language"
 CONSOLE = "/console"
-"""The one place that a sign-in leads to of its own accord, and nowhere else but there."""
+"""The only place that a sign-in leads to of its own accord."""
 PROVING = {SIGN_IN: "/login?again=yes", SECOND_FACTOR: "/login/verify"}
 """Where somebody gets what their sign-in lacks for an organization, and goes on from."""
 _ONWARD = re.compile(CONSOLE + r"[A-Za-z0-9/._~-]{0,500}")
