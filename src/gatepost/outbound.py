@@ -293,7 +293,7 @@ async def _read_answer(reader: asyncio.StreamReader, limit: int) -> Fetched:
         # What a callback raised is inside; anything else is no HTTP.
         if isinstance(fault.__context__, OutboundError):
             raise fault.__context__ from None
-        raise OutboundError("answer", "it is no HTTP") from None
+        raise OutboundError("answer", "it is not HTTP") from None
     # Without a length or chunks, the end of the connection is the end of the answer. RFC 9112 §6.3.
     until_closed = answer.has_head and not answer.headers.keys() & {"content-length", "transfer-encoding"}
     if not (answer.is_whole or until_closed):

@@ -25,7 +25,7 @@ class ProofKey:
     def __init__(self, text: str) -> None:
         private = serialization.load_der_private_key(decode_segment(text.encode()), None)
         if not isinstance(private, ec.EllipticCurvePrivateKey):
-            raise ValueError("it is no key of an elliptic curve")
+            raise ValueError("it is not a key of an elliptic curve")
         self.text = text
         self._private = private
         point = private.public_key().public_numbers()

@@ -17,7 +17,7 @@ REFUSALS = {
     "malformed": Refusal(401, "invalid_token", "Send the access token as it was issued, and nothing else."),
     "wrong_type": Refusal(401, "invalid_token", "Send an access token (typ at+jwt), not an ID token or another JWT."),
     "wrong_algorithm": Refusal(401, "invalid_token", "The issuer has to sign access tokens with ES256 or RS256."),
-    "unknown_key": Refusal(401, "invalid_token", "Check that the token is of this issuer; its keys are at jwks_uri."),
+    "unknown_key": Refusal(401, "invalid_token", "Check that this issuer issued the token; its keys are at jwks_uri."),
     "bad_signature": Refusal(401, "invalid_token", "The token was changed, or forged. Get a new one."),
     "wrong_issuer": Refusal(401, "invalid_token", "Get a token from the issuer that this API trusts."),
     "wrong_audience": Refusal(401, "invalid_token", "Ask for a token with this API as its `resource`."),

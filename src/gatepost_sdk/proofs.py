@@ -53,7 +53,7 @@ def judge(proof: Proof, token: str, now: float) -> Judged:
     jws = parse_jws(proof.text)
     alg, jwk = jws.head.get("alg"), jws.head.get("jwk")
     if jws.head.get("typ") != TYPE or alg not in ALGORITHMS:
-        raise ValueError("it is no proof, or signed with an algorithm that is not accepted here")
+        raise ValueError("it is not a proof, or is signed with an algorithm that is not accepted here")
     if not isinstance(jwk, dict) or _PRIVATE & jwk.keys():
         raise ValueError("it has no public key")
     key = load_key(jwk)

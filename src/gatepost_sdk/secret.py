@@ -34,5 +34,5 @@ def parse_duration(text: str | float) -> float:
     """Seconds, from `30s`, `10m`, `12h`, `90d` or a number of them. Raises ValueError."""
     found = _DURATION.fullmatch(str(text))
     if not found:
-        raise ValueError(f"{text!r} is no duration: write 30s, 10m, 12h or 90d")
+        raise ValueError(f"{text!r} is not a duration: write 30s, 10m, 12h or 90d")
     return float(found[1]) * _UNITS[found[2]]

@@ -41,7 +41,7 @@ class Token:
         >>> issuer.token(org="org_acme").check_org("org_acme")
         """
         if self.org != org:
-            raise TokenError("wrong_org", "The token is of another organization.")
+            raise TokenError("wrong_org", "The token belongs to another organization.")
 
     def check_scopes(self, *scopes: str, any_of: Collection[str] = ()) -> None:
         """Raise `insufficient_scope`, a 403, unless the token has all of `scopes` and, if there are any, one of `any_of`.

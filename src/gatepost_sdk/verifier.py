@@ -183,7 +183,7 @@ class Verifier:
         kid = jws.head["kid"]
         key = self.keys.find(kid)
         if key is None:
-            raise TokenError("unknown_key", f"{self.issuer} publishes no key that is named as the token's.")
+            raise TokenError("unknown_key", f"{self.issuer} publishes no key of the token's name.")
         if jws.head["alg"] != key.alg:
             raise TokenError("wrong_algorithm", "The token's algorithm is not its key's.")
         if not is_signed_by(key, jws):
@@ -203,9 +203,9 @@ class Verifier:
             claims = parse_object(jws.payload)
             token = read_claims(claims)
         except ValueError as fault:
-            raise TokenError("malformed", f"The token is no access token of RFC 9068: {fault}.") from fault
+            raise TokenError("malformed", f"The token is not an access token of RFC 9068: {fault}.") from fault
         if claims.get("iss") != self.issuer:
-            raise TokenError("wrong_issuer", f"The token is not of {self.issuer}.")
+            raise TokenError("wrong_issuer", f"The token was not issued by {self.issuer}.")
         if self.audience.isdisjoint(_audience(claims.get("aud"))):
             raise TokenError("wrong_audience", f"The token is not for {' or '.join(sorted(self.audience))}.")
         if _is_later(claims.get("nbf", 0), self._clock() + LEEWAY_SECONDS):
@@ -225,7 +225,7 @@ class Verifier:
         except ValueError as fault:
             raise TokenError("bad_proof", f"The proof of possession is refused: {fault}.") from fault
         if judged.jkt != bound_to["jkt"]:
-            raise TokenError("wrong_key", "The proof is of another key than the token's.")
+            raise TokenError("wrong_key", "The proof was made with another key than the token's.")
         return judged.id
 
     def _spend(self, proved: bytes) -> None:

@@ -61,7 +61,7 @@ def verify(
     'ok'
     >>> verify(body + b" ", headers, secret)
     Traceback (most recent call last):
-    WebhookError: The signature is not of this message and secret.
+    WebhookError: The signature does not match this message and secret.
     """
     sent = {name.lower(): value for name, value in headers.items()}
     try:
@@ -76,7 +76,7 @@ def verify(
         if each.startswith(_VERSION)
     ]
     if not any(found):
-        raise WebhookError("bad_signature", "The signature is not of this message and secret.")
+        raise WebhookError("bad_signature", "The signature does not match this message and secret.")
     return _checked(body, id, stamp, tolerance, time.time() if now is None else now)
 
 
@@ -106,7 +106,7 @@ def _checked(body: bytes, id: str, stamp: str, tolerance: float, now: float) -> 
         at, content = int(stamp), json.loads(body)
         event = Event(id, content["type"], content["timestamp"], content["data"])
     except (KeyError, TypeError, ValueError):
-        raise WebhookError("malformed", "The message is no event.") from None
+        raise WebhookError("malformed", "The message is not an event.") from None
     if abs(now - at) > tolerance:
         raise WebhookError("stale", "The message is too old, or the clocks of both machines differ.")
     return event

@@ -36,9 +36,9 @@ def test_the_version_is_told(gatepost: Gatepost) -> None:
         (["aps", "list"], "did you mean `app`?"),
         (["singing-key"], "did you mean `signing-key`?"),
         (["zebra"], "There is no command `zebra`"),
-        (["--jsn"], "`gatepost --jsn` is no command"),
+        (["--jsn"], "`gatepost --jsn` is not a command"),
         (["--versoin"], "did you mean `--version`?"),
-        (["--data"], "`gatepost --data` is no command"),
+        (["--data"], "`gatepost --data` is not a command"),
         (
             ["app"],
             "`gatepost app` needs a verb: create, list, edit, show, use, disable, enable, delete, import, limit, secret",

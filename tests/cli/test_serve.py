@@ -40,8 +40,8 @@ ISSUER = ("--issuer", "https://auth.example.com")
         ([*ISSUER, "--tls-key", "key.pem"], "need each other"),
         ([*ISSUER, "--tls-cert", "cert.pem", "--tls-key", "key.pem"], "cert.pem and the key key.pem cannot be used"),
         ([*ISSUER, "--tls-cert", "empty.pem", "--tls-key", "empty.pem"], "empty.pem cannot be used"),
-        ([*ISSUER, "--host", "no.such.host.invalid"], "no address to listen on"),
-        ([*ISSUER, "--host", "192.0.2.1", "--port", "0"], "no address to listen on"),
+        ([*ISSUER, "--host", "no.such.host.invalid"], "not an address to listen on"),
+        ([*ISSUER, "--host", "192.0.2.1", "--port", "0"], "not an address to listen on"),
         ([*ISSUER, "--database", "mysql://host/db"], "sqlite:///path"),
         ([*ISSUER, "--config", "missing.toml"], "There is no file missing.toml"),
     ],
@@ -68,7 +68,7 @@ def test_an_option_that_is_no_value_is_a_usage_error(gatepost: Gatepost, option:
     ("variables", "said"),
     [
         ({"METRICS__LISTEN": "0.0.0.0:9464"}, "metrics.token is not set"),
-        ({"METRICS__LISTEN": "192.0.2.1:9464", "METRICS__TOKEN": "t"}, "no address to listen on"),
+        ({"METRICS__LISTEN": "192.0.2.1:9464", "METRICS__TOKEN": "t"}, "not an address to listen on"),
         ({"METRICS__LISTEN": "9464"}, "an address and a port"),
         ({"METRICS__LISTEN": "localhost:99999"}, "an address and a port"),
         (

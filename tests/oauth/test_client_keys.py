@@ -41,7 +41,7 @@ def test_public_keys_pass(jwks: Any, jwks_uri: Any) -> None:
         ({"keys": {}}, None, "1 to 20 keys"),
         ({"keys": []}, None, "1 to 20 keys"),
         ({"keys": [EC] * 21}, None, "1 to 20 keys"),
-        ({"keys": [EC, "key"]}, None, "Key 1 of jwks is no object"),
+        ({"keys": [EC, "key"]}, None, "Key 1 of jwks is not an object"),
         ({"keys": [EC, {"kty": "oct"}]}, None, "Key 1 of jwks is secret"),
         *(
             ({"keys": [EC | {member: "AA"}]}, None, "is secret")

@@ -51,7 +51,7 @@ DEAD: list[tuple[dict[str, Any], int, str]] = [
     ({"org_disabled_at": NOW}, 0, "the organization is disabled"),
     ({"app_disabled_at": NOW}, 0, "the app is disabled"),
     ({"user_disabled_at": NOW}, 0, "the user is disabled"),
-    ({"is_member": False}, 0, "no member"),
+    ({"is_member": False}, 0, "not a member"),
     ({"resource_exists": False}, 0, "resource it is for was deleted"),
 ]
 

@@ -27,7 +27,7 @@ ANSWERS: dict[str, tuple[bytes, str]] = {
     "another success": (ok(b"{}", status="201 Created"), "the status is 201"),
     "a page": (ok(b"<html>", content_type="text/html"), "it is not sent as JSON"),
     "not JSON": (ok(b"<html>"), "it is not JSON"),
-    "a list": (ok(b"[]"), "it is no JSON object"),
+    "a list": (ok(b"[]"), "it is not a JSON object"),
     "a member twice": (ok(b'{"client_id":"a","client_id":"b"}'), "a member is in it twice"),
     "not UTF-8": (ok(b'{"client_id":"\xff"}'), "it is not UTF-8"),
     "a long number": (ok(b'{"default_max_age":1' + b"0" * 30 + b"}"), "not every JSON has"),

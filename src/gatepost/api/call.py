@@ -54,7 +54,7 @@ class Call:
             sealed = b""
         found = self.instance.keyring.unseal(_CURSOR, sealed, self._bound)
         if found is None:
-            raise OAuthError("invalid_request", "after is no cursor of this list. Start without one.", field="after")
+            raise OAuthError("invalid_request", "after is not a cursor of this list. Start without one.", field="after")
         return found
 
     def page(self, found: list[T], limit: int, render: Callable[[T], D], place: Callable[[T], bytes]) -> Page[D]:

@@ -175,7 +175,7 @@ def _without_noun(arguments: list[str]) -> int:
     if unknown:
         hint = did_you_mean(unknown[0], ("--help", "--version"))
         raise GatepostError(
-            "invalid_request", f"`gatepost {unknown[0]}` is no command{hint or '.'}", fix="gatepost --help"
+            "invalid_request", f"`gatepost {unknown[0]}` is not a command{hint or '.'}", fix="gatepost --help"
         )
     print("Gatepost, an OAuth 2.0 authorization server.\n\nThe five commands most people need:\n")
     _print_nouns(FIRST_FIVE)

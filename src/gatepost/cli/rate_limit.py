@@ -33,7 +33,7 @@ def rate_of(options: argparse.Namespace) -> int | None:
         return None
     match = _RATE.fullmatch(text)
     if not match:
-        raise GatepostError("invalid_request", f"{text} is no rate.", fix=f"600/m, 10/s, or {NONE}")
+        raise GatepostError("invalid_request", f"{text} is not a rate.", fix=f"600/m, 10/s, or {NONE}")
     return int(match[1]) * _PER_MINUTE[match[2]]
 
 

@@ -70,7 +70,7 @@ def bind(host: str, port: int) -> socket.socket:
             ) from None
         raise GatepostError(
             "invalid_configuration",
-            f"{host} is no address to listen on: {fault.strerror}.",
+            f"{host} is not an address to listen on: {fault.strerror}.",
             fix="--host 127.0.0.1, or 0.0.0.0 for every address of this machine",
         ) from None
     return listener
@@ -147,7 +147,7 @@ def check_tls(settings: Settings) -> None:
         # An encrypted key must fail here rather than ask for its passphrase.
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password="")
     except OSError as fault:
-        why = "they are no pair in PEM" if isinstance(fault, ssl.SSLError) else fault.strerror
+        why = "they are not a pair in PEM" if isinstance(fault, ssl.SSLError) else fault.strerror
         raise GatepostError(
             "invalid_configuration",
             f"The certificate {cert} and the key {key} cannot be used: {why}.",

@@ -115,7 +115,7 @@ def _remove(options: argparse.Namespace) -> int:
         return member
 
     member = run_verb(options, verb)
-    show(wants_json(options), _render(member) | {"removed": True}, f"{member.email} is no member any more.")
+    show(wants_json(options), _render(member) | {"removed": True}, f"{member.email} is not a member any more.")
     return 0
 
 

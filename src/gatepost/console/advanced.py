@@ -106,4 +106,4 @@ def _duration(name: str, text: str) -> int | None:
     try:
         return DURATIONS[name](text.strip()) if text.strip() else None
     except ValueError as fault:
-        raise GatepostError("invalid_request", f"{text} is no duration: {fault}.", field=name) from None
+        raise GatepostError("invalid_request", f"{text} is not a duration: {fault}.", field=name) from None

@@ -135,7 +135,7 @@ def _duration(name: str, fields: dict[str, str]) -> int | None:
     try:
         return parse_duration(text) if text else None
     except ValueError as fault:
-        raise GatepostError("invalid_request", f"{text} is no duration: {fault}.", field=name) from None
+        raise GatepostError("invalid_request", f"{text} is not a duration: {fault}.", field=name) from None
 
 
 PARTS: dict[str, Callable[[dict[str, str]], dict[str, Any]]] = {

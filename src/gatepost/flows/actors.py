@@ -32,7 +32,7 @@ async def authenticate(
 async def _person_of(instance: Instance, verified: VerifiedTokens, authorization: str, address: str | None) -> Actor:
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer":
-        raise refused("it is no Bearer token")
+        raise refused("it is not a Bearer token")
     accepted = await accept(instance, verified, Presented(Secret(token)), instance.issuer)
     grant = accepted.grant
     # What a key got in somebody's name, or an app by exchange, must not give them the power of an owner.

@@ -175,5 +175,7 @@ def _check(manifest: Manifest, key: bytes) -> str:
 
 def _broken(why: str) -> GatepostError:
     return GatepostError(
-        "invalid_request", f"This is no whole backup of Gatepost: {why}.", fix="use another backup; nothing was changed"
+        "invalid_request",
+        f"This is not a whole backup of Gatepost: {why}.",
+        fix="use another backup; nothing was changed",
     )

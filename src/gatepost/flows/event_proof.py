@@ -117,7 +117,7 @@ def _parse_line(number: int, line: str) -> tuple[bytes, Entry]:
         return org, Entry(id, digest_of(document))
     except (AttributeError, KeyError, TypeError, ValueError):
         raise GatepostError(
-            "invalid_request", f"Line {number} of the file is no event.", fix="gatepost events export FILE.jsonl"
+            "invalid_request", f"Line {number} of the file is not an event.", fix="gatepost events export FILE.jsonl"
         ) from None
 
 

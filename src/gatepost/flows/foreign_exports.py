@@ -247,17 +247,21 @@ def _objects(document: Any, member: str) -> Iterator[Document]:
     """The objects in a list that is a member of the export. Raises `invalid_request`."""
     found = document.get(member) if isinstance(document, dict) else document
     if not isinstance(document, dict) or not isinstance(found, list | None):
-        raise GatepostError("invalid_request", "The file is no export of this server.", fix="gatepost import --help")
+        raise GatepostError(
+            "invalid_request", "The file is not an export of this server.", fix="gatepost import --help"
+        )
     for entry in found or []:
         if not isinstance(entry, dict):
-            raise GatepostError("invalid_request", f"An entry of {member} in the file is no object.")
+            raise GatepostError("invalid_request", f"An entry of {member} in the file is not an object.")
         yield entry
 
 
 def _without_wildcards(name: Any, uris: Any, warnings: list[str]) -> list[str]:
     texts = [each for each in uris or [] if isinstance(each, str) and each not in ("", "+", "-")]
     loose = [each for each in texts if "*" in each or each.startswith("/")]
-    warnings += [f"{name}: {each} is no whole URI, and there are no wildcards here; it was dropped" for each in loose]
+    warnings += [
+        f"{name}: {each} is not a whole URI, and there are no wildcards here; it was dropped" for each in loose
+    ]
     return [each for each in texts if each not in loose]
 
 

@@ -37,7 +37,7 @@ async def inspect_token(instance: Instance, token: Secret) -> Inspected:
         return await _access_token(instance, text)
     for prefix, kind in _NO_TOKENS.items():
         if text.startswith(prefix):
-            return Inspected(kind, {}, f"a {kind} is no token: it is never sent as one")
+            return Inspected(kind, {}, f"a {kind} is not a token: it is never sent as one")
     return Inspected("unknown", {}, "it is neither an access token, a refresh token nor an API key of Gatepost")
 
 

@@ -55,7 +55,7 @@ async def get_registration(instance: Instance, client_id: str, token: str | None
     """The registration that this token is of. Raises `invalid_token`, the same for every reason. RFC 7592 §2.1."""
     sealed = open_app(instance.keyring, client_id)
     if sealed is None:
-        raise _no_token("it is no registration of ours")
+        raise _no_token("it is not a registration of ours")
     right = registration_token_of(instance.keyring, sealed)
     if not hmac.compare_digest(right.reveal().encode(), (token or "").encode()):
         raise _no_token("another registration's token, or none")
@@ -98,7 +98,7 @@ async def delete_registration(instance: Instance, client_id: str, token: str | N
 def _open_initial(instance: Instance, text: str | None, now: int) -> tuple[bytes, int, int]:
     plain = instance.keyring.unseal_text(INITIAL_TOKEN, text or "")
     if plain is None:
-        raise _no_token("it is no initial access token of ours")
+        raise _no_token("it is not an initial access token of ours")
     id, made_at, expires_at = orjson.loads(plain)
     if now >= expires_at:
         raise _no_token("it expired")

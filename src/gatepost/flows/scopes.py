@@ -54,7 +54,7 @@ async def describe_scope(instance: Instance, org: bytes, words: ScopeText, actor
         raise GatepostError("invalid_scope", f"What {ADMIN} means is said by this server alone.")
     if not _LOCALE.fullmatch(words.locale):
         raise GatepostError(
-            "invalid_request", f"{words.locale} is no language; name one as in en or ar.", field="locale"
+            "invalid_request", f"{words.locale} is not a language; name one as in en or ar.", field="locale"
         )
     kept = words._replace(text=check_name(words.text, "text"))
     await instance.store.ask(set_scope_text(org, kept.scope, kept.locale, kept.text, act))

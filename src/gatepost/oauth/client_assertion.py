@@ -68,7 +68,7 @@ def once_of(claims: dict[str, Any], signer: str, life: Life) -> Once:
     """What makes it this one of its signer's. Raises ValueError."""
     jti = claims.get("jti")
     if not isinstance(jti, str) or not 1 <= len(jti) <= MAX_JTI:
-        raise ValueError(f"jti is no text of 1 to {MAX_JTI} characters")
+        raise ValueError(f"jti is not a text of 1 to {MAX_JTI} characters")
     id = hashlib.sha256(f"{signer}\n{jti}".encode()).digest()
     return Once(id, life.made_at or life.expires_at - MAX_AHEAD, life.expires_at + SKEW)
 

@@ -36,7 +36,7 @@ def is_document_url(client_id: str) -> bool:
 def read_document(org: bytes, client_id: str, content: Any) -> Newcomer:
     """The app that a document describes. Raises ValueError, saying what is wrong with it in a few words."""
     if not isinstance(content, dict):
-        raise ValueError("it is no JSON object")
+        raise ValueError("it is not a JSON object")
     if content.get("client_id") != client_id:
         raise ValueError("its client_id is not its URL, character by character")
     name = content.get("client_name")

@@ -46,14 +46,14 @@ def usable_keys(jwks: Any) -> tuple[dict[str, Any], ...]:
     """
     keys = jwks.get("keys") if isinstance(jwks, dict) else None
     if not isinstance(keys, list) or len(keys) > MAX_KEYS:
-        raise ValueError(f"it is no JWKS of at most {MAX_KEYS} keys")
+        raise ValueError(f"it is not a JWKS of at most {MAX_KEYS} keys")
     return tuple(key for key in keys if not fault_of(key))
 
 
 def fault_of(key: Any) -> str:
     """What is wrong with a public key in JWK; empty for a good one. RFC 7517 §4."""
     if not isinstance(key, dict):
-        return "is no object"
+        return "is not an object"
     kind = key.get("kty")
     if kind == "oct" or _PRIVATE & key.keys():
         return "is secret; give the public half alone, and replace the pair"

@@ -71,7 +71,7 @@ def check_proof(
         raise ValueError("iat is not now")
     jti = claims.get("jti")
     if not isinstance(jti, str) or not 1 <= len(jti) <= MAX_JTI:
-        raise ValueError(f"jti is no text of 1 to {MAX_JTI} characters")
+        raise ValueError(f"jti is not a text of 1 to {MAX_JTI} characters")
     if token and claims.get("ath") != _hash(token.encode()):
         raise ValueError("ath is another token's")
     jkt = thumbprint(jwt.jwk)
@@ -91,11 +91,11 @@ def normal_uri(uri: Any) -> str:
     Raises ValueError for what is none.
     """
     if not isinstance(uri, str) or not (uri.isascii() and uri.isprintable()) or " " in uri:
-        raise ValueError("htu is no URL")
+        raise ValueError("htu is not a URL")
     parts = urlsplit(uri)
     host, port = parts.hostname, parts.port
     if parts.scheme not in _PORTS or not host or "@" in parts.netloc:
-        raise ValueError("htu is no http URL")
+        raise ValueError("htu is not an http URL")
     host = f"[{host}]" if ":" in host else host
     place = host if port in (None, _PORTS[parts.scheme]) else f"{host}:{port}"
     return f"{parts.scheme}://{place}{_ESCAPE.sub(_unescaped, parts.path) or '/'}"

@@ -51,7 +51,7 @@ class UnverifiedJwt(NamedTuple):
 def parse_jwt(text: str) -> UnverifiedJwt:
     """The parts of a signed compact JWT. Raises ValueError for anything that two parsers could read in two ways."""
     if len(text) > MAX_TOKEN or text.count(".") != 2 or not text.isascii():
-        raise ValueError(f"it is no signed JWT of at most {MAX_TOKEN} characters")
+        raise ValueError(f"it is not a signed JWT of at most {MAX_TOKEN} characters")
     raw = text.encode()
     signed, _, signature = raw.rpartition(b".")
     head, _, payload = signed.partition(b".")
@@ -63,7 +63,7 @@ def parse_jwt(text: str) -> UnverifiedJwt:
         raise ValueError(f"its header has {', '.join(sorted(unfit))}")
     alg, kid, typ = (header.get(name) for name in ("alg", "kid", "typ"))
     if not isinstance(alg, str) or not isinstance(kid, str | None) or not isinstance(typ, str | None):
-        raise ValueError("alg, kid or typ in its header is no text")
+        raise ValueError("alg, kid or typ in its header is not a text")
     return UnverifiedJwt(alg, kid, typ, claims, signed, base64url.decode(signature), header.get("jwk"))
 
 
@@ -101,7 +101,7 @@ def instant_of(claims: dict[str, Any], name: str) -> int | None:
     if value is None and name not in claims:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < MAX_INSTANT:
-        raise ValueError(f"{name} is no instant")
+        raise ValueError(f"{name} is not an instant")
     return int(value)
 
 
@@ -112,7 +112,7 @@ def _object(segment: bytes) -> dict[str, Any]:
         raise ValueError("a part of it has a NUL character")
     content = orjson.loads(text)
     if not isinstance(content, dict):
-        raise ValueError("a part of it is no JSON object")
+        raise ValueError("a part of it is not a JSON object")
     return content
 
 

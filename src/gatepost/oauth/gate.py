@@ -35,7 +35,7 @@ def _why_disabled(grant: Grant) -> str:
     if grant.user_disabled_at is not None:
         return "the user is disabled"
     if not grant.is_member:
-        return "the user is no member of the organization any more"
+        return "the user is not a member of the organization any more"
     if not grant.resource_exists:
         return "the resource it is for was deleted"
     return ""

@@ -72,7 +72,7 @@ def _subject(claims: dict[str, Any]) -> str:
     """The person's `sub`, below the `tenant` if the issuer has several: neither can hold the line break between them."""
     names = [_text(claims, name) for name in ("tenant", "sub") if name in claims or name == "sub"]
     if not all(0 < len(name) <= MAX_SUBJECT and name.isprintable() for name in names):
-        raise ValueError(f"sub or tenant is no text of 1 to {MAX_SUBJECT} characters")
+        raise ValueError(f"sub or tenant is not a text of 1 to {MAX_SUBJECT} characters")
     return "\n".join(names)
 
 
@@ -87,14 +87,14 @@ def _resources(claims: dict[str, Any]) -> tuple[str, ...]:
 def _key(confirmation: Any) -> str:
     """The thumbprint of the key that it is bound to. RFC 9449 §6.1."""
     if not isinstance(confirmation, dict) or confirmation.keys() != {"jkt"}:
-        raise ValueError("cnf is no jkt, and nothing else is known here")
+        raise ValueError("cnf is not a jkt, and nothing else is known here")
     return _text(confirmation, "jkt")
 
 
 def _text(claims: dict[str, Any], name: str) -> str:
     value = claims.get(name, "")
     if not isinstance(value, str):
-        raise ValueError(f"{name} is no text")
+        raise ValueError(f"{name} is not a text")
     return value
 
 

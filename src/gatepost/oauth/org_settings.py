@@ -139,7 +139,7 @@ def _check_domains(domains: tuple[str, ...]) -> tuple[str, ...]:
     found = tuple(dict.fromkeys(each.strip().lower().removeprefix("@") for each in domains))
     for each in found:
         if not _DOMAIN.fullmatch(each):
-            raise _refused("email_domains", f"{each[:100]} is no domain of e-mail addresses, as in example.com.")
+            raise _refused("email_domains", f"{each[:100]} is not a domain of e-mail addresses, as in example.com.")
     if len(found) > _MOST_DOMAINS:
         raise _refused("email_domains", f"email_domains are {_MOST_DOMAINS} at most.")
     return found
