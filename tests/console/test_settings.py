@@ -16,11 +16,13 @@ async def kept(office: Office) -> OrgSettings:
     return parse_settings((await get_org(office.world.instance, office.world.acme.id)).settings)
 
 
-async def send(office: Office, part: str, **fields: str) -> httpx.Response:
+async def send(office: Office, part: str, language: str = "en", **fields: str) -> httpx.Response:
     """Send the form of a part with these fields alone: boxes that are not named are not ticked."""
     browser = await office.browser("owner")
     csrf = re.findall(r'name="csrf" value="([^"]*)"', (await office.get("/settings")).text)[0]
-    return await browser.post(f"{office.root}/settings/{part}", {"csrf": csrf, **fields})
+    return await browser.post(
+        f"{office.root}/settings/{part}", {"csrf": csrf, **fields}, headers={"accept-language": language}
+    )
 
 
 def why(page: httpx.Response, field: str) -> str:
@@ -87,6 +89,11 @@ async def test_a_time_that_cannot_be_is_said_beside_its_field(office: Office, fi
     page = await send(office, "rules", **{field: value})
     assert page.status_code == 400
     assert why(page, field)
+
+
+async def test_a_time_that_is_none_is_said_in_the_language_of_the_page(office: Office) -> None:
+    page = await send(office, "rules", "de", session_ttl="soon")
+    assert why(page, "session_ttl").startswith("Eine Dauer ist eine Zahl")
 
 
 async def test_who_has_no_second_factor_cannot_ask_it_of_all(office: Office) -> None:

@@ -77,6 +77,19 @@ def shown_duration(seconds: int | None) -> str:
     return f"{seconds // size}{unit}"
 
 
+def duration_in(fields: dict[str, str], name: str, parse: Callable[[str], int | None] = parse_duration) -> int | None:
+    """The duration that somebody wrote in a field; None for an empty one. Raises `invalid_request`."""
+    text = fields.get(name, "").strip()
+    try:
+        return parse(text) if text else None
+    except ValueError:
+        raise GatepostError(
+            "invalid_request",
+            "A duration is a number with s, m, h or d behind it, as in 10m or 30d.",
+            field=name,
+        ) from None
+
+
 def _fields_of(app: App) -> dict[str, str]:
     metadata = parse_metadata(app.metadata)
     return {
@@ -97,13 +110,6 @@ def _changes(desk: Desk, app: App, fields: dict[str, str]) -> dict[str, Any]:
         "profile": fields.get("profile", app.profile),
         "auth_method": fields.get("auth_method") or None,
         "default_resource": fields.get("default_resource") or None,
-        **{name: _duration(name, fields.get(name, "")) for name in DURATIONS},
+        **{name: duration_in(fields, name, parse) for name, parse in DURATIONS.items()},
         "metadata": trust,
     }
-
-
-def _duration(name: str, text: str) -> int | None:
-    try:
-        return DURATIONS[name](text.strip()) if text.strip() else None
-    except ValueError as fault:
-        raise GatepostError("invalid_request", f"{text} is not a duration: {fault}.", field=name) from None

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from gatepost.console.advanced import shown_duration
+from gatepost.console.advanced import duration_in, shown_duration
 from gatepost.console.desk import Desk, DeskForm, command
 from gatepost.contrast import contrast_in
 from gatepost.errors import GatepostError
@@ -11,7 +11,6 @@ from gatepost.flows.instance import Instance
 from gatepost.flows.organizations import change_org, set_disabled
 from gatepost.flows.roles import Deed
 from gatepost.oauth.org_settings import OrgSettings, parse_settings
-from gatepost.settings import parse_duration
 from gatepost.ui.rendering import LOCALES
 from gatepost.web.message import Reply
 
@@ -124,18 +123,10 @@ def _languages(fields: dict[str, str]) -> dict[str, Any]:
 def _rules(fields: dict[str, str]) -> dict[str, Any]:
     return {
         "second_factor": "second_factor" in fields,
-        "session_ttl": _duration("session_ttl", fields),
-        "idle_ttl": _duration("idle_ttl", fields),
+        "session_ttl": duration_in(fields, "session_ttl"),
+        "idle_ttl": duration_in(fields, "idle_ttl"),
         "email_domains": tuple(fields.get("email_domains", "").split()),
     }
-
-
-def _duration(name: str, fields: dict[str, str]) -> int | None:
-    text = fields.get(name, "").strip()
-    try:
-        return parse_duration(text) if text else None
-    except ValueError as fault:
-        raise GatepostError("invalid_request", f"{text} is not a duration: {fault}.", field=name) from None
 
 
 PARTS: dict[str, Callable[[dict[str, str]], dict[str, Any]]] = {
