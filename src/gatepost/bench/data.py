@@ -130,9 +130,7 @@ def _tenant(keyring: Keyring, number: int, now: int) -> tuple[Tenant, list[Quest
         make_session(session, act),
         give_consent(org, consent, session.id, now, now + DAY, act),
     ]
-    tenant = Tenant(
-        *(org, key.record.id, key.text.reveal(), client_id, text, session.user_id, session.id, cookie),
-    )
+    tenant = Tenant(org, key.record.id, key.text.reveal(), client_id, text, session.user_id, session.id, cookie)
     return tenant, making
 
 
