@@ -3,6 +3,9 @@
 import pytest
 
 from cli.conftest import Gatepost, Shop, is_refused
+from gatepost.flows.instance import Instance
+from gatepost.flows.people import get_user
+from gatepost.flows.sessions import SignedIn, find_signed_in, start_session
 from gatepost.secrets import parse_id
 from gatepost.store.events import Act
 from gatepost.store.recovery import prove_email
@@ -90,6 +93,21 @@ def test_a_password_has_8_to_1000_characters(gatepost: Gatepost, acme: str, pass
     assert ran.code == code
     assert not password or password not in ran.out + ran.err
     assert gatepost("user", "reset", "ana@acme.dev", stdin=password + "\n").code == (4 if code else 0)
+
+
+def test_a_new_password_signs_out_whoever_knew_the_old_one(gatepost: Gatepost, ana: str) -> None:
+    async def sign_in(instance: Instance) -> SignedIn | None:
+        return await start_session(instance, await get_user(instance, ana, None), "pwd", "", "")
+
+    async def find(instance: Instance) -> SignedIn | None:
+        assert before
+        assert before.token
+        return await find_signed_in(instance, before.token.reveal(), "")
+
+    before = gatepost.serve(sign_in)
+    assert gatepost.serve(find)
+    assert gatepost("user", "reset", "ana@acme.dev", stdin="a new password\n").code == 0
+    assert not gatepost.serve(find)
 
 
 @pytest.mark.parametrize("password", ["password", "PassWord1", "qwertyuiop", "1234567890"])

@@ -34,7 +34,7 @@ def add_arguments(parser: Parser) -> None:
     for name, run, summary in (
         ("disable", partial(_set_disabled, True), "refuse everything of a person, at once, until they are enabled"),
         ("enable", partial(_set_disabled, False), "let a disabled person back in"),
-        ("reset", _reset, "give a person a new password, from a prompt or standard input"),
+        ("reset", _reset, "give a person a new password, from a prompt or standard input, and end their sessions"),
     ):
         verb = add_verb(verbs, name, run, summary, f"gatepost user {name} ana@acme.dev")
         verb.add_argument("user", metavar="USER", help="id or e-mail")
@@ -219,7 +219,7 @@ def _reset(options: argparse.Namespace) -> int:
         return user
 
     user = run_verb(options, verb)
-    show(wants_json(options), _render(user), f"{user.email} has the new password.")
+    show(wants_json(options), _render(user), f"{user.email} has the new password, and is signed out everywhere.")
     return 0
 
 

@@ -14,8 +14,9 @@ from gatepost.passwords import hash_password
 from gatepost.records import Member, User
 from gatepost.secrets import Secret, new_id, parse_id, render_id
 from gatepost.store.orgs import find_owner
-from gatepost.store.people import find_member, find_user, list_members, make_member, set_password, set_user_disabled
+from gatepost.store.people import find_member, find_user, list_members, make_member, set_user_disabled
 from gatepost.store.question import INSTANCE
+from gatepost.store.sessions import change_password
 
 MAX_EMAIL = 254
 """Characters of an e-mail address. RFC 5321 §4.5.3.1.3."""
@@ -109,9 +110,12 @@ async def set_disabled(instance: Instance, user: User, disabled: bool, actor: Ac
 
 
 async def reset_password(instance: Instance, user: User, password: Secret, actor: Actor) -> None:
-    """Give a person a new password. For the operator alone. Raises `invalid_request` for one that cannot be."""
+    """Give a person a new password, and end their sessions: whoever else knew the old one is out with it.
+
+    For the operator alone. Raises `invalid_request` for a password that cannot be.
+    """
     act = actor.check(Deed.INSTANCE_WRITE, INSTANCE)
-    await instance.store.ask(set_password(user.id, _hashed(instance, password), act))
+    await instance.store.ask(change_password(user.id, _hashed(instance, password), b"", act))
 
 
 def check_new_password(instance: Instance, password: Secret) -> None:
