@@ -117,11 +117,15 @@ class FileStore:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # A temporary file is made 0600.
         descriptor, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")
-        with open(descriptor, "w") as file:
-            file.write(_render(tokens))
-            file.flush()
-            os.fsync(descriptor)
-        Path(name).replace(self._path)
+        try:
+            with open(descriptor, "w") as file:
+                file.write(_render(tokens))
+                file.flush()
+                os.fsync(descriptor)
+            Path(name).replace(self._path)
+        except BaseException:
+            Path(name).unlink()
+            raise
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:

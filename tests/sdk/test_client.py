@@ -305,6 +305,13 @@ def test_a_stores_lock_keeps_others_out(store: Store) -> None:
     assert entered.is_set()
 
 
+def test_tokens_that_could_not_be_kept_are_not_left_beside_the_file(tmp_path: Path) -> None:
+    (tmp_path / "token").mkdir()
+    with pytest.raises(OSError, match="token"):
+        FileStore(tmp_path / "token").save(Tokens("access", "refresh", 600, 480))
+    assert [each.name for each in tmp_path.iterdir()] == ["token"]
+
+
 def test_a_token_file_is_for_its_owner_alone(tmp_path: Path) -> None:
     store = FileStore(tmp_path / "deep" / "token")
     store.save(Tokens("access", None, 600, 480))
