@@ -177,10 +177,15 @@ def _not_ours(database: Database, version: int) -> GatepostError:
             f"{database.shown} is a copy that is not finished.",
             fix="run `gatepost copy` again; it goes on where it was cut short",
         )
-    why = "older than this version's; run `gatepost migrate`" if version < NEWEST else "of a newer Gatepost"
+    if version > NEWEST:
+        return GatepostError(
+            "invalid_configuration",
+            f"The schema of {database.shown} is of a newer Gatepost.",
+            fix="use the newer Gatepost, or restore a backup from before it",
+        )
     return GatepostError(
         "invalid_configuration",
-        f"The schema of {database.shown} is {why}.",
+        f"The schema of {database.shown} is older than this version's; run `gatepost migrate`.",
         fix="gatepost migrate --dry-run shows what is missing",
     )
 

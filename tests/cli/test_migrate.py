@@ -73,7 +73,7 @@ def test_the_schema_of_a_newer_gatepost_is_left_alone(gatepost: Gatepost, acme: 
     write(path, f"insert into schema_version values (zeroblob(16), {NEWEST + 1}, 'from the future', 0)")
     for options in (("--dry-run",), ()):
         assert "newer Gatepost" in gatepost.refused(3, "migrate", *options)["message"]
-    gatepost.refused(3, "org", "list")
+    assert gatepost.refused(3, "org", "list")["fix"].startswith("use the newer Gatepost")
 
 
 def test_without_a_database_there_is_nothing_to_migrate(gatepost: Gatepost) -> None:
