@@ -42,7 +42,7 @@ ISSUER = ("--issuer", "https://auth.example.com")
         ([*ISSUER, "--tls-cert", "empty.pem", "--tls-key", "empty.pem"], "empty.pem cannot be used"),
         ([*ISSUER, "--host", "no.such.host.invalid"], "not an address to listen on"),
         ([*ISSUER, "--host", "192.0.2.1", "--port", "0"], "not an address to listen on"),
-        ([*ISSUER, "--database", "mysql://host/db"], "sqlite:///path"),
+        ([*ISSUER, "--port", "0", "--database", "mysql://host/db"], "sqlite:///path"),
         ([*ISSUER, "--config", "missing.toml"], "There is no file missing.toml"),
     ],
     ids=spelled,
