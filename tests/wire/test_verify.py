@@ -6,7 +6,11 @@ import orjson
 import pytest
 
 from gatepost import base64url
-from gatepost.store.apps import set_app_disabled
+from gatepost.flows.minting import newborn
+from gatepost.secrets import new_id, parse_id
+from gatepost.store.apps import find_app, set_app_disabled
+from gatepost.store.grants import NewGrant, find_grant, make_grant
+from gatepost.store.limits import limit_app, limit_org
 from gatepost.store.people import set_user_disabled
 
 from .world import ISSUER, RESOURCE, World, claims_of
@@ -30,6 +34,32 @@ async def test_a_saved_pair_gets_tokens(world: World, prefix: str) -> None:
     assert access_token.count(".") == 2
     assert refresh_token.startswith("gp_rt_")
     assert response.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("is_elsewhere", [False, True])
+async def test_a_new_grant_is_known_as_a_look_up_finds_it(world: World, is_elsewhere: bool) -> None:
+    org = world.acme.org
+    home = world.beta.org if is_elsewhere else org
+    client = await world.make_app(home, scope="read", retry_window=7, access_ttl=300)
+    for limit in (limit_app(home, client.client_id, None, 60, world.act), limit_org(org, 90, world.act)):
+        assert await world.instance.store.ask(limit)
+    app = await world.instance.store.read(find_app(home, client.client_id))
+    assert app is not None
+    new = NewGrant(
+        *(new_id(), client.client_id, parse_id("usr", world.acme.bob), None, "read", RESOURCE, b"salt" * 4, 500),
+        *(
+            world.clock.now + 900,
+            home if is_elsewhere else None,
+            b"session" + bytes(9),
+            True,
+            '{"amr":["pwd"]}',
+            "thumb",
+        ),
+    )
+    assert await world.instance.store.ask(make_grant(org, new, world.act))
+    assert await newborn(world.instance, org, new, app, world.clock.now) == await world.instance.store.read(
+        find_grant(org, new.id)
+    )
 
 
 async def test_an_access_token_says_what_rfc_9068_asks(world: World) -> None:

@@ -52,34 +52,14 @@ async def newborn(instance: Instance, org: bytes, new: NewGrant, app: App, now: 
     if app.org != org:
         home = await instance.store.read(find_org(org))
         org_rate_limit = home.rate_limit if home else None
-    generation, uses, revoked_at, unbroken = 1, 0, None, True
-    org_disabled_at = app_disabled_at = user_disabled_at = rate_limit = None
-    is_member = resource_exists = True
+    uses, unbroken, is_member, resource_exists, rate_limit = 0, True, True, True, None
+    revoked_at = org_disabled_at = app_disabled_at = user_disabled_at = None
     # By their order: so many by their names take three times as long.
     return Grant._make(
         (
-            *(org, new.id, app.client_id, new.user_id, new.key_id, new.scope, new.resource, generation, new.salt),
-            *(
-                now,
-                now,
-                now,
-                uses,
-                new.idle_ttl,
-                new.expires_at,
-                revoked_at,
-                unbroken,
-                org_disabled_at,
-                app_disabled_at,
-            ),
-            *(
-                app.scope,
-                app.retry_window,
-                app.auth_method,
-                app.access_ttl,
-                user_disabled_at,
-                is_member,
-                resource_exists,
-            ),
+            *(org, new.id, app.client_id, new.user_id, new.key_id, new.scope, new.resource, 1, new.salt, now, now, now),
+            *(uses, new.idle_ttl, new.expires_at, revoked_at, unbroken, org_disabled_at, app_disabled_at, app.scope),
+            *(app.retry_window, app.auth_method, app.access_ttl, user_disabled_at, is_member, resource_exists),
             *(new.app_org, new.session_id, new.authentication, new.jkt, rate_limit, app.rate_limit, org_rate_limit),
         )
     )
