@@ -4,6 +4,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 
+# Where this is set, every process that a test starts would compile all of Gatepost anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup dev test check bench docs lock
 .DEFAULT_GOAL := setup
 
