@@ -154,6 +154,19 @@ async def test_nothing_comes_of_a_code_whose_person_is_disabled(world: World, br
     assert (await redeem(world, app, code)).status_code == 200, "it was not spent"
 
 
+async def test_what_an_app_has_lost_is_left_out_or_refused_if_that_is_all_it_asks_for(
+    world: World, browser: Browser, app: Client
+) -> None:
+    held = (await connected(world, browser, app, scope="read write"))["refresh_token"]
+    record = await world.instance.store.read(find_app(world.acme.org, app.client_id))
+    assert record is not None
+    await world.instance.store.ask(replace_app(record._replace(scope="read"), world.act))
+    refused = await token(world, app, grant_type="refresh_token", refresh_token=held, scope="write")
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_scope")
+    rest = await token(world, app, grant_type="refresh_token", refresh_token=held, scope="read write")
+    assert rest.json()["scope"] == "read"
+
+
 async def test_nothing_comes_of_a_code_whose_session_or_resource_is_gone(
     world: World, browser: Browser, app: Client
 ) -> None:

@@ -88,7 +88,8 @@ async def _authorization_code(instance: Instance, ask: TokenAsk) -> Issued:
     check_exchange(approval, app.org, app.client_id, ask.fields.get("redirect_uri"), now)
     check_verifier(ask.fields.get("code_verifier"), approval.challenge)
     approval = await _with_resource(instance, ask, approval)
-    narrowed = within_grant(Issue(approval.scope, approval.resource), ask.fields.get("scope"), ask.resources)
+    approved = Issue(approval.scope, approval.resource)
+    narrowed = within_grant(approved, app.scope, ask.fields.get("scope"), ask.resources)
     narrowed = ask.bind(narrowed, approval.dpop_jkt)
     new = _grant_of(instance, ask, approval, now, needs_consent=not ask.client.known.metadata.skip_consent)
     org = bytes.fromhex(approval.org)
@@ -119,7 +120,7 @@ async def _device_code(instance: Instance, ask: TokenAsk) -> Issued:
     request = await get_approved(instance, ask.get("device_code"), app)
     now = instance.clock()
     approval = await _with_resource(instance, ask, load_approval((request.approval or "").encode()))
-    narrowed = ask.bind(within_grant(Issue(approval.scope, approval.resource), None, ask.resources))
+    narrowed = ask.bind(within_grant(Issue(approval.scope, approval.resource), app.scope, None, ask.resources))
     new, org = _grant_of(instance, ask, approval, now), bytes.fromhex(approval.org)
     act = Act(now, f"app:{app.client_id}", ask.address, app.client_id, new.user_id, new.id)
     if not await ask_once(instance, ask.proof, redeem_device_request(org, request, new, act)):
@@ -188,7 +189,8 @@ async def _refresh_token(instance: Instance, ask: TokenAsk) -> Issued:
     def check(grant: Grant) -> Issue:
         if grant.client_id != client_id:
             raise refused("it belongs to another app")
-        narrowed = within_grant(Issue(grant.scope, grant.resource), ask.fields.get("scope"), ask.resources)
+        held = Issue(grant.scope, grant.resource)
+        narrowed = within_grant(held, grant.app_scope, ask.fields.get("scope"), ask.resources)
         return ask.bind(narrowed, grant.jkt)
 
     now = instance.clock()

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from gatepost.errors import OAuthError
 from gatepost.oauth.client_metadata import parse_metadata
 from gatepost.oauth.resource import are_equal, check_resource_uri, find_resource
-from gatepost.oauth.scope import OFFLINE_ACCESS, STANDARD, check_ceiling, parse_scope
+from gatepost.oauth.scope import OFFLINE_ACCESS, STANDARD, check_ceiling, lowered, parse_scope
 from gatepost.records import App, Resource
 
 ANY_KEY = "*"
@@ -62,9 +62,10 @@ def part_of(held: tuple[str, ...], ceiling: tuple[str, ...], scope: str) -> str:
     return " ".join(asked or allowed)
 
 
-def within_grant(granted: Issue, scope: str | None, resources: tuple[str, ...]) -> Issue:
+def within_grant(granted: Issue, ceiling: str, scope: str | None, resources: tuple[str, ...]) -> Issue:
     """The part of a grant that a token request asks for; all of it, if it asks for no part.
 
+    What the app may not have today (`ceiling`) is left out when the token is minted; it is refused if nothing else is asked for.
     Raises `invalid_scope`, `invalid_target`. RFC 6749 §6, RFC 8707 §2.2.
     """
     if not scope and not resources:
@@ -73,11 +74,14 @@ def within_grant(granted: Issue, scope: str | None, resources: tuple[str, ...]) 
     over = [token for token in asked if token not in granted.scope.split(" ")]
     if over:
         raise OAuthError("invalid_scope", f"The grant does not have: {' '.join(over)}.")
+    wanted = " ".join(asked)
+    if wanted and not lowered(wanted, ceiling):
+        raise OAuthError("invalid_scope", f"This app may not have any more: {wanted}.")
     known = (granted.resource or "").split()
     found = [uri for each in resources for uri in known if are_equal(check_resource_uri(each), uri)]
     if len(found) != len(resources):
         raise OAuthError("invalid_target", "The grant is not for this resource.", detail=f"it is for {known}")
-    return Issue(" ".join(asked) or granted.scope, " ".join(dict.fromkeys(found)) or granted.resource)
+    return Issue(wanted or granted.scope, " ".join(dict.fromkeys(found)) or granted.resource)
 
 
 def needs_key(app: App) -> bool:
