@@ -33,6 +33,7 @@ DOUBTFUL = {
     "unknown coding": framed("Transfer-Encoding: xchunked", body=b"0\r\n\r\n"),
     "chunked is not last": framed("Transfer-Encoding: chunked, identity", body=b"0\r\n\r\n"),
     "chunked twice": framed("Transfer-Encoding: chunked, chunked", body=b"0\r\n\r\n"),
+    "a coding under the chunks": framed("Transfer-Encoding: gzip, chunked", body=b"0\r\n\r\n"),
     "two codings": framed("Transfer-Encoding: chunked", "Transfer-Encoding: identity", body=b"0\r\n\r\n"),
     "folded header": framed("Transfer-Encoding:", " chunked", body=b"0\r\n\r\n"),
     "folded value": framed("X-Folded: a", " b"),

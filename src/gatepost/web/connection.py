@@ -184,7 +184,7 @@ class Connection(asyncio.Protocol):
             self._stop(431)
         if (b"host" not in headers and not self._is_old()) or self._is_for_another():
             self._stop(400)
-        if b"transfer-encoding" in headers and self._is_old():
+        if (coding := headers.get(b"transfer-encoding")) and (self._is_old() or coding.strip().lower() != b"chunked"):
             self._stop(400)
         if b"content-length" in headers:
             length = headers[b"content-length"]
