@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatepost.errors import OAuthError
-from gatepost.oauth.form import MAX_FIELDS, parse_form
+from gatepost.oauth.form import MAX_FIELDS, parse_form, parse_repeatable, take_resources
 
 from .worst import ALLOWED, BODY, cpu_of
 
@@ -62,6 +62,23 @@ def test_what_two_parsers_read_in_two_ways_is_refused(body: bytes, why: str) -> 
     with pytest.raises(OAuthError, match=why) as refused:
         parse_form(body)
     assert refused.value.code == "invalid_request"
+
+
+@pytest.mark.parametrize(
+    ("body", "resources"),
+    [
+        (b"", ()),
+        (b"resource=", ()),
+        (b"resource=a", ("a",)),
+        (b"resource=a&resource=b", ("a", "b")),
+        (b"resource=a&resource=", ("a",)),
+        (b"resource=&resource=", ()),
+    ],
+)
+def test_an_empty_resource_is_none_among_others_too(body: bytes, resources: tuple[str, ...]) -> None:
+    fields, repeated = parse_repeatable(body + b"&state=x")
+    assert take_resources(fields, repeated) == resources
+    assert (fields, repeated) == ({"state": "x"}, {})
 
 
 def test_two_hundred_fields_are_not_too_many() -> None:

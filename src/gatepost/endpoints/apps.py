@@ -6,7 +6,7 @@ from gatepost.flows.callers import Caller
 from gatepost.flows.instance import Instance
 from gatepost.oauth.client_auth import parse_client_claim
 from gatepost.oauth.client_metadata import MAX_CLIENT_ID
-from gatepost.oauth.form import parse_form, parse_repeatable
+from gatepost.oauth.form import parse_form, parse_repeatable, take_resources
 from gatepost.web.limits import Buckets, bucket_of
 from gatepost.web.message import Request
 
@@ -54,7 +54,7 @@ def read_form_with_resources(request: Request) -> tuple[dict[str, str], tuple[st
     """The same, but for `resource`, which may be repeated. RFC 8707 §2."""
     _check_form(request)
     fields, repeated = parse_repeatable(request.body)
-    resources = tuple(repeated.pop("resource", [])) or tuple(filter(None, [fields.pop("resource", "")]))
+    resources = take_resources(fields, repeated)
     if repeated:
         name = min(repeated)
         raise OAuthError("invalid_request", "A field is in the form twice; each may be sent once.", field=name[:64])

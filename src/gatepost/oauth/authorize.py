@@ -17,7 +17,7 @@ import orjson
 
 from gatepost.errors import OAuthError
 from gatepost.oauth.client_metadata import ClientMetadata, grant_types_of
-from gatepost.oauth.form import parse_repeatable
+from gatepost.oauth.form import parse_repeatable, take_resources
 from gatepost.oauth.narrow import narrow
 from gatepost.oauth.pkce import check_challenge
 from gatepost.oauth.redirects import is_registered
@@ -86,7 +86,7 @@ def values_of(claim: dict[str, Any]) -> list[str]:
 def parse_authorize(query: bytes) -> AuthorizeAsk:
     """Shape only. Raises `invalid_request` for what is no query at all."""
     fields, repeated = parse_repeatable(query)
-    resources = tuple(repeated.pop("resource", [])) or tuple(filter(None, [fields.pop("resource", "")]))
+    resources = take_resources(fields, repeated)
     return AuthorizeAsk(fields, frozenset(repeated), resources)
 
 

@@ -33,6 +33,11 @@ def parse_repeatable(body: bytes) -> tuple[dict[str, str], dict[str, list[str]]]
     return {name: value for name, value in fields.items() if name not in repeated}, repeated
 
 
+def take_resources(fields: dict[str, str], repeated: dict[str, list[str]]) -> tuple[str, ...]:
+    """Takes the values of `resource` out of what `parse_repeatable` found: it alone may be repeated. RFC 8707 §2."""
+    return tuple(filter(None, repeated.pop("resource", [fields.pop("resource", "")])))
+
+
 def parse_pairs(body: bytes) -> list[tuple[str, str]]:
     """Names and values in their order. Raises `invalid_request` on a broken escape, or text that is not UTF-8."""
     if not body:
