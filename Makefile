@@ -49,7 +49,7 @@ bench: setup  ## rates of the hot operations beside a bare server
 	@$(PIP) --require-hashes -r requirements/dev.txt
 	@touch $@
 
-.venv/.programs: .venv/.dev tests/programs.py tests/peers/node/package-lock.json
+.venv/.programs: .venv/.run tests/programs.py tests/peers/node/package-lock.json
 	@$(BIN)/python -m tests.programs
 	@touch $@
 
