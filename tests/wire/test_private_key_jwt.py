@@ -30,6 +30,8 @@ from .signer import (
 from .strangers import ok, stranger
 from .world import ISSUER, NOW, World
 
+TOKEN = ISSUER + "/token"
+
 
 @pytest.fixture
 async def signer(world: World) -> World:
@@ -291,6 +293,21 @@ async def test_one_registered_algorithm_is_the_only_one(world: World) -> None:
     assert (await present(world, sign(RSA, "PS256"))).status_code == 200
 
 
+@pytest.mark.parametrize("aud", [TOKEN, [TOKEN], [ISSUER, TOKEN], ISSUER, [ISSUER]])
+async def test_an_older_client_may_name_the_token_endpoint(world: World, aud: object) -> None:
+    """OpenID Connect Core §9. Some name both, in the order in which they read them."""
+    await make_signer(world, profile="oidc")
+    assert (await present(world, sign(aud=aud))).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "aud", [ISSUER + "/par", TOKEN + "/", [TOKEN, "https://other.test"], ["https://other.test", TOKEN], [], [[TOKEN]]]
+)
+async def test_an_older_client_may_name_nothing_else(world: World, aud: object) -> None:
+    await make_signer(world, profile="oidc")
+    await refused(world, sign(aud=aud))
+
+
 async def test_fapi_is_stricter(world: World) -> None:
     """The issuer as one text, five minutes, no RS256."""
     await make_signer(world, profile="fapi2")
@@ -298,4 +315,5 @@ async def test_fapi_is_stricter(world: World) -> None:
     assert (await present(world, sign(RSA, "PS256"))).status_code == 200
     await refused(world, sign(exp=NOW + 361))
     await refused(world, sign(aud=[ISSUER]))
+    await refused(world, sign(aud=TOKEN))
     await refused(world, sign(RSA, "RS256"))

@@ -1,7 +1,8 @@
 """private_key_jwt: an app proves who it is with a JWT that only it can sign. RFC 7523 §3, OpenID Connect Core §9.
 
 The audience is the issuer and nothing else, whichever endpoint the assertion is sent to: an assertion made for another
-server, or one that another server made the app sign, opens nothing here (draft-ietf-oauth-rfc7523bis).
+server, or one that another server made the app sign, opens nothing here (draft-ietf-oauth-rfc7523bis). OpenID Connect Core §9
+would have the URL of the token endpoint there, and older clients know no other: apps of the profile `oidc` may say that too.
 """
 
 import hashlib
@@ -74,4 +75,10 @@ def once_of(claims: dict[str, Any], signer: str, life: Life) -> Once:
 
 
 def _is_for(audience: Any, issuer: str, profile: str) -> bool:
-    return bool(issuer) and (audience == issuer or (profile != "fapi2" and audience == [issuer]))
+    """Whether the audience is this server, in the ways that the profile allows."""
+    if not issuer:
+        return False
+    token_endpoint = issuer.rstrip("/") + "/token"
+    if profile == "oidc" and audience in (token_endpoint, [token_endpoint], [issuer, token_endpoint]):
+        return True
+    return audience == issuer or (profile != "fapi2" and audience == [issuer])
