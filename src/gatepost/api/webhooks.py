@@ -19,9 +19,6 @@ from gatepost.flows.webhooks import (
 )
 from gatepost.records import Webhook
 
-FIRST = b"\xff" * 16
-"""Behind every event."""
-
 
 async def list_webhooks(call: Call, _: None) -> Page[WebhookDocument]:
     """List webhooks."""
@@ -68,7 +65,7 @@ async def test(call: Call, _: None) -> Tried:
 
 async def list_deliveries(call: Call, ask: asks.Listing) -> Page[DeliveryDocument]:
     """List what was delivered to a webhook, the newest first."""
-    before = call.position(ask.after) or FIRST
+    before = call.position(ask.after)
     found = await deliveries_of(call.instance, call.org, await _named(call), call.actor, ask.limit + 1, before)
     return call.page(found, ask.limit, of_delivery, lambda delivery: delivery.event_id)
 

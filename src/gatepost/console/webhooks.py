@@ -134,7 +134,7 @@ class Webhooks:
         )
 
     async def _rows(self, desk: Desk, webhook: Webhook, cursor: object) -> Page[Row]:
-        before = bytes.fromhex(cursor) if isinstance(cursor, str) and len(cursor) == 32 else b"\xff" * 16
+        before = bytes.fromhex(cursor) if isinstance(cursor, str) and len(cursor) == 32 else None
         found = await deliveries_of(self._instance, desk.org.id, webhook, desk.actor, LIMIT + 1, before)
         rows = [
             Row(

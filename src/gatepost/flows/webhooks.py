@@ -144,9 +144,9 @@ async def try_webhook(instance: Instance, org: bytes, webhook: Webhook, actor: A
 
 
 async def deliveries_of(
-    instance: Instance, org: bytes, webhook: Webhook, actor: Actor, limit: int, before: bytes = b"\xff" * 16
+    instance: Instance, org: bytes, webhook: Webhook, actor: Actor, limit: int, before: bytes | None = None
 ) -> list[Delivery]:
-    """The newest deliveries to a webhook whose events come before the id `before`. Raises as `Actor.check` does."""
+    """The newest deliveries to a webhook, of events ahead of the id `before` if there is one. Raises as `Actor.check` does."""
     actor.check(Deed.WEBHOOKS_READ, org)
     return await instance.store.read(list_deliveries(org, webhook.id, limit, before))
 

@@ -7,14 +7,13 @@ agreed to stands apart from what is asked, so that nobody takes an app away from
 import json
 
 from gatepost.records import AGREED, REFUSED, WAITING, AppRequest, Letter
-from gatepost.store.browsing import Page
+from gatepost.store.browsing import NEWEST, Page
 from gatepost.store.events import Act, record
 from gatepost.store.outbox import put_letter
 from gatepost.store.question import SQL, Steps, question
 
 _COLUMNS = """id, client_id, name, hosts, scope, digest, state, asked_by, asked_at, agreed_scope, agreed_digest,
     decided_by, decided_at, reason"""
-_NEWEST = b"\xff" * 16
 
 
 @question
@@ -38,7 +37,7 @@ def browse_app_requests(org: bytes, state: str, before: bytes | None, limit: int
     """The requests in this state, the newest first. The cursor is an id."""
     rows = yield SQL(
         f"select {_COLUMNS} from app_requests where org = ? and state = ? and id < ? order by id desc limit ?",
-        (org, state, before or _NEWEST, limit + 1),
+        (org, state, before or NEWEST, limit + 1),
     )
     found = [AppRequest._make(row) for row in rows[:limit]]
     return Page(found, found[-1].id if len(rows) > limit else None)

@@ -28,7 +28,8 @@ LOOK_BACK = 60
 _LAST = "\U0010ffff"
 """Behind every text that begins with what stands before it."""
 
-_NEWEST = b"\xff" * 16
+NEWEST = b"\xff" * 16
+"""Behind every id."""
 
 Condition: TypeAlias = tuple[str, tuple[Value, ...]]
 
@@ -127,7 +128,7 @@ def browse_grants(
     org: bytes, before: bytes | None, limit: int, *, client_id: str | None = None, user_id: bytes | None = None
 ) -> Steps[Page[Named]]:
     """Grants, the newest first: of the organization, of one app, of one person, of both together."""
-    mine: list[Condition] = [("id < ?", (before or _NEWEST,))]
+    mine: list[Condition] = [("id < ?", (before or NEWEST,))]
     if user_id is not None:
         mine.append(("user_id = ?", (user_id,)))
     elif client_id is not None:
@@ -165,7 +166,7 @@ def browse_events(
     """Events, the newest first: of the organization or of one app. The filters are `list_events`'s."""
     where, values = matching(None, user_id, type, result, since, until)
     within = "org = ? and id < ? and id >= ?"
-    params: tuple[Value, ...] = (org, before or _NEWEST, first_id_at((since or LOOK_BACK) - LOOK_BACK))
+    params: tuple[Value, ...] = (org, before or NEWEST, first_id_at((since or LOOK_BACK) - LOOK_BACK))
     if client_id is not None:
         within, params = f"{within} and client_id = ?", (*params, client_id)
     ids = f"select id from events where {within} order by id desc limit ?"

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from gatepost.records import Letter, Webhook
 from gatepost.secrets import render_id
+from gatepost.store.browsing import NEWEST
 from gatepost.store.events import Act, record
 from gatepost.store.outbox import put_letter
 from gatepost.store.question import SQL, Steps, question
@@ -138,12 +139,12 @@ def find_delivery(org: bytes, webhook: bytes, event: bytes) -> Steps[Delivery | 
 
 
 @question
-def list_deliveries(org: bytes, webhook: bytes, limit: int, before: bytes = b"\xff" * 16) -> Steps[list[Delivery]]:
-    """The newest `limit` deliveries to a webhook ahead of the id `before`, newest first."""
+def list_deliveries(org: bytes, webhook: bytes, limit: int, before: bytes | None = None) -> Steps[list[Delivery]]:
+    """The newest `limit` deliveries to a webhook, those ahead of the id `before` if there is one; newest first."""
     rows = yield SQL(
         f"""select {_DELIVERY} from webhook_deliveries where org = ? and webhook_id = ? and event_id < ?
             order by event_id desc limit ?""",
-        (org, webhook, before, limit),
+        (org, webhook, before or NEWEST, limit),
     )
     return [Delivery._make(row) for row in rows]
 
