@@ -16,10 +16,10 @@ from gatepost.store.apps import save_pair
 from gatepost.store.grants import Gone, Made, Retried, Rotated, epoch_of, find_grant, make_grant, redeem, rotate
 from gatepost.store.orgs import claim_name, find_org, give_auth_token, make_org
 from gatepost.store.outbox import claim_letters, put_letter
-from gatepost.store.people import Spent, spend, spend_for
 from gatepost.store.question import SQL, Question, Row, Steps, Store, question
 from gatepost.store.revocations import revoke_app_grants, revoke_grant, revoke_org_grants, revoke_user_grants
 from gatepost.store.signing_keys import list_signing_keys, make_first_keys, rotate_keys
+from gatepost.store.spent import Spent, spend, spend_for
 
 from .world import EPOCH, NOW, a_letter, act, app, new_grant, populate
 

@@ -13,10 +13,10 @@ import postgres
 from gatepost.secrets import new_id
 from gatepost.store.events import policy_version
 from gatepost.store.orgs import list_orgs, make_org, set_org_disabled
-from gatepost.store.people import spend
 from gatepost.store.postgres import PostgresStore, link
 from gatepost.store.postgres.schema import upgrade
 from gatepost.store.question import SQL, Question, Row, Steps, Value, question
+from gatepost.store.spent import spend
 
 from .test_sqlite import break_statement, fail, names
 from .world import EPOCH, NOW, act

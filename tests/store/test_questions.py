@@ -56,7 +56,6 @@ from gatepost.store.migrations import (
 )
 from gatepost.store.orgs import claim_name, find_org, find_owner, give_auth_token, list_orgs, make_org, set_org_disabled
 from gatepost.store.people import (
-    Spent,
     find_member,
     find_user,
     list_members,
@@ -64,8 +63,6 @@ from gatepost.store.people import (
     make_member,
     set_password,
     set_user_disabled,
-    spend,
-    spend_for,
 )
 from gatepost.store.question import INSTANCE, Store
 from gatepost.store.resources import delete_resource, is_served_by, list_resources, make_resource
@@ -81,6 +78,7 @@ from gatepost.store.revocations import (
     revoke_user_grants,
 )
 from gatepost.store.signing_keys import list_signing_keys, make_first_keys, rotate_keys
+from gatepost.store.spent import Spent, spend, spend_for
 
 from .conftest import Database
 from .world import DAY, EPOCH, NOW, act, app, dump, key, new_grant, populate, secret

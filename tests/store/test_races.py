@@ -26,12 +26,13 @@ from gatepost.store.invitations import accept_invitation
 from gatepost.store.orgs import claim_name, find_org, find_owner, give_auth_token, make_org
 from gatepost.store.outbox import claim_letters, give_up_letter, put_letter
 from gatepost.store.passkeys import keep_passkey, use_passkey
-from gatepost.store.people import list_organizations_of, make_member, spend
+from gatepost.store.people import list_organizations_of, make_member
 from gatepost.store.question import Question, Store
 from gatepost.store.recovery import reset_password, sign_up
 from gatepost.store.revocations import list_revocations, newest_revocation, revoke_grant, tell
 from gatepost.store.sessions import list_sessions, make_session
 from gatepost.store.signing_keys import list_signing_keys, make_first_keys, rotate_keys
+from gatepost.store.spent import spend
 from gatepost.store.trusted_issuers import Identity, redeem_assertion
 
 from .conftest import Database

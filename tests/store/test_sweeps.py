@@ -8,10 +8,10 @@ import pytest
 from gatepost.secrets import new_id
 from gatepost.store.device_requests import make_device_request
 from gatepost.store.grants import SWEEP_AFTER, make_grant
-from gatepost.store.people import spend
 from gatepost.store.question import INSTANCE, SQL, Question, Steps, Store, question
 from gatepost.store.revocations import tell
 from gatepost.store.sessions import make_session
+from gatepost.store.spent import spend
 
 from .test_questions_people import a_session
 from .world import NOW, World, act, device_request, new_grant, populate

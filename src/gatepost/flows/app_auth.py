@@ -17,7 +17,7 @@ from gatepost.oauth.client_auth import ClientClaim
 from gatepost.oauth.foreign_jwt import UnknownKeyError, UnverifiedJwt, check_signature
 from gatepost.records import AppSecret
 from gatepost.store.apps import note_secret_used
-from gatepost.store.people import spend
+from gatepost.store.spent import spend
 
 NOTED_SECONDS = 3600
 """How exactly it is remembered when a secret was last used."""

@@ -12,8 +12,8 @@ from gatepost.oauth import dpop
 from gatepost.oauth.dpop import SKEW, Proof, is_recent, render_nonce
 from gatepost.oauth.foreign_jwt import KEY_OF
 from gatepost.secrets import Secret
-from gatepost.store.people import Spent, spend, spend_for
 from gatepost.store.question import Question, T
+from gatepost.store.spent import Spent, spend, spend_for
 
 ALGORITHMS = tuple(KEY_OF)
 REMEMBERED = 100_000

@@ -9,8 +9,9 @@ from gatepost.records import Member, Org, User
 from gatepost.secrets import SIGN_IN_LINK, Secret, new_id, parse_text, render_text
 from gatepost.store.events import Act
 from gatepost.store.orgs import find_org
-from gatepost.store.people import find_member, find_user, spend
+from gatepost.store.people import find_member, find_user
 from gatepost.store.recovery import enter_by_mail
+from gatepost.store.spent import spend
 
 LINK_TTL = 900
 """Seconds a link is good for."""

@@ -19,7 +19,8 @@ from gatepost.records import Passkey, Session, User
 from gatepost.secrets import PASSKEY
 from gatepost.store.events import Act
 from gatepost.store.passkeys import find_passkey, keep_passkey, list_passkeys, remove_passkey, use_passkey
-from gatepost.store.people import find_user, spend
+from gatepost.store.people import find_user
+from gatepost.store.spent import spend
 
 CEREMONY_TTL = 900
 MAX_PASSKEYS = 20

@@ -17,8 +17,8 @@ from gatepost.oauth.registration import read_registration
 from gatepost.secrets import INITIAL_TOKEN, Secret, new_id
 from gatepost.store.apps import end_free_app, keep_free_app
 from gatepost.store.events import Act
-from gatepost.store.people import spend
 from gatepost.store.question import INSTANCE
+from gatepost.store.spent import spend
 
 
 class Registered(NamedTuple):

@@ -4,9 +4,9 @@ from gatepost.records import App, Consent
 from gatepost.secrets import render_id
 from gatepost.store.apps import keep_free_app
 from gatepost.store.events import Act, record
-from gatepost.store.people import spend
 from gatepost.store.question import SQL, Steps, question
 from gatepost.store.revocations import tell
+from gatepost.store.spent import spend
 
 _COLUMNS = "org, user_id, client_id, scope, digest, created_at"
 

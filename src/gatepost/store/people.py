@@ -6,7 +6,7 @@ from gatepost.records import Member, User
 from gatepost.secrets import render_id
 from gatepost.store.events import Act, record
 from gatepost.store.orgs import claim_name
-from gatepost.store.question import INSTANCE, SQL, Question, Steps, T, question
+from gatepost.store.question import INSTANCE, SQL, Steps, question
 from gatepost.store.revocations import DISABLED, tell
 
 _MEMBER = """select u.id, u.email, m.role, u.disabled_at, m.created_at from memberships m
@@ -223,42 +223,3 @@ def set_password(user_id: bytes, password_hash: str, act: Act, epoch: int | None
     if rows:
         yield from record(INSTANCE, "user.password_set", act._replace(user_id=user_id))
     return bool(rows)
-
-
-SWEEP = 16
-"""How many expired ids one in eight new ones clears away."""
-
-
-class Spent(NamedTuple):
-    """The id was used before, so the question was not asked."""
-
-
-@question
-def spend(kind: str, id: bytes, made_at: int, expires_at: int, now: int) -> Steps[bool]:
-    """Use up an id that may be used once. False when it was used before.
-
-    False too when it was made before the database was restored from a backup: then nobody knows (see `restored`).
-
-    Passing by, it clears away a few that expired.
-    """
-    # The id comes first: what nodes fight for at the same moment they lock in one order.
-    won = yield SQL(
-        """insert into spent (org, kind, id, expires_at) select ?, ?, ?, ? where ? >=
-            coalesce((select version from versions where org = ? and name = 'restored'), 0) on conflict do nothing returning 1""",
-        (INSTANCE, kind, id, expires_at, made_at, INSTANCE),
-    )
-    if won and id[-1] % 8 == 0:
-        yield SQL(
-            """delete from spent where org = ? and kind = ? and id in
-                (select id from spent where org = ? and kind = ? and expires_at < ? order by expires_at limit ?)""",
-            (INSTANCE, kind, INSTANCE, kind, now, SWEEP),
-        )
-    return bool(won)
-
-
-@question
-def spend_for(question: Question[T], kind: str, id: bytes, made_at: int, expires_at: int, now: int) -> Steps[T | Spent]:
-    """A question that counts only if this id was not used before, in one transaction with it."""
-    if not (yield from spend(kind, id, made_at, expires_at, now)):
-        return Spent()
-    return (yield from question)

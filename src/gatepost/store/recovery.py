@@ -15,10 +15,11 @@ began with.
 
 from gatepost.store.events import Act, record
 from gatepost.store.orgs import find_owner, make_org
-from gatepost.store.people import list_organizations_of, make_member, spend
+from gatepost.store.people import list_organizations_of, make_member
 from gatepost.store.question import INSTANCE, SQL, Steps, question
 from gatepost.store.revocations import revoke_user_grants
 from gatepost.store.sessions import change_password, end_sessions
+from gatepost.store.spent import spend
 
 
 @question

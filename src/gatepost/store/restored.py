@@ -8,7 +8,7 @@ What was written after the backup is forgotten. Three things must not follow fro
   visits in it are among what was forgotten.
 - That what was used up since can be used again. Which ids those were is forgotten; but all of them were made before the
   restore, so the moment of the restore is kept, and nothing that was made before it can be spent any more: see
-  `people.spend`. Whoever holds such a thing gets a new one.
+  `spent.spend`. Whoever holds such a thing gets a new one.
 
 Two things do follow, and only the operator can mend them: who connected since must connect again, and what was revoked
 since is live again. `gatepost restore` says so.

@@ -5,8 +5,9 @@ from typing import NamedTuple
 from gatepost.records import TrustedIssuer
 from gatepost.store.events import Act, record
 from gatepost.store.grants import NewGrant, make_grant
-from gatepost.store.people import find_member, spend
+from gatepost.store.people import find_member
 from gatepost.store.question import SQL, Steps, question
+from gatepost.store.spent import spend
 
 
 class Identity(NamedTuple):
