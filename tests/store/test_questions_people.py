@@ -13,7 +13,7 @@ from gatepost.store.grants import Gone, Made, Replayed, find_grant, make_grant, 
 from gatepost.store.orgs import set_org_disabled
 from gatepost.store.outbox import claim_letters
 from gatepost.store.people import (
-    Newcomer,
+    BroughtPerson,
     bring_people,
     find_member,
     find_password_hash,
@@ -351,10 +351,10 @@ async def test_verifiers_are_told(store: Store) -> None:
 
 async def test_people_are_brought_and_those_who_are_known_keep_what_they_have(store: Store) -> None:
     a = await populate(store, "acme")
-    new = Newcomer(new_id(), "new@acme.example", "$foreign$hash", "New", NOW, None)
+    new = BroughtPerson(new_id(), "new@acme.example", "$foreign$hash", "New", NOW, None)
     known = await store.read(find_user(a.user))
     assert known is not None
-    again = Newcomer(new_id(), known.email, "$foreign$other", "Other", None, NOW)
+    again = BroughtPerson(new_id(), known.email, "$foreign$other", "Other", None, NOW)
     await store.ask(bring_people(a.org, (new, again), EPOCH, act()))
     brought = await store.read(find_user(new.id))
     assert brought is not None
@@ -367,7 +367,7 @@ async def test_people_are_brought_and_those_who_are_known_keep_what_they_have(st
 
 async def test_a_better_hash_is_kept_unless_the_password_changed_meanwhile(store: Store) -> None:
     a = await populate(store, "acme")
-    new = Newcomer(new_id(), "new@acme.example", "$foreign$hash", None, None, None)
+    new = BroughtPerson(new_id(), "new@acme.example", "$foreign$hash", None, None, None)
     await store.ask(bring_people(a.org, (new,), EPOCH, act()))
     for before, after in (("$foreign$hash", "$better"), ("$foreign$hash", "$late")):
         await store.ask(replace_password_hash(new.id, before, after))

@@ -15,7 +15,7 @@ from gatepost.flows.roles import Actor, Deed
 from gatepost.foreign_passwords import is_checkable
 from gatepost.secrets import new_id
 from gatepost.store.orgs import find_owner
-from gatepost.store.people import Newcomer, bring_people
+from gatepost.store.people import BroughtPerson, bring_people
 
 AT_ONCE = 200
 
@@ -46,7 +46,7 @@ async def import_export(
     known = [await instance.store.read(find_owner("email", person.email)) for person in people]
     if not is_rehearsal:
         for start in range(0, len(people), AT_ONCE):
-            some = tuple(_newcomer(person, actor.act.at) for person in people[start : start + AT_ONCE])
+            some = tuple(_brought(person, actor.act.at) for person in people[start : start + AT_ONCE])
             await instance.store.ask(bring_people(org, some, fresh_epoch(), actor.act))
         await keep_planned(instance, org, planned, actor.act)
     apps = [Imported(draft.app, fresh.text if fresh else None, draft.is_new) for draft, fresh in planned]
@@ -96,8 +96,8 @@ def _checked(people: list[Person], warnings: list[str]) -> list[Person]:
     return list(checked.values())
 
 
-def _newcomer(person: Person, now: int) -> Newcomer:
-    return Newcomer(
+def _brought(person: Person, now: int) -> BroughtPerson:
+    return BroughtPerson(
         id=new_id(),
         email=person.email,
         password_hash=person.password_hash,

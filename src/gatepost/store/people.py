@@ -50,7 +50,7 @@ def make_member(
     return user_id, is_new
 
 
-class Newcomer(NamedTuple):
+class BroughtPerson(NamedTuple):
     """Somebody who is brought from elsewhere, with what was known of them there."""
 
     id: bytes
@@ -62,7 +62,7 @@ class Newcomer(NamedTuple):
 
 
 @question
-def bring_people(org: bytes, people: tuple[Newcomer, ...], epoch: int, act: Act) -> Steps[None]:
+def bring_people(org: bytes, people: tuple[BroughtPerson, ...], epoch: int, act: Act) -> Steps[None]:
     """Make people members of the organization. Who is known already keeps what they have, a member their role."""
     for each in people:
         known = yield SQL(
