@@ -4,8 +4,7 @@ from typing import NamedTuple
 
 from gatepost.errors import GatepostError
 from gatepost.records import LOAN_SECONDS, App, AppSecret
-from gatepost.secrets import render_id
-from gatepost.store.events import Act, record
+from gatepost.store.events import Act, detail_of, record
 from gatepost.store.orgs import claim_name
 from gatepost.store.question import SQL, Steps, question
 from gatepost.store.revocations import DISABLED, tell
@@ -293,7 +292,7 @@ def add_secret(org: bytes, client_id: str, secret: AppSecret, act: Act) -> Steps
         (*secret, org, client_id),
     )
     if rows:
-        detail = f'{{"id":"{render_id("sec", secret.id)}"}}'
+        detail = detail_of("sec", secret.id)
         yield from record(org, "app.secret_added", act._replace(client_id=client_id), detail=detail)
     return bool(rows)
 
@@ -312,7 +311,7 @@ def delete_secret(org: bytes, client_id: str, secret: bytes, act: Act) -> Steps[
         "delete from app_secrets where org = ? and client_id = ? and id = ? returning id", (org, client_id, secret)
     )
     if rows:
-        detail = f'{{"id":"{render_id("sec", secret)}"}}'
+        detail = detail_of("sec", secret)
         yield from record(org, "app.secret_deleted", act._replace(client_id=client_id), detail=detail)
     return bool(rows)
 

@@ -42,6 +42,11 @@ def record(org: bytes, type: str, act: Act, *, result: str = "ok", detail: str =
     return event
 
 
+def detail_of(prefix: str, id: bytes) -> str:
+    """The detail of an event about a thing that has an id of its own, and no column for it."""
+    return f'{{"id":"{render_id(prefix, id)}"}}'
+
+
 @question
 def policy_version() -> Steps[int]:
     """A number that is never the same again once an organization, key, app, resource or person has changed."""

@@ -1,8 +1,7 @@
 """Questions about invitations: an e-mail, a role in an organization, and whether anybody came."""
 
 from gatepost.records import Invitation
-from gatepost.secrets import render_id
-from gatepost.store.events import Act, record
+from gatepost.store.events import Act, detail_of, record
 from gatepost.store.people import make_member
 from gatepost.store.question import SQL, Steps, question
 from gatepost.store.recovery import prove_email
@@ -18,7 +17,7 @@ def make_invitation(org: bytes, invitation: Invitation, act: Act) -> Steps[None]
         (act.at, org, invitation.email),
     )
     yield SQL(f"insert into invitations (org, {_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?)", (org, *invitation))
-    yield from record(org, "invitation.made", act, detail=_named(invitation.id))
+    yield from record(org, "invitation.made", act, detail=detail_of("inv", invitation.id))
 
 
 @question
@@ -47,7 +46,7 @@ def withdraw_invitation(org: bytes, id: bytes, act: Act) -> Steps[bool]:
         (act.at, org, id),
     )
     if rows:
-        yield from record(org, "invitation.withdrawn", act, detail=_named(id))
+        yield from record(org, "invitation.withdrawn", act, detail=detail_of("inv", id))
     return bool(rows)
 
 
@@ -73,7 +72,3 @@ def accept_invitation(
     if is_mailed:
         yield from prove_email(user_id, act, is_here=is_new or password_hash is None)
     return user_id, is_new
-
-
-def _named(id: bytes) -> str:
-    return f'{{"id":"{render_id("inv", id)}"}}'

@@ -1,8 +1,7 @@
 """Questions about organizations' API keys. Ending one stands in `revocations`."""
 
 from gatepost.records import ApiKey
-from gatepost.secrets import render_id
-from gatepost.store.events import Act, record
+from gatepost.store.events import Act, detail_of, record
 from gatepost.store.question import SQL, Steps, question
 
 _KEY = """select k.org, k.id, k.name, k.scopes, k.secret_hash, k.key_version, k.created_at, k.expires_at, k.revoked_at,
@@ -17,7 +16,7 @@ def make_key(key: ApiKey, epoch: int, act: Act) -> Steps[None]:
             values (?, ?, ?, ?, ?, ?, ?, ?, ?, null)""",
         (key.org, key.id, key.name, key.scopes, key.secret_hash, key.key_version, epoch, act.at, key.expires_at),
     )
-    yield from record(key.org, "key.made", act, detail=f'{{"id":"{render_id("key", key.id)}"}}')
+    yield from record(key.org, "key.made", act, detail=detail_of("key", key.id))
 
 
 @question

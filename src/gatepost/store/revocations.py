@@ -20,7 +20,7 @@ them once, but no token is dead for them here, where what is live is looked at i
 
 from gatepost.records import MAX_ACCESS_TTL, Revocation
 from gatepost.secrets import new_id, render_id
-from gatepost.store.events import Act, record
+from gatepost.store.events import Act, detail_of, record
 from gatepost.store.question import INSTANCE, SQL, Steps, question
 
 DISABLED = ".disabled"
@@ -89,7 +89,7 @@ def revoke_key(org: bytes, key: bytes, act: Act, *, keep_grants: bool) -> Steps[
     if rows and not keep_grants:
         yield from tell(org, "key", render_id("key", key), act.at)
     if rows:
-        yield from record(org, "key.revoked", act, detail=f'{{"id":"{render_id("key", key)}"}}')
+        yield from record(org, "key.revoked", act, detail=detail_of("key", key))
     return bool(rows)
 
 

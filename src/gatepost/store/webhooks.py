@@ -11,9 +11,8 @@ the same one looking back, makes nothing. It is made in one transaction with the
 from typing import NamedTuple
 
 from gatepost.records import Letter, Webhook
-from gatepost.secrets import render_id
 from gatepost.store.browsing import NEWEST
-from gatepost.store.events import Act, record
+from gatepost.store.events import Act, detail_of, record
 from gatepost.store.outbox import put_letter
 from gatepost.store.question import SQL, Steps, question
 
@@ -43,7 +42,7 @@ class Delivery(NamedTuple):
 def make_webhook(org: bytes, webhook: Webhook, act: Act) -> Steps[None]:
     """Keep a new webhook."""
     yield SQL(f"insert into webhooks (org, {_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (org, *webhook))
-    yield from record(org, "webhook.made", act, detail=_detail(webhook.id))
+    yield from record(org, "webhook.made", act, detail=detail_of("whk", webhook.id))
 
 
 @question
@@ -72,7 +71,7 @@ def replace_webhook(org: bytes, before: Webhook, webhook: Webhook, act: Act) -> 
         ),
     )
     if rows:
-        yield from record(org, "webhook.changed", act, detail=_detail(webhook.id))
+        yield from record(org, "webhook.changed", act, detail=detail_of("whk", webhook.id))
     return bool(rows)
 
 
@@ -85,7 +84,7 @@ def delete_webhook(org: bytes, webhook: Webhook, act: Act) -> Steps[bool]:
     )
     if rows:
         yield SQL("delete from webhook_deliveries where org = ? and webhook_id = ?", (org, webhook.id))
-        yield from record(org, "webhook.deleted", act, detail=_detail(webhook.id))
+        yield from record(org, "webhook.deleted", act, detail=detail_of("whk", webhook.id))
     return bool(rows)
 
 
@@ -173,7 +172,7 @@ def send_again(org: bytes, delivery: Delivery, letter: Letter, act: Act) -> Step
     )
     if rows:
         yield from put_letter(letter)
-        yield from record(org, "webhook.resent", act, detail=_detail(delivery.webhook_id))
+        yield from record(org, "webhook.resent", act, detail=detail_of("whk", delivery.webhook_id))
     return bool(rows)
 
 
@@ -183,7 +182,7 @@ def start_test(org: bytes, webhook: bytes, act: Act) -> Steps[bytes | None]:
     rows = yield SQL("select id from webhooks where org = ? and id = ?", (org, webhook))
     if not rows:
         return None
-    event = yield from record(org, "webhook.tested", act, detail=_detail(webhook))
+    event = yield from record(org, "webhook.tested", act, detail=detail_of("whk", webhook))
     yield SQL(
         f"insert into webhook_deliveries (org, {_DELIVERY}) values (?, ?, ?, 'webhook.tested', ?, ?, '[]')",
         (org, webhook, event, PENDING, act.at),
@@ -193,7 +192,3 @@ def start_test(org: bytes, webhook: bytes, act: Act) -> Steps[bytes | None]:
 
 def _changeable(webhook: Webhook) -> tuple[str, str, str, bytes, int | None]:
     return webhook.name, webhook.url, webhook.types, webhook.secrets, webhook.disabled_at
-
-
-def _detail(webhook: bytes) -> str:
-    return f'{{"id":"{render_id("whk", webhook)}"}}'
