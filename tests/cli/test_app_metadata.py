@@ -114,6 +114,8 @@ def test_an_app_with_a_key_of_its_own_has_no_secret(gatepost: Gatepost, acme: st
     assert (made["client_secret"], made["auth_method"], made["jwks"]) == (None, "private_key_jwt", KEYS)
     said = gatepost.refused(2, "app", "secret", "add", made["client_id"])["message"]
     assert "its own key" in said
+    edit = ("app", "edit", made["client_id"], "--jwks", "none")
+    assert "needs the app's public keys" in gatepost.refused(2, *edit)["message"]
     uri = "https://shop.example/jwks"
     moved = gatepost.json("app", "edit", made["client_id"], "--jwks-uri", uri)
     assert (moved["jwks"], moved["jwks_uri"]) == (None, uri)

@@ -1,10 +1,7 @@
 """Apps (OAuth clients): anything that asks for tokens, such as a website, a command line or a job."""
 
 import argparse
-import json
-import sys
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from gatepost.cli import app_registration, app_secret
@@ -12,6 +9,7 @@ from gatepost.cli.app_options import add_metadata_options, metadata_of
 from gatepost.cli.options import Parser, add_verb, add_verbs, confirm, duration, named, wants_json
 from gatepost.cli.output import instant, printable, render_fields, render_table, say, show, show_list
 from gatepost.cli.rate_limit import add_limit, describe_rate, rate_of
+from gatepost.cli.reading import read_json
 from gatepost.cli.running import run_verb
 from gatepost.errors import GatepostError
 from gatepost.flows.app_import import Imported, import_apps
@@ -236,7 +234,7 @@ def _delete(options: argparse.Namespace) -> int:
 
 
 def _import(options: argparse.Namespace) -> int:
-    entries = _parse_file(options.file)
+    entries = read_json(options.file, fix="gatepost app import --help")
 
     async def verb(instance: Instance, actor: Actor) -> tuple[list[dict[str, Any]], list[str]]:
         org = await get_org(instance, options.org)
@@ -256,30 +254,6 @@ def _describe_imported(apps: list[dict[str, Any]]) -> str:
     columns = ("client_id", "name", "kind", "is_new", "client_secret")
     table = render_table([{name: app[name] for name in columns} for app in apps])
     return f"{table}\n\nThis is the only time secrets are shown; we keep a hash."
-
-
-def _parse_file(name: str) -> Any:
-    """The JSON in a file, or on standard input for `-`. Raises `invalid_request`, `not_found`."""
-    try:
-        content = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-        return json.loads(content.decode(), object_pairs_hook=_unique)
-    except FileNotFoundError:
-        raise GatepostError("not_found", f"There is no file {name}.", fix="gatepost app import --help") from None
-    except OSError as fault:
-        raise GatepostError(
-            "invalid_request", f"{name} cannot be read: {fault.strerror}.", fix=f"mend {name}"
-        ) from None
-    except (ValueError, RecursionError) as fault:
-        raise GatepostError(
-            "invalid_request", f"{name} is not JSON that Gatepost reads: {fault}.", fix=f"mend {name}"
-        ) from None
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    content = dict(pairs)
-    if len(content) != len(pairs):
-        raise ValueError("a member is in an object twice")
-    return content
 
 
 async def _imported(instance: Instance, imported: Imported) -> dict[str, Any]:

@@ -1,11 +1,10 @@
 """The options of `app create` and `app edit` that say what an app says of itself: its keys, its algorithms, its URIs."""
 
 import argparse
-import json
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from gatepost.cli.options import Parser, duration
+from gatepost.cli.reading import read_json
 from gatepost.errors import GatepostError
 from gatepost.jose import ALGORITHMS
 from gatepost.oauth.client_metadata import ClientMetadata
@@ -82,7 +81,9 @@ def metadata_of(options: argparse.Namespace) -> dict[str, Any]:
     given["subject_type"] = {None: None, True: "pairwise", False: "public"}[given.pop("pairwise")]
     age = options.default_max_age
     given["default_max_age"] = age if age == NONE else duration(age, "--default-max-age")
-    given["jwks"] = options.jwks if options.jwks in (None, NONE) else _read(options.jwks)
+    given["jwks"] = options.jwks
+    if options.jwks not in (None, NONE):
+        given["jwks"] = read_json(options.jwks, fix="--jwks FILE, with a JWKS in it")
     uris = options.post_logout_redirect_uris
     given["post_logout_redirect_uris"] = NONE if uris == [NONE] else uris and tuple(uris)
     if "" in given.values():
@@ -90,14 +91,3 @@ def metadata_of(options: argparse.Namespace) -> dict[str, Any]:
         raise GatepostError("invalid_request", f"{empty} is empty.", fix=f"leave it out, or say {NONE}")
     chosen = {member: value for member, value in given.items() if value is not None}
     return {member: getattr(_DEFAULTS, member) if value == NONE else value for member, value in chosen.items()}
-
-
-def _read(name: str) -> Any:
-    try:
-        return json.loads(Path(name).read_bytes().decode())
-    except FileNotFoundError:
-        raise GatepostError("not_found", f"There is no file {name}.", fix="--jwks FILE, with a JWKS in it") from None
-    except OSError as fault:
-        raise GatepostError("invalid_request", f"{name} cannot be read: {fault.strerror}.") from None
-    except (ValueError, RecursionError) as fault:
-        raise GatepostError("invalid_request", f"{name} is not JSON: {fault}.") from None

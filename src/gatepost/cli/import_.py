@@ -2,15 +2,13 @@
 
 import argparse
 import json
-import sys
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from gatepost.cli.options import Parser, add_verb, add_verbs, named, wants_json
 from gatepost.cli.output import printable, render_table, say, show
+from gatepost.cli.reading import read_text, unfit
 from gatepost.cli.running import run_verb
-from gatepost.errors import GatepostError
 from gatepost.flows.foreign_exports import READERS
 from gatepost.flows.foreign_import import Brought, import_export
 from gatepost.flows.instance import Instance
@@ -54,12 +52,7 @@ def _import(server: str, options: argparse.Namespace) -> int:
 
 def _parse(name: str) -> Any:
     """The JSON in a file, whole or in lines. Raises `not_found`, `invalid_request`."""
-    try:
-        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise GatepostError("not_found", f"There is no file {name}.", fix="gatepost import --help") from None
-    except (OSError, UnicodeDecodeError) as fault:
-        raise GatepostError("invalid_request", f"{name} cannot be read: {fault}.") from None
+    text = read_text(name, fix="gatepost import --help")
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -70,9 +63,9 @@ def _parse_lines(name: str, text: str) -> list[Any]:
     try:
         entries = [json.loads(line) for line in text.splitlines() if line.strip()]
     except (ValueError, RecursionError):
-        raise GatepostError("invalid_request", f"{name} is not JSON.") from None
+        raise unfit(name, "is not JSON") from None
     if not entries:
-        raise GatepostError("invalid_request", f"{name} is empty.")
+        raise unfit(name, "is empty")
     return entries
 
 
