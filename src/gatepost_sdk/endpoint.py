@@ -40,7 +40,7 @@ class Endpoint:
     def ask(self, name: str, *, key: ProofKey | None = None, **fields: str | None) -> dict[str, Any]:
         """Send a form to an endpoint, with a proof of the key if there is one, and once more with the nonce it lacked.
 
-        Raises GatepostError with the issuer's error code, or `unavailable`.
+        Raises GatepostError with the issuer's error code, `unavailable`, or `no_secret`.
         """
         before = self._nonce
         try:
@@ -54,7 +54,7 @@ class Endpoint:
         form = {key: value for key, value in fields.items() if value}
         headers = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
         if self._secret_from:
-            headers["authorization"] = basic(self.client_id, read_secret(self._secret_from))
+            headers["authorization"] = basic(self.client_id, _read_secret(self._secret_from))
         else:
             form["client_id"] = self.client_id
         try:
@@ -87,3 +87,12 @@ class Endpoint:
         share = random.uniform(0.75, 0.85)  # noqa: S311  # spreads load, keeps no secret
         renew_at = asked_at + float(ttl) * share
         return Tokens(access, content.get("refresh_token"), asked_at + float(ttl), renew_at, key.text if key else None)
+
+
+def _read_secret(place: str) -> str:
+    try:
+        return read_secret(place)
+    except (OSError, ValueError) as fault:
+        # Whoever gave the secret itself in place of its place finds it in no message.
+        hint = "Name where it is, env:NAME or file:PATH, and put it there."
+        raise GatepostError("no_secret", f"The app cannot prove who it is: {fault}.", hint) from fault

@@ -30,7 +30,7 @@ def test_a_grant_shows_what_the_contract_names(gatepost: Gatepost, shop: Shop) -
         "revoked": False,
     }
     assert {name: grant[name] for name in expected} == expected
-    assert grant["made"] <= grant["last_used"] < grant["expires_at"]
+    assert grant["created_at"] <= grant["last_used_at"] < grant["expires_at"]
 
 
 def test_a_grant_of_an_agent_says_so(gatepost: Gatepost, shop: Shop) -> None:

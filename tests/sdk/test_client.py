@@ -312,6 +312,19 @@ def test_tokens_that_could_not_be_kept_are_not_left_beside_the_file(tmp_path: Pa
     assert [each.name for each in tmp_path.iterdir()] == ["token"]
 
 
+@pytest.mark.parametrize("place", ["env:ACME_SECRET", "file:/nowhere/secret", "s3cret"])
+def test_a_secret_that_is_not_there_says_where_it_was_looked_for(
+    world: World, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ACME_SECRET", raising=False)
+    auth = ClientCredentials(world.issuer, "app_job", secret_from=place)
+    with pytest.raises(GatepostError) as caught:
+        by_httpx(auth, "https://a/")
+    assert caught.value.code == "no_secret"
+    assert "env:NAME" in caught.value.hint
+    assert "s3cret" not in str(caught.value)
+
+
 def test_a_token_file_is_for_its_owner_alone(tmp_path: Path) -> None:
     store = FileStore(tmp_path / "deep" / "token")
     store.save(Tokens("access", None, 600, 480))

@@ -129,8 +129,8 @@ class GrantDocument(Struct, frozen=True):
     scope: str
     resource: str | None
     generation: int
-    made: datetime
-    last_used: datetime
+    created_at: datetime
+    last_used_at: datetime
     uses: int
     expires_at: datetime
     rate_limit: int | None

@@ -61,7 +61,7 @@ def _list(options: argparse.Namespace) -> int:
             async for grant in each_grant(instance, org, options.app, user_id)
         ]
 
-    columns = ("id", "app", "agent", "subject", "scope", "last_used", "uses", "revoked")
+    columns = ("id", "app", "agent", "subject", "scope", "last_used_at", "uses", "revoked")
     show_list(wants_json(options), run_verb(options, verb), "No grants: nothing is connected.", columns)
     return 0
 
@@ -130,8 +130,8 @@ def _render(grant: Grant, is_agent: bool) -> dict[str, Any]:
         "scope": grant.scope,
         "resource": grant.resource,
         "generation": grant.generation,
-        "made": instant(grant.created_at),
-        "last_used": instant(grant.last_used_at),
+        "created_at": instant(grant.created_at),
+        "last_used_at": instant(grant.last_used_at),
         "uses": grant.uses,
         "rate_limit": grant.rate_limit,
         "expires_at": instant(grant.expires_at),
