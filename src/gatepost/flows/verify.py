@@ -41,7 +41,8 @@ async def verify(instance: Instance, caller: Caller, ask: VerifyAsk, address: st
     org = check_in_org(caller)
     now = instance.clock()
     app = await _get_app(instance, org, ask)
-    check_deed(caller, Deed.TOKENS_ISSUE, app)
+    if caller.person:
+        check_deed(caller, Deed.TOKENS_ISSUE, app)
     user_id = await _get_user(instance, caller, org, ask.user_id)
     asked = (ask.resource,) if ask.resource else ()
     known = await instance.store.read(list_resources(org)) if needs_resources(app, ask.scope, asked) else []
