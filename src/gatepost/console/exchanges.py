@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import orjson
 
-from gatepost.web.message import Header, Reply, Request
+from gatepost.web.message import FORM, Header, Reply, Request
 
 Ask: TypeAlias = Callable[[Request], Awaitable[Reply]]
 """The front door."""
@@ -56,7 +56,7 @@ class Sender:
 
     async def post(self, path: str, fields: dict[str, str], user: str = "", secret: str = "") -> Exchange:
         """A form; with a user, it is the app that proves itself by the secret. RFC 6749 §2.3.1."""
-        headers = {b"content-type": b"application/x-www-form-urlencoded"}
+        headers = {b"content-type": FORM}
         shown = [f"-d {shlex.quote(f'{name}={_masked(name, value)}')}" for name, value in fields.items()]
         if user:
             pair = f"{quote(user, safe='')}:{quote(secret, safe='')}".encode()

@@ -8,9 +8,7 @@ from gatepost.oauth.client_auth import parse_client_claim
 from gatepost.oauth.client_metadata import MAX_CLIENT_ID
 from gatepost.oauth.form import parse_form, parse_repeatable, take_resources
 from gatepost.web.limits import Buckets, bucket_of
-from gatepost.web.message import Request
-
-FORM = b"application/x-www-form-urlencoded"
+from gatepost.web.message import FORM, Request
 
 
 class Apps:

@@ -1,6 +1,5 @@
 """`/userinfo`: GET or POST, the token in a header or a form's body, never in the URL. OIDC Core §5.3, RFC 6750 §2."""
 
-from gatepost.endpoints.apps import FORM
 from gatepost.endpoints.proofs import PROOF, nonce_headers, place_of
 from gatepost.errors import OAuthError
 from gatepost.flows.bearer import Presented, parse_authorization
@@ -9,7 +8,7 @@ from gatepost.flows.introspect import VerifiedTokens
 from gatepost.flows.userinfo import describe
 from gatepost.oauth.form import parse_form
 from gatepost.secrets import Secret
-from gatepost.web.message import ANY_ORIGIN, JSON, Reply, Request, json_reply
+from gatepost.web.message import ANY_ORIGIN, FORM, JSON, Reply, Request, json_reply
 
 USERINFO = "/userinfo"
 

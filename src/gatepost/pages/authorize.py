@@ -30,8 +30,8 @@ from gatepost.oauth.newcomers import CLIENT_IDS
 from gatepost.pages.leaving import Leaving
 from gatepost.secrets import parse_id
 from gatepost.ui.faults import PageError, misdirected, page_over, undocumented
-from gatepost.ui.visit import FORM, Visit, Visits, see_other, show
-from gatepost.web.message import Reply, Request
+from gatepost.ui.visit import Visit, Visits, see_other, show
+from gatepost.web.message import FORM, Reply, Request
 
 AUTHORIZE = "/authorize"
 CONSENT = "/consent/"

@@ -8,8 +8,8 @@ from gatepost.flows.logout import judge_logout, log_out
 from gatepost.oauth.form import parse_form
 from gatepost.oauth.logout import LogoutAsk, parse_logout
 from gatepost.pages.leaving import Leaving, url_of
-from gatepost.ui.visit import CSRF_FIELD, FORM, Visit, Visits, see_other, show
-from gatepost.web.message import Reply, Request
+from gatepost.ui.visit import CSRF_FIELD, Visit, Visits, see_other, show
+from gatepost.web.message import FORM, Reply, Request
 
 LOGOUT = "/logout"
 SIGNED_OUT = "/signed-out"

@@ -24,9 +24,8 @@ from gatepost.store.question import INSTANCE
 from gatepost.ui.rendering import LOCALES, choose_locale, render_page
 from gatepost.web.app import Handler
 from gatepost.web.cookies import Cookie, parse_cookies
-from gatepost.web.message import EMPTY, Header, Reply, Request
+from gatepost.web.message import EMPTY, FORM, Header, Reply, Request
 
-FORM = b"application/x-www-form-urlencoded"
 CSRF_FIELD = "csrf"
 
 LANGUAGE = "language"

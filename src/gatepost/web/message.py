@@ -10,6 +10,9 @@ from gatepost.errors import OAuthError
 Header = tuple[bytes, bytes]
 More: TypeAlias = Callable[[], Coroutine[Any, Any, bytes]]
 
+FORM = b"application/x-www-form-urlencoded"
+"""The media type of a form."""
+
 MAX_HEAD = 16 * 1024
 MAX_HEADERS = 200
 MAX_BODY = 64 * 1024
