@@ -8,9 +8,12 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from gatepost.flows.app_auth import METHODS
 from gatepost.flows.app_import import import_apps
 from gatepost.flows.apps import create_secret, drop_secret
-from gatepost.secrets import render_id
+from gatepost.flows.known_apps import get_known_app
+from gatepost.oauth.client_auth import ClientClaim
+from gatepost.secrets import Secret, render_id
 from gatepost.store.apps import find_app, list_secrets, set_app_disabled
 from gatepost.store.orgs import set_org_disabled
 
@@ -193,6 +196,19 @@ async def test_a_deleted_secret_is_wrong_at_once_and_the_other_goes_on(world: Wo
     new = Client(web.client_id, world.canary.watch(fresh.text.reveal()), web.redirect)
     await drop_secret(world.instance, app, render_id("sec", old.id), world.operator)
     assert await statuses(world, web, new) == [401, 200]
+
+
+async def test_a_deleted_secret_stays_wrong_when_a_request_from_before_comes_in_late(world: World) -> None:
+    """On a database elsewhere, a request may have read the app before the secret was deleted, and go on after."""
+    web, instance = world.acme.web, world.instance
+    known = await get_known_app(instance, web.client_id)
+    await create_secret(instance, known.app, None, world.operator)
+    await drop_secret(instance, known.app, render_id("sec", known.secrets[0].id), world.operator)
+    assert await statuses(world, web) == [401]
+    await METHODS["client_secret_post"](
+        instance, known, ClientClaim(web.client_id, "client_secret_post", (Secret(web.secret),))
+    )
+    assert await statuses(world, web) == [401]
 
 
 async def statuses(world: World, *clients: Client) -> list[int]:

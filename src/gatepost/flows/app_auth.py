@@ -16,6 +16,7 @@ from gatepost.oauth.client_assertion import algorithms_of, check_assertion
 from gatepost.oauth.client_auth import ClientClaim
 from gatepost.oauth.foreign_jwt import UnknownKeyError, UnverifiedJwt, check_signature
 from gatepost.records import AppSecret
+from gatepost.secrets import Secret
 from gatepost.store.apps import note_secret_used
 from gatepost.store.spent import spend
 
@@ -56,22 +57,27 @@ async def _check_secret(instance: Instance, known: KnownApp, claim: ClientClaim)
     if known.app.auth_method not in (None, claim.method):
         raise refused(claim, f"it is registered for {known.app.auth_method} and used {claim.method}")
     now = instance.clock()
-    # Which secret it is stays known until policy changes. Only right ones are kept, so guesses fill no memory.
-    facts, place = instance.policy.known, (known.app.client_id, claim.secrets)
-    secret: AppSecret | None = facts.get(place)
-    if secret is None or not secret.is_live(now):
-        secret = facts[place] = _find_secret(instance, known, claim, now)
-    await _note_used(instance, known, secret, now)
-
-
-def _find_secret(instance: Instance, known: KnownApp, claim: ClientClaim, now: int) -> AppSecret:
-    """The app's secret that was sent."""
-    for secret in known.secrets:
-        for sent in claim.secrets:
-            hashed = instance.keyring.hash_secret(sent.reveal(), secret.key_version)
-            if hmac.compare_digest(hashed, secret.secret_hash) and secret.is_live(now):
-                return secret
+    for sent in claim.secrets:
+        secret = _find_secret(instance, known, sent, now)
+        if secret:
+            await _note_used(instance, known, secret, now)
+            return
     raise refused(claim, "wrong secret")
+
+
+def _find_secret(instance: Instance, known: KnownApp, sent: Secret, now: int) -> AppSecret | None:
+    """The app's live secret that this is. Which one it is stays known until policy changes; guesses are not kept."""
+    facts, place = instance.policy.known, (known.app.client_id, sent)
+    kept: AppSecret | None = facts.get(place)
+    # A request that looked the app up before its secret was deleted may have kept it after: what is known now decides.
+    if kept in known.secrets and kept.is_live(now):
+        return kept
+    for secret in known.secrets:
+        hashed = instance.keyring.hash_secret(sent.reveal(), secret.key_version)
+        if hmac.compare_digest(hashed, secret.secret_hash) and secret.is_live(now):
+            facts[place] = secret
+            return secret
+    return None
 
 
 async def _note_used(instance: Instance, known: KnownApp, secret: AppSecret, now: int) -> None:
