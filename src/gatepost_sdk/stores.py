@@ -124,7 +124,7 @@ class FileStore:
                 os.fsync(descriptor)
             Path(name).replace(self._path)
         except BaseException:
-            Path(name).unlink()
+            Path(name).unlink(missing_ok=True)
             raise
 
     @contextlib.contextmanager

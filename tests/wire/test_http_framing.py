@@ -34,6 +34,8 @@ DOUBTFUL = {
     "chunked is not last": framed("Transfer-Encoding: chunked, identity", body=b"0\r\n\r\n"),
     "chunked twice": framed("Transfer-Encoding: chunked, chunked", body=b"0\r\n\r\n"),
     "a coding under the chunks": framed("Transfer-Encoding: gzip, chunked", body=b"0\r\n\r\n"),
+    "an empty coding": framed("Transfer-Encoding:"),
+    "an empty coding of HTTP/1.0": framed("Transfer-Encoding:", start="POST /refresh HTTP/1.0"),
     "two codings": framed("Transfer-Encoding: chunked", "Transfer-Encoding: identity", body=b"0\r\n\r\n"),
     "folded header": framed("Transfer-Encoding:", " chunked", body=b"0\r\n\r\n"),
     "folded value": framed("X-Folded: a", " b"),
