@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from gatepost.api.endpoints import ENDPOINTS
-from gatepost.flows.webhook_sending import signers_of
+from gatepost.flows.webhook_signing import signers_of
 from gatepost.flows.webhooks import webhooks_of
 
 from .conftest import OpenWorld

@@ -8,7 +8,7 @@ import pytest
 
 from gatepost.flows.deliveries import DELIVERIES
 from gatepost.flows.outbox import WAITS, Outbox
-from gatepost.flows.webhook_sending import Feeder
+from gatepost.flows.webhook_feeding import Feeder
 from gatepost.flows.webhooks import (
     MAX_WEBHOOKS,
     change_webhook,

@@ -18,7 +18,7 @@ from gatepost.flows.duties import Duties
 from gatepost.flows.instance import Instance
 from gatepost.flows.outbox import Outbox
 from gatepost.flows.sealing import Sealer
-from gatepost.flows.webhook_sending import Feeder
+from gatepost.flows.webhook_feeding import Feeder
 from gatepost.log import start_logging
 from gatepost.opening import database_of, make_directory, unusable
 from gatepost.settings import Settings

@@ -1,8 +1,6 @@
 """Webhooks as an organization manages them: made, changed, tried, and what was delivered to them."""
 
 import asyncio
-import base64
-import os
 from collections.abc import Iterable
 
 from gatepost.errors import GatepostError
@@ -10,15 +8,8 @@ from gatepost.flows.events import check_type
 from gatepost.flows.instance import Instance
 from gatepost.flows.missing import missing
 from gatepost.flows.roles import Actor, Deed
-from gatepost.flows.webhook_sending import (
-    SECRET,
-    Attempt,
-    Signer,
-    deliver,
-    letter_of,
-    seal_signers,
-    signers_of,
-)
+from gatepost.flows.webhook_sending import Attempt, deliver, letter_of
+from gatepost.flows.webhook_signing import Signer, fresh_secret, seal_signers, signers_of
 from gatepost.oauth.client_metadata import check_name
 from gatepost.outbound import OutboundError
 from gatepost.records import Webhook
@@ -53,7 +44,7 @@ async def create_webhook(
     if len(await instance.store.read(list_webhooks(org))) >= MAX_WEBHOOKS:
         raise GatepostError("conflict", f"An organization has at most {MAX_WEBHOOKS} webhooks.")
     await _check_url(instance, url)
-    id, secret = new_id(), _fresh_secret()
+    id, secret = new_id(), fresh_secret()
     webhook = Webhook(
         id,
         check_name(name),
@@ -117,7 +108,7 @@ async def renew_secret(instance: Instance, org: bytes, webhook: Webhook, overlap
     Raises `not_found`, `overtaken`, and as `Actor.check` does.
     """
     act = actor.check(Deed.WEBHOOKS_WRITE, org)
-    secret = _fresh_secret()
+    secret = fresh_secret()
     before = [Signer(each.secret, act.at + overlap) for each in signers_of(instance, webhook)[:1] if overlap]
     sealed = seal_signers(instance, webhook.id, [Signer(secret), *before])
     await _replace(instance, org, webhook, webhook._replace(secrets=sealed), actor)
@@ -194,10 +185,6 @@ async def _check_url(instance: Instance, url: str) -> None:
 
 def _check_types(types: Iterable[str]) -> str:
     return " ".join(dict.fromkeys(check_type(each) for each in types))
-
-
-def _fresh_secret() -> Secret:
-    return Secret(SECRET + base64.b64encode(os.urandom(32)).decode())
 
 
 def _gone(webhook: Webhook) -> GatepostError:
