@@ -11,8 +11,8 @@ from gatepost.flows.counting import Counts
 from gatepost.flows.instance import Instance, wall_clock
 from gatepost.flows.policy import Policy
 from gatepost.flows.remote_keys import RemoteKeys
-from gatepost.flows.restore import Place, finish_restore
 from gatepost.flows.signing import SigningRing
+from gatepost.flows.upkeep.restore import Place, finish_restore
 from gatepost.mail import Box, Smtp, Transport
 from gatepost.outbound import Fetcher
 from gatepost.pages.mails import Postman

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from gatepost.flows.deployment import Disk, Facts, File, Known, filesystem_of
-from gatepost.flows.doctor import CHECKS, LEAST_FREE, LITTLE_FREE, MUCH_WAL, OLD_KEY
+from gatepost.flows.upkeep.deployment import Disk, Facts, File, Known, filesystem_of
+from gatepost.flows.upkeep.doctor import CHECKS, LEAST_FREE, LITTLE_FREE, MUCH_WAL, OLD_KEY
 from gatepost.records import SigningKeyRecord
 from gatepost.settings import LimitSettings, ServerSettings, Settings, parse_networks
 from gatepost.store.checkup import Expiring

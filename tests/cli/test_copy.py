@@ -17,10 +17,10 @@ import pytest
 import postgres
 from gatepost.errors import GatepostError
 from gatepost.flows.callers import authenticate_key
-from gatepost.flows.copy import TABLES, copy_instance
 from gatepost.flows.instance import Instance
 from gatepost.flows.introspect import VerifiedTokens, introspect
 from gatepost.flows.refresh import refresh
+from gatepost.flows.upkeep.copy import TABLES, copy_instance
 from gatepost.opening import open_instance
 from gatepost.secrets import Keyring, Secret, new_id
 from gatepost.settings import Settings

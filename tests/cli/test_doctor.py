@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from gatepost.flows.doctor import CHECKS
+from gatepost.flows.upkeep.doctor import CHECKS
 from gatepost.secrets import Keyring
 from gatepost.store.events import Act, record
 from gatepost.store.migrations import NEWEST

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import orjson
 import pytest
 
-from gatepost.flows.archive import hash_file
+from gatepost.flows.upkeep.archive import hash_file
 from gatepost.store.migrations import NEWEST
 
 from .archives import OTHER_KEY, change, contents, make_archive

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from gatepost.flows.restore import Place, restore
+from gatepost.flows.upkeep.restore import Place, restore
 from gatepost.opening import open_instance
 from gatepost.settings import Settings
 from gatepost.store.orgs import list_orgs

@@ -11,7 +11,7 @@ import pytest
 
 import postgres
 from gatepost.errors import GatepostError
-from gatepost.flows.schema import migrate
+from gatepost.flows.upkeep.schema import migrate
 from gatepost.store.engines import find_database
 from gatepost.store.migrations import MIGRATIONS, NEWEST, Migration
 from gatepost.store.postgres import PostgresStore
@@ -77,7 +77,7 @@ def url() -> str:
 def later(url: str, monkeypatch: pytest.MonkeyPatch) -> Migration:
     """The migration of the next version: an index on a table that is large by then."""
     later = Migration(NEWEST + 1, "later", indexes=("events_by_type on events (org, type)",))
-    for module in ("store.migrations", "flows.schema"):
+    for module in ("store.migrations", "flows.upkeep.schema"):
         monkeypatch.setattr(f"gatepost.{module}.MIGRATIONS", (*MIGRATIONS, later))
         monkeypatch.setattr(f"gatepost.{module}.NEWEST", later.number)
     return later

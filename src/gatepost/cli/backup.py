@@ -10,9 +10,9 @@ from gatepost.cli.options import Parser, settings_of, wants_json
 from gatepost.cli.output import instant, progress, say, show
 from gatepost.cli.running import ACTOR, check_exists
 from gatepost.errors import GatepostError, StoreUnavailableError
-from gatepost.flows.archive import Manifest
-from gatepost.flows.backup import back_up
-from gatepost.flows.restore import Place
+from gatepost.flows.upkeep.archive import Manifest
+from gatepost.flows.upkeep.backup import back_up
+from gatepost.flows.upkeep.restore import Place
 from gatepost.opening import open_bare_store, place_of
 from gatepost.secrets import Secret
 from gatepost.settings import Settings

@@ -14,7 +14,7 @@ from gatepost.cli.output import progress, say, show
 from gatepost.cli.running import ACTOR
 from gatepost.cli.serving import sole_server_of
 from gatepost.errors import GatepostError
-from gatepost.flows.copy import Copied, copy_instance
+from gatepost.flows.upkeep.copy import Copied, copy_instance
 from gatepost.opening import database_of, make_file
 from gatepost.settings import Settings
 from gatepost.store.engines import Database, find_database

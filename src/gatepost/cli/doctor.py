@@ -13,13 +13,13 @@ from gatepost.cli.running import DEV_FILE, check_exists, run_verb
 from gatepost.cli.serve import check_issuer
 from gatepost.cli.serving import check_tls
 from gatepost.errors import GatepostError
-from gatepost.flows.deployment import Facts, Known, ask_database, look
-from gatepost.flows.doctor import CHECKS
 from gatepost.flows.health import examine, tell
 from gatepost.flows.instance import Instance
 from gatepost.flows.organizations import get_org
 from gatepost.flows.roles import Actor
 from gatepost.flows.signing import check_opens
+from gatepost.flows.upkeep.deployment import Facts, Known, ask_database, look
+from gatepost.flows.upkeep.doctor import CHECKS
 from gatepost.opening import KEY_FILE, database_of, open_bare_store, open_keyring
 from gatepost.settings import Settings
 

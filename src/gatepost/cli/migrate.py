@@ -8,7 +8,7 @@ from typing import Any
 from gatepost.cli.options import Parser, settings_of, wants_json
 from gatepost.cli.output import instant, progress, show
 from gatepost.cli.running import check_exists
-from gatepost.flows.schema import Schema, migrate, rehearse_migration
+from gatepost.flows.upkeep.schema import Schema, migrate, rehearse_migration
 from gatepost.opening import database_of
 from gatepost.settings import Settings
 from gatepost.store.migrations import NEWEST

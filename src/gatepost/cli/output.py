@@ -5,11 +5,12 @@ import json
 import shutil
 import sys
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from gatepost.errors import GatepostError
+from gatepost.progress import Progress
 
 NARROWEST = 10
 """What a cut column is left with, at least: less would say nothing."""
@@ -75,7 +76,7 @@ def printable(text: str) -> str:
 
 
 @contextlib.contextmanager
-def progress(what: str, *, is_hidden: bool = False) -> Iterator[Callable[[int, int | None], None]]:
+def progress(what: str, *, is_hidden: bool = False) -> Iterator[Progress]:
     """A line that says how far work is, on a terminal and past its first second alone.
 
     Yields the function to tell: how much is done, and of how much if that is known.

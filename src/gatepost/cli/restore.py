@@ -8,7 +8,7 @@ from gatepost.cli.options import Parser, confirm, settings_of, wants_json
 from gatepost.cli.output import instant, progress, say, show
 from gatepost.cli.running import ACTOR
 from gatepost.cli.serving import sole_server
-from gatepost.flows.restore import Restored, finish_restore, holds_data, restore
+from gatepost.flows.upkeep.restore import Restored, finish_restore, holds_data, restore
 from gatepost.opening import place_of
 
 

@@ -9,10 +9,10 @@ not see a thing is not told about it either.
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeAlias
 
-from gatepost.flows.deployment import LISTED, SOON
-from gatepost.flows.doctor import OLD_KEY, shown_instant
 from gatepost.flows.instance import Instance
 from gatepost.flows.roles import Actor, Deed
+from gatepost.flows.upkeep.deployment import LISTED, SOON
+from gatepost.flows.upkeep.doctor import OLD_KEY, shown_instant
 from gatepost.records import SigningKeyRecord, Webhook
 from gatepost.store.browsing import Expiring, list_expiring_of
 from gatepost.store.migrations import NEWEST, schema_version

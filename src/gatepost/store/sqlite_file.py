@@ -1,13 +1,14 @@
 """An SQLite database as a file: copied while it is written, looked over before it is believed, held for oneself."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
 import apsw
 
 from gatepost.errors import GatepostError, StoreUnavailableError
+from gatepost.progress import Progress
 from gatepost.store import migrations
 from gatepost.store.question import Question, Row, T
 from gatepost.store.sqlite import BUSY_MS, DIALECT, REFUSED, run, transact
@@ -28,7 +29,7 @@ _SHAPE = """select m.type, m.name, m.tbl_name, x.name, x.type, x.pk, x.hidden
     from sqlite_schema m left join pragma_table_xinfo(m.name) x where m.name not like 'sqlite\\_%' escape '\\'"""
 
 
-def copy(source: Path, target: Path, on_progress: Callable[[int, int | None], None]) -> None:
+def copy(source: Path, target: Path, on_progress: Progress) -> None:
     """Copy the database into a new file as it is at this moment, while others write it.
 
     The read transaction around the copy is what keeps the moment: without it, a write by another process would start the
@@ -46,9 +47,7 @@ def copy(source: Path, target: Path, on_progress: Callable[[int, int | None], No
         copied.pragma("journal_mode", "delete")
 
 
-def find_faults(
-    path: Path, *, deep: bool, on_progress: Callable[[int, int | None], None] = lambda done, total: None
-) -> list[str]:
+def find_faults(path: Path, *, deep: bool, on_progress: Progress = lambda done, total: None) -> list[str]:
     """What is broken in the file, at most SHOWN of it; nothing in the file is believed, and nothing in it is run.
 
     `deep` looks at every index entry too. Nobody knows how far it is, only that it goes on.

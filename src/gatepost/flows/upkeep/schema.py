@@ -1,9 +1,9 @@
 """The database's schema, brought up to this version's or tried out; and what of it was applied when."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 from gatepost.errors import GatepostError, StoreUnavailableError
+from gatepost.progress import Progress
 from gatepost.store.engines import Database
 from gatepost.store.migrations import (
     MIGRATIONS,
@@ -26,7 +26,7 @@ class Schema(NamedTuple):
     missing: tuple[Migration, ...]
 
 
-async def migrate(database: Database, store: Store, now: int, on_progress: Callable[[int, int | None], None]) -> Schema:
+async def migrate(database: Database, store: Store, now: int, on_progress: Progress) -> Schema:
     """Apply every missing migration, each in a transaction of its own: those before one that fails stay.
 
     Servers of the version before go on meanwhile: what would hold them up is built ahead, where the database can.

@@ -12,13 +12,14 @@ import hashlib
 import io
 import shutil
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import orjson
 
 from gatepost.errors import GatepostError
+from gatepost.progress import Progress
 from gatepost.secrets import Secret
 
 MANIFEST, KEY, DATABASE = "manifest.json", "instance.key", "gatepost.db"
@@ -29,8 +30,6 @@ MAX_SMALL = 1 << 16
 
 _BLOCK = tarfile.BLOCKSIZE
 _CHUNK = 1 << 20
-
-Progress = Callable[[int, int | None], None]
 
 
 class Manifest(NamedTuple):

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from gatepost.certificates import ends_at
 from gatepost.errors import GatepostError
-from gatepost.flows.restore import draft_of
+from gatepost.flows.upkeep.restore import draft_of
+from gatepost.progress import Progress
 from gatepost.records import SigningKeyRecord
 from gatepost.settings import Settings
 from gatepost.store.checkup import Expiring, list_expiring, newest_instant
@@ -112,7 +113,7 @@ def look(
     key_fault: str,
     refusals: tuple[tuple[str, str], ...],
     deep: bool,
-    on_progress: Callable[[int, int | None], None],
+    on_progress: Progress,
 ) -> Facts:
     """Everything there is to know. `database` is the file, if it is one; `deep` reads the whole of it."""
     certificate_fault, certificate_ends_at = _certificate(settings.server.tls_cert)

@@ -6,16 +6,16 @@ from pathlib import Path
 from gatepost import __version__
 from gatepost.errors import GatepostError
 from gatepost.files import whole_file
-from gatepost.flows.archive import (
+from gatepost.flows.signing import check_opens
+from gatepost.flows.upkeep.archive import (
     DATABASE,
     Manifest,
-    Progress,
     hash_file,
     read_database,
     read_head,
     write_archive,
 )
-from gatepost.flows.signing import check_opens
+from gatepost.progress import Progress
 from gatepost.secrets import Keyring, Secret
 from gatepost.store.migrations import NEWEST, schema_version
 from gatepost.store.signing_keys import list_signing_keys

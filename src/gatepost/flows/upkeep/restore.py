@@ -17,9 +17,10 @@ from typing import BinaryIO, NamedTuple
 
 from gatepost.errors import GatepostError
 from gatepost.files import sync_directory, whole_file
-from gatepost.flows.archive import DATABASE, KEY, Head, Manifest, Progress, check_room, read_database, read_head
-from gatepost.flows.backup import check_key
 from gatepost.flows.instance import wall_clock
+from gatepost.flows.upkeep.archive import DATABASE, KEY, Head, Manifest, check_room, read_database, read_head
+from gatepost.flows.upkeep.backup import check_key
+from gatepost.progress import Progress
 from gatepost.secrets import Secret
 from gatepost.store.events import Act
 from gatepost.store.migrations import NEWEST

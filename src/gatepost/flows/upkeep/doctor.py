@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
-from gatepost.flows.deployment import SOON, Disk, Facts
+from gatepost.flows.upkeep.deployment import SOON, Disk, Facts
 from gatepost.jose import ALGORITHMS
 from gatepost.store.migrations import NEWEST
 

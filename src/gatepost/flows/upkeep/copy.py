@@ -8,7 +8,7 @@ source has changed meanwhile shows when both sides are summed up, and is carried
 each row and does not depend on their order, as two databases need not agree on one.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import closing
 from hashlib import blake2b
 from typing import NamedTuple
@@ -16,6 +16,7 @@ from typing import NamedTuple
 import orjson
 
 from gatepost.errors import GatepostError
+from gatepost.progress import Progress
 from gatepost.store.copying import (
     Place,
     Unmarked,
@@ -41,8 +42,6 @@ PAGE = 500
 
 TABLES = tuple(tables())
 ORGS, EVENTS = (next(table for table in TABLES if table.name == name) for name in ("orgs", "events"))
-
-Progress = Callable[[int, int | None], None]
 
 
 class Copied(NamedTuple):
