@@ -14,8 +14,8 @@ from gatepost.flows.places import check_scope_somewhere, issue_in, list_places, 
 from gatepost.flows.playground import own_redirect
 from gatepost.flows.pushed import PUSHED, open_pushed
 from gatepost.jose import ID_TOKEN_TYPE
-from gatepost.oauth.approval import CODE_TTL, Approval, dump_approval
-from gatepost.oauth.assurance import acr_of, is_enough
+from gatepost.oauth.approval import CODE_TTL, approve, dump_approval
+from gatepost.oauth.assurance import is_enough
 from gatepost.oauth.authorize import AuthorizeAsk, VerifiedAsk, check, verify_redirect
 from gatepost.oauth.consent import ADMIN, UNAPPROVED, UNASKED, covers, may_pass_silently
 from gatepost.oauth.flow import FLOW_TTL, Flow, dump_flow, load_flow, start_flow
@@ -276,26 +276,21 @@ async def _approve(
 ) -> Leave:
     if flow.is_pushed and await instance.store.read(find_grant(org, bytes.fromhex(flow.id))) is not None:
         raise OAuthError("invalid_request_uri", "This request_uri was used.")
-    approval = Approval(
+    approval = approve(
         # One that was pushed makes one grant. Of any other, whoever goes back and signs in again gets a code that is new.
-        id=flow.id if flow.is_pushed else new_id().hex(),
-        expires_at=instance.clock() + CODE_TTL,
-        app_org=known.app.org.hex(),
-        client_id=flow.client_id,
+        flow.id if flow.is_pushed else new_id().hex(),
+        instance.clock() + CODE_TTL,
+        (known.app.org, flow.client_id),
+        session,
+        org,
+        issue,
+        await instance.store.read(epoch_of(org, known.app.org, flow.client_id, session.user_id)),
+    )._replace(
         redirect_uri=flow.redirect_uri,
         challenge=flow.asked.challenge,
         nonce=flow.asked.nonce,
-        org=org.hex(),
-        user_id=session.user_id.hex(),
-        session_id=session.id.hex(),
-        scope=issue.scope,
-        resource=issue.resource,
-        auth_time=session.auth_time,
-        amr=session.amr,
-        acr=acr_of(session.amr),
         claims=flow.asked.claims,
         dpop_jkt=flow.asked.dpop_jkt,
-        epoch=await instance.store.read(epoch_of(org, known.app.org, flow.client_id, session.user_id)),
     )
     return _leave(instance, flow, {"code": instance.keyring.seal_text(AUTHORIZATION_CODE, dump_approval(approval))})
 

@@ -14,8 +14,7 @@ from gatepost.flows.known_apps import KnownApp, find_known_app
 from gatepost.flows.places import places_for
 from gatepost.flows.scopes import Permission, describe_scopes
 from gatepost.oauth import device
-from gatepost.oauth.approval import Approval, dump_approval
-from gatepost.oauth.assurance import acr_of
+from gatepost.oauth.approval import approve, dump_approval
 from gatepost.oauth.client_metadata import DEVICE_CODE as GRANT_TYPE
 from gatepost.oauth.client_metadata import grant_types_of
 from gatepost.oauth.device import APPROVED, DENIED, DEVICE_TTL, INTERVAL, PENDING, DeviceCode
@@ -128,8 +127,10 @@ async def answer_device(
             raise OAuthError("access_denied", "You may not connect this app there.")
         return answered
     epoch = await instance.store.read(epoch_of(org, request.app_org, request.client_id, session.user_id))
-    approval = dump_approval(_approval(request, session, org, epoch)).decode()
-    return await instance.store.ask(answer_device_request(org, request, APPROVED, approval, act))
+    app = request.app_org, request.client_id
+    approval = approve(new_id().hex(), request.expires_at, app, session, org, issue_of(request), epoch)
+    answer = dump_approval(approval).decode()
+    return await instance.store.ask(answer_device_request(org, request, APPROVED, answer, act))
 
 
 async def get_approved(instance: Instance, device_code: str, app: App) -> DeviceRequest:
@@ -152,26 +153,3 @@ async def get_approved(instance: Instance, device_code: str, app: App) -> Device
 def issue_of(request: DeviceRequest) -> Issue:
     """What a device asks for."""
     return Issue(request.scope, request.resource)
-
-
-def _approval(request: DeviceRequest, session: Session, org: bytes, epoch: int) -> Approval:
-    return Approval(
-        id=new_id().hex(),
-        expires_at=request.expires_at,
-        app_org=request.app_org.hex(),
-        client_id=request.client_id,
-        redirect_uri="",
-        challenge=None,
-        nonce=None,
-        org=org.hex(),
-        user_id=session.user_id.hex(),
-        session_id=session.id.hex(),
-        scope=request.scope,
-        resource=request.resource,
-        auth_time=session.auth_time,
-        amr=session.amr,
-        acr=acr_of(session.amr),
-        claims={},
-        dpop_jkt=None,
-        epoch=epoch,
-    )

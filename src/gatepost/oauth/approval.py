@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 import orjson
 
 from gatepost.errors import OAuthError
+from gatepost.oauth.assurance import acr_of
+from gatepost.oauth.narrow import Issue
+from gatepost.records import Session
 
 CODE_TTL = 60
 
@@ -36,6 +39,36 @@ class Approval(NamedTuple):
     claims: dict[str, Any]
     dpop_jkt: str | None
     epoch: int | None = None
+
+
+def approve(
+    id: str, expires_at: int, app: tuple[bytes, str], session: Session, org: bytes, issue: Issue, epoch: int
+) -> Approval:
+    """What the session's person approved for an app, which is named by its organization and client_id.
+
+    How the app has to prove itself is for the flow to say.
+    """
+    app_org, client_id = app
+    return Approval(
+        id=id,
+        expires_at=expires_at,
+        app_org=app_org.hex(),
+        client_id=client_id,
+        redirect_uri="",
+        challenge=None,
+        nonce=None,
+        org=org.hex(),
+        user_id=session.user_id.hex(),
+        session_id=session.id.hex(),
+        scope=issue.scope,
+        resource=issue.resource,
+        auth_time=session.auth_time,
+        amr=session.amr,
+        acr=acr_of(session.amr),
+        claims={},
+        dpop_jkt=None,
+        epoch=epoch,
+    )
 
 
 def dump_approval(approval: Approval) -> bytes:
