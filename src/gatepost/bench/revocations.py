@@ -27,8 +27,8 @@ from gatepost.secrets import new_id, render_id
 from gatepost.settings import Settings
 from gatepost.store.revocations import tell
 from gatepost.store.sqlite import connect, transact
+from gatepost.web.message import FORM
 
-FORM = "application/x-www-form-urlencoded"
 ISSUER = f"http://{HOST}"
 KILO = 1000
 MEGA = 1 << 20

@@ -18,6 +18,7 @@ from gatepost.oauth.assurance import acr_of
 from gatepost.oauth.pkce import challenge_of
 from gatepost.secrets import AUTHORIZATION_CODE, Keyring, new_id
 from gatepost.web.cookies import Cookie
+from gatepost.web.message import FORM
 
 
 class Operation(NamedTuple):
@@ -48,7 +49,6 @@ _TOKENS = b'{"access_token":"'
 _MEMBER = b'"refresh_token":"'
 _VERIFIER = "bench" * 10
 _CHALLENGE = challenge_of(_VERIFIER)
-_FORM = "application/x-www-form-urlencoded"
 _ISSUER = f"http://{HOST}"
 
 
@@ -213,7 +213,7 @@ def _verification(tenant: Tenant) -> bytes:
 
 def _introspection(connected: Connected, port: int) -> bytes:
     form = b"token=" + quote(_access_token(connected, port)).encode()
-    return post("/introspect", form, media_type=_FORM, bearer=connected.tenant.api_key)
+    return post("/introspect", form, media_type=FORM, bearer=connected.tenant.api_key)
 
 
 def _check(connected: Connected, port: int) -> bytes:
@@ -248,7 +248,7 @@ def _exchange(tenant: Tenant) -> Callable[[str], bytes]:
 
 def _token_request(tenant: Tenant, **fields: str) -> bytes:
     form = urlencode({"client_id": tenant.client_id, "client_secret": tenant.client_secret, **fields})
-    return post("/token", form.encode(), media_type=_FORM)
+    return post("/token", form.encode(), media_type=FORM)
 
 
 def _authorization(tenant: Tenant) -> bytes:
@@ -290,11 +290,11 @@ def _approval(tenant: Tenant) -> Approval:
     )
 
 
-def post(path: str, body: bytes, *, media_type: str = "application/json", bearer: str = "") -> bytes:
+def post(path: str, body: bytes, *, media_type: bytes = b"application/json", bearer: str = "") -> bytes:
     """A request, as its bytes."""
     authorization = f"authorization: Bearer {bearer}\r\n" if bearer else ""
     head = _request("POST", path, authorization).removesuffix(b"\r\n")
-    return b"%scontent-type: %s\r\ncontent-length: %d\r\n\r\n%s" % (head, media_type.encode(), len(body), body)
+    return b"%scontent-type: %s\r\ncontent-length: %d\r\n\r\n%s" % (head, media_type, len(body), body)
 
 
 def _request(method: str, path: str, more: str = "") -> bytes:
