@@ -128,6 +128,11 @@ class OAuthError(GatepostError):
     """A refusal that a protocol route answers with."""
 
 
+def too_many(what: str, wait: int) -> OAuthError:
+    """The refusal of who asks too often, and may come back in `wait` seconds."""
+    return OAuthError("too_many_requests", f"Too many {what}. Try again in {wait} seconds.", retry_after=wait)
+
+
 class StoreUnavailableError(GatepostError):
     """The store could not commit: the disk is full, the file is locked, or the database is gone.
 

@@ -13,7 +13,7 @@ from gatepost.api.endpoints import ENDPOINTS, PREFIX, Endpoint
 from gatepost.api.openapi import render_openapi
 from gatepost.api.problems import DOCS
 from gatepost.api.repeats import key_of, once
-from gatepost.errors import GatepostError, OAuthError
+from gatepost.errors import GatepostError, OAuthError, too_many
 from gatepost.flows.actors import authenticate
 from gatepost.flows.instance import Instance
 from gatepost.flows.introspect import VerifiedTokens
@@ -86,7 +86,7 @@ class Api:
         request.caller = actor
         wait = self._by_key.take(actor.act.actor)
         if wait:
-            raise OAuthError("too_many_requests", f"Too many requests. Try again in {wait} seconds.", retry_after=wait)
+            raise too_many("requests", wait)
         if actor.org == INSTANCE and endpoint.deed not in _OF_THE_INSTANCE:
             raise OAuthError(
                 "insufficient_scope", "This API key serves every organization; use a key of the one you mean."

@@ -1,6 +1,6 @@
 """What every route for apps begins with: its form, and the app that proves who it is, within its limits."""
 
-from gatepost.errors import OAuthError
+from gatepost.errors import OAuthError, too_many
 from gatepost.flows.app_auth import AuthenticatedApp, authenticate_app
 from gatepost.flows.callers import Caller
 from gatepost.flows.instance import Instance
@@ -26,7 +26,7 @@ class Apps:
         bucket = (claim.client_id[:MAX_CLIENT_ID], bucket_of(request.address))
         wait = self._wrong_secrets.is_empty(bucket)
         if wait:
-            raise _too_many("wrong secrets", wait)
+            raise too_many("wrong secrets", wait)
         try:
             found = await authenticate_app(self._instance, claim, allow_public=allow_public)
         except OAuthError as error:
@@ -38,7 +38,7 @@ class Apps:
         request.caller = caller if caller.is_proven else None
         wait = self._by_app.take((app.org, app.client_id))
         if wait:
-            raise _too_many("requests", wait)
+            raise too_many("requests", wait)
         return found
 
 
@@ -63,7 +63,3 @@ def _check_form(request: Request) -> None:
     request.check_media_type(FORM)
     if request.query:
         raise OAuthError("invalid_request", "Send parameters in the body, not in the URL.")
-
-
-def _too_many(what: str, wait: int) -> OAuthError:
-    return OAuthError("too_many_requests", f"Too many {what}. Try again in {wait} seconds.", retry_after=wait)

@@ -1,7 +1,7 @@
 """Who calls a route that an API key may call, as a gateway holds, and an app too."""
 
 from gatepost.endpoints.apps import Apps
-from gatepost.errors import OAuthError
+from gatepost.errors import OAuthError, too_many
 from gatepost.flows.callers import Caller, authenticate_key
 from gatepost.flows.instance import Instance
 from gatepost.web.limits import Buckets
@@ -35,5 +35,5 @@ class Callers:
         request.caller = caller
         wait = self._by_key.take(caller.key.id) if caller.key else 0
         if wait:
-            raise OAuthError("too_many_requests", f"Too many requests. Try again in {wait} seconds.", retry_after=wait)
+            raise too_many("requests", wait)
         return caller

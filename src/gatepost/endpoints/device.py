@@ -3,7 +3,7 @@
 from urllib.parse import urlencode
 
 from gatepost.endpoints.apps import Apps, read_form_with_resources
-from gatepost.errors import OAuthError
+from gatepost.errors import too_many
 from gatepost.flows.device import start_device
 from gatepost.flows.instance import Instance
 from gatepost.oauth.device import DEVICE_TTL, INTERVAL
@@ -26,9 +26,7 @@ class DeviceAuthorization:
         app = (await self._apps.authenticate(request, fields, allow_public=True)).known.app
         wait = self._by_device.take((app.org, app.client_id, bucket_of(request.address)))
         if wait:
-            raise OAuthError(
-                "too_many_requests", f"Too many devices ask. Try again in {wait} seconds.", retry_after=wait
-            )
+            raise too_many("devices", wait)
         started = await start_device(self._instance, app, fields.get("scope"), resources, request.address)
         page = self._instance.issuer.rstrip("/") + VERIFICATION
         content = {

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gatepost.errors import OAuthError
+from gatepost.errors import too_many
 from gatepost.flows.instance import Instance
 from gatepost.flows.registration import (
     Registered,
@@ -56,9 +56,7 @@ class Registration:
     def _take(self, request: Request) -> None:
         wait = self._by_address.take(bucket_of(request.address))
         if wait:
-            raise OAuthError(
-                "too_many_requests", f"Too many registrations. Try again in {wait} seconds.", retry_after=wait
-            )
+            raise too_many("registrations", wait)
 
     def _described(self, registered: Registered) -> dict[str, Any]:
         app = registered.known.app

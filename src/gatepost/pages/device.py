@@ -6,7 +6,7 @@ ours answers.
 
 from urllib.parse import urlencode
 
-from gatepost.errors import GatepostError
+from gatepost.errors import too_many
 from gatepost.flows.app_requests import ask_admins, list_under_review
 from gatepost.flows.device import Waiting, answer_device, find_waiting, issue_of, view_device
 from gatepost.flows.instance import Instance
@@ -118,7 +118,7 @@ class Device:
         buckets = ((self._by_address, bucket_of(visit.request.address)), (self._in_all, _EVERYBODY))
         wait = max(bucket.is_empty(key) for bucket, key in buckets)
         if wait:
-            raise GatepostError("too_many_requests", f"Too many tries. Try again in {wait} seconds.", retry_after=wait)
+            raise too_many("tries", wait)
         # Counted before it is looked at: many at once must be no way around.
         for bucket, key in buckets:
             bucket.take(key)

@@ -1,6 +1,6 @@
 """How often somebody may be wrong about a secret of an account, before they have to wait."""
 
-from gatepost.errors import GatepostError
+from gatepost.errors import too_many
 from gatepost.flows.people import MAX_EMAIL, canonical_email
 from gatepost.web.limits import Buckets, bucket_of
 
@@ -60,4 +60,4 @@ def _named(email: str) -> str:
 
 def _refuse(wait: int) -> None:
     if wait:
-        raise GatepostError("too_many_requests", f"Too many tries. Try again in {wait} seconds.", retry_after=wait)
+        raise too_many("tries", wait)
