@@ -88,7 +88,7 @@ def _revoke(options: argparse.Namespace) -> int:
     async def verb(instance: Instance, actor: Actor) -> None:
         org = await find_key_anywhere(instance, options.key)
         if options.org and org != (await get_org(instance, options.org)).id:
-            raise missing("API key", options.key, prefix="key", fix="gatepost key list", where=f" of {options.org}")
+            raise missing("key", options.key, where=f" of {options.org}")
         await end_key(instance, org, options.key, actor, keep_grants=options.keep_grants)
 
     run_verb(options, verb)

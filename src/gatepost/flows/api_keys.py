@@ -1,12 +1,13 @@
 """API keys of organizations: made and shown once, listed, revoked."""
 
 import os
+from functools import partial
 from typing import NamedTuple
 
 from gatepost.errors import GatepostError
 from gatepost.flows.callers import DEFAULT_POWERS, INSTANCE_POWERS, POWERS
 from gatepost.flows.instance import Instance, fresh_epoch
-from gatepost.flows.missing import missing
+from gatepost.flows.missing import get_by_id, missing
 from gatepost.flows.organizations import every_org
 from gatepost.flows.roles import Actor, Deed
 from gatepost.oauth.client_metadata import check_name
@@ -72,11 +73,7 @@ async def keys_of(instance: Instance, org: bytes, actor: Actor) -> list[ApiKey]:
 async def key_of(instance: Instance, org: bytes, key: str, actor: Actor) -> ApiKey:
     """One API key of an organization, revoked or not. Raises `not_found`, and as `Actor.check` does."""
     actor.check(Deed.KEYS_READ, org)
-    raw = parse_id("key", key)
-    found = await instance.store.read(find_key(org, raw)) if raw else None
-    if found is None:
-        raise missing("API key", key, prefix="key", fix="gatepost key list")
-    return found
+    return await get_by_id(instance.store, partial(find_key, org), "key", key)
 
 
 async def find_key_anywhere(instance: Instance, key: str) -> bytes:
@@ -86,7 +83,7 @@ async def find_key_anywhere(instance: Instance, key: str) -> bytes:
         found = await instance.store.read(find_key(org, raw)) if raw else None
         if found:
             return org
-    raise missing("API key", key, prefix="key", fix="gatepost key list")
+    raise missing("key", key)
 
 
 async def every_key(instance: Instance) -> list[ApiKey]:
@@ -103,4 +100,4 @@ async def end_key(instance: Instance, org: bytes, key: str, actor: Actor, *, kee
     act = actor.check(Deed.KEYS_WRITE, org)
     raw = parse_id("key", key)
     if raw is None or not await instance.store.ask(revoke_key(org, raw, act, keep_grants=keep_grants)):
-        raise missing("live API key", key, prefix="key", fix="gatepost key list")
+        raise missing("key", key, what="live API key")

@@ -5,13 +5,14 @@ go on, whether an app was never approved or is refused later: they end as all co
 """
 
 import unicodedata
+from functools import partial
 from typing import NamedTuple
 
 from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance
 from gatepost.flows.known_apps import KnownApp
 from gatepost.flows.mails import write_mail
-from gatepost.flows.missing import missing
+from gatepost.flows.missing import get_by_id
 from gatepost.flows.places import list_places
 from gatepost.flows.roles import MATRIX, Actor, Deed
 from gatepost.flows.scopes import Permission, describe_scopes
@@ -160,11 +161,7 @@ async def requests_of(
 async def request_of(instance: Instance, org: bytes, text: str, actor: Actor) -> AppRequest:
     """The request with this id. Raises `not_found`, and as `Actor.check` does."""
     actor.check(Deed.REQUESTS_READ, org)
-    id = parse_id("req", text)
-    found = await instance.store.read(get_app_request(org, id)) if id else None
-    if found is None:
-        raise missing("request", text, prefix="req", fix="gatepost request list --org ORG")
-    return found
+    return await get_by_id(instance.store, partial(get_app_request, org), "req", text)
 
 
 async def count_requests(instance: Instance, org: bytes, actor: Actor) -> int:

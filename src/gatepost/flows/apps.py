@@ -186,7 +186,7 @@ async def drop_secret(instance: Instance, app: App, secret: str, actor: Actor) -
     raw = parse_id("sec", secret)
     if raw is None or not await instance.store.ask(delete_secret(app.org, app.client_id, raw, act)):
         fix = f"gatepost app secret list {app.client_id}"
-        raise missing("secret", secret, prefix="sec", fix=fix, where=f" of {app.client_id}")
+        raise missing("sec", secret, where=f" of {app.client_id}", fix=fix)
 
 
 async def get_app(instance: Instance, client_id: str) -> App:
@@ -194,7 +194,7 @@ async def get_app(instance: Instance, client_id: str) -> App:
     owner = await instance.store.read(find_owner("client_id", client_id))
     app = await instance.store.read(find_app(owner, client_id)) if owner else None
     if app is None:
-        raise missing("app", client_id, prefix="app", fix="gatepost app list")
+        raise missing("app", client_id)
     return app
 
 

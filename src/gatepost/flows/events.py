@@ -4,17 +4,18 @@ import asyncio
 import difflib
 import heapq
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import NamedTuple
 
 from gatepost.errors import GatepostError
 from gatepost.flows.event_words import SENTENCES
 from gatepost.flows.instance import Instance
-from gatepost.flows.missing import missing
+from gatepost.flows.missing import get_by_id
 from gatepost.flows.organizations import every_org
 from gatepost.flows.owned_apps import check_apps
 from gatepost.flows.roles import Actor, Deed
 from gatepost.records import Event
-from gatepost.secrets import first_id_at, parse_id
+from gatepost.secrets import first_id_at
 from gatepost.store.events import find_event, list_events
 from gatepost.store.question import INSTANCE
 
@@ -78,10 +79,7 @@ async def events_of(
 async def event_of(instance: Instance, org: bytes, text: str, actor: Actor) -> Event:
     """One event of an organization. Raises `not_found`, and as `Actor.check` does."""
     actor.check_own(Deed.EVENTS_READ, org)
-    raw = parse_id("evt", text)
-    event = await instance.store.read(find_event(org, raw)) if raw else None
-    if event is None:
-        raise missing("event", text, prefix="evt", fix="gatepost events list --org ORG")
+    event = await get_by_id(instance.store, partial(find_event, org), "evt", text)
     await check_apps(instance, actor, Deed.EVENTS_READ, org, event.client_id)
     return event
 

@@ -1,10 +1,11 @@
 """Grants as an operator sees and ends them: one, or all of an app, a person, an organization."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import TypeAlias
 
 from gatepost.flows.instance import Instance
-from gatepost.flows.missing import missing
+from gatepost.flows.missing import get_by_id, missing
 from gatepost.flows.owned_apps import check_apps
 from gatepost.flows.roles import Actor, Deed
 from gatepost.oauth.gate import why_dead
@@ -44,10 +45,7 @@ async def grants_of(
 async def get_grant(instance: Instance, org: bytes, text: str, actor: Actor) -> Grant:
     """One grant of an organization. Raises `not_found`, and as `Actor.check` does."""
     actor.check_own(Deed.GRANTS_READ, org)
-    raw = parse_id("gnt", text)
-    grant = await instance.store.read(find_grant(org, raw)) if raw else None
-    if grant is None:
-        raise missing("grant", text, prefix="gnt", fix="gatepost grant list")
+    grant = await get_by_id(instance.store, partial(find_grant, org), "gnt", text)
     await check_apps(instance, actor, Deed.GRANTS_READ, org, grant.client_id)
     return grant
 
@@ -66,7 +64,7 @@ async def end_grant(instance: Instance, text: str, places: list[Place], client_i
             ended = await instance.store.ask(revoke_grant(org, raw, act))
             if ended:
                 return
-    raise missing("live grant", text, prefix="gnt", fix="gatepost grant list")
+    raise missing("gnt", text, what="live grant")
 
 
 async def end_grants(instance: Instance, org: bytes, client_id: str | None, user_id: bytes | None, actor: Actor) -> int:

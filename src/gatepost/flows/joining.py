@@ -87,7 +87,7 @@ async def withdraw(instance: Instance, org: bytes, text: str, actor: Actor) -> N
     act = actor.check(Deed.PEOPLE_WRITE, org)
     id = parse_id("inv", text)
     if id is None or not await instance.store.ask(withdraw_invitation(org, id, act)):
-        raise missing("open invitation", text, prefix="inv", fix="gatepost user invitations --org ORG")
+        raise missing("inv", text, what="open invitation")
 
 
 async def find_invited(instance: Instance, text: str) -> Invited | None:

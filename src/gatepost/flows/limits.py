@@ -43,7 +43,7 @@ async def set_grant_limit(instance: Instance, text: str, orgs: list[bytes], rate
             if not await instance.store.ask(limit_grant(org, raw, grant.rate_limit, _checked(rate), act)):
                 raise _overtaken()
             return grant._replace(rate_limit=rate)
-    raise missing("grant", text, prefix="gnt", fix="gatepost grant list")
+    raise missing("gnt", text)
 
 
 def _overtaken() -> GatepostError:

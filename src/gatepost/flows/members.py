@@ -1,12 +1,13 @@
 """An organization's people, as those see and change them who administer it."""
 
+from functools import partial
+
 from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance
-from gatepost.flows.missing import missing
+from gatepost.flows.missing import get_by_id
 from gatepost.flows.people import check_role
 from gatepost.flows.roles import Actor, Deed
 from gatepost.records import Member
-from gatepost.secrets import parse_id
 from gatepost.store.people import change_role, find_member, list_members, remove_member
 
 
@@ -19,11 +20,7 @@ async def members_of(instance: Instance, org: bytes, actor: Actor, after: bytes,
 async def member_of(instance: Instance, org: bytes, text: str, actor: Actor) -> Member:
     """The member with this id. Raises `not_found`, and as `Actor.check` does."""
     actor.check(Deed.PEOPLE_READ, org)
-    user_id = parse_id("usr", text)
-    member = await instance.store.read(find_member(org, user_id)) if user_id else None
-    if member is None:
-        raise missing("member", text, prefix="usr", fix="gatepost user list --org ORG")
-    return member
+    return await get_by_id(instance.store, partial(find_member, org), "usr", text, what="member")
 
 
 async def set_role(instance: Instance, org: bytes, member: Member, role: str, actor: Actor) -> Member:

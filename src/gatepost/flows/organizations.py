@@ -49,7 +49,7 @@ async def get_org(instance: Instance, text: str) -> Org:
             return org
     named = [org for org in await every_org(instance) if org.name == text]
     if not named:
-        raise missing("organization", text, prefix="org", fix="gatepost org list")
+        raise missing("org", text)
     if len(named) > 1:
         raise GatepostError(
             "conflict", f"{len(named)} organizations are named {text}.", fix="use the id, as in gatepost org list"
@@ -62,7 +62,7 @@ async def org_of(instance: Instance, org: bytes, actor: Actor) -> Org:
     actor.check(Deed.ORG_READ, org)
     found = await instance.store.read(find_org(org))
     if found is None:
-        raise missing("organization", render_id("org", org), prefix="org", fix="gatepost org list")
+        raise missing("org", render_id("org", org))
     return found
 
 

@@ -21,7 +21,7 @@ async def app_of(instance: Instance, org: bytes, client_id: str, actor: Actor) -
     actor.check_own(Deed.APPS_READ, org)
     app = await instance.store.read(find_app(org, client_id))
     if app is None:
-        raise missing("app", client_id, prefix="app", fix="gatepost app list")
+        raise missing("app", client_id)
     actor.check(Deed.APPS_READ, org, app)
     return app
 

@@ -98,7 +98,7 @@ async def get_user(instance: Instance, text: str, org: str | None = None) -> Use
     place = await get_org(instance, org) if org else None
     if user is None or (place and not await instance.store.read(find_member(place.id, user.id))):
         where = f" in {place.name}" if place else ""
-        raise missing("person", text, prefix="usr", fix="gatepost user list --org ORG", where=where)
+        raise missing("usr", text, where=where)
     return user
 
 

@@ -2,18 +2,19 @@
 
 import asyncio
 from collections.abc import Iterable
+from functools import partial
 
 from gatepost.errors import GatepostError
 from gatepost.flows.events import check_type
 from gatepost.flows.instance import Instance
-from gatepost.flows.missing import missing
+from gatepost.flows.missing import get_by_id, missing
 from gatepost.flows.roles import Actor, Deed
 from gatepost.flows.webhook_sending import Attempt, deliver, letter_of
 from gatepost.flows.webhook_signing import Signer, fresh_secret, seal_signers, signers_of
 from gatepost.oauth.client_metadata import check_name
 from gatepost.outbound import OutboundError
 from gatepost.records import Webhook
-from gatepost.secrets import Secret, new_id, parse_id, render_id
+from gatepost.secrets import Secret, new_id, render_id
 from gatepost.store.webhooks import (
     Delivery,
     delete_webhook,
@@ -67,11 +68,7 @@ async def webhooks_of(instance: Instance, org: bytes, actor: Actor) -> list[Webh
 async def webhook_of(instance: Instance, org: bytes, text: str, actor: Actor) -> Webhook:
     """The organization's webhook with this id. Raises `not_found`, and as `Actor.check` does."""
     actor.check(Deed.WEBHOOKS_READ, org)
-    raw = parse_id("whk", text)
-    webhook = await instance.store.read(find_webhook(org, raw)) if raw else None
-    if webhook is None:
-        raise missing("webhook", text, prefix="whk", fix="gatepost webhook list --org ORG")
-    return webhook
+    return await get_by_id(instance.store, partial(find_webhook, org), "whk", text)
 
 
 async def change_webhook(
@@ -145,11 +142,9 @@ async def deliveries_of(
 async def resend(instance: Instance, org: bytes, webhook: Webhook, event: str, actor: Actor) -> None:
     """Have the server send a delivery once more. Raises `not_found`, `conflict`, and as `Actor.check` does."""
     act = actor.check(Deed.WEBHOOKS_WRITE, org)
-    raw = parse_id("evt", event)
-    delivery = await instance.store.read(find_delivery(org, webhook.id, raw)) if raw else None
-    if delivery is None:
-        fix = f"gatepost webhook deliveries {render_id('whk', webhook.id)} --org ORG"
-        raise missing("delivery of the event", event, prefix="evt", fix=fix)
+    find = partial(find_delivery, org, webhook.id)
+    fix = f"gatepost webhook deliveries {render_id('whk', webhook.id)} --org ORG"
+    delivery = await get_by_id(instance.store, find, "evt", event, what="delivery of the event", fix=fix)
     letter = letter_of(instance, org, webhook, delivery.event_id)
     if not await instance.store.ask(send_again(org, delivery, letter, act)):
         raise GatepostError("conflict", f"{event} is on its way already.")
@@ -189,4 +184,4 @@ def _check_types(types: Iterable[str]) -> str:
 
 def _gone(webhook: Webhook) -> GatepostError:
     text = render_id("whk", webhook.id)
-    return missing("webhook", text, prefix="whk", fix="gatepost webhook list --org ORG", where=" any more")
+    return missing("whk", text, where=" any more")
