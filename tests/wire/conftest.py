@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from .browser import Browser, give_password
 from .canary import Canary
 from .door import Door
 from .world import ISSUER, World
@@ -51,3 +52,11 @@ async def door(world: World) -> AsyncIterator[Door]:
     opened = await Door(world.app).open()
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+async def browser(world: World) -> Browser:
+    """Where nobody is signed in yet. Ann and Bob have the password that `sign_in` types."""
+    await give_password(world, world.acme.ann)
+    await give_password(world, world.acme.bob)
+    return Browser(world)

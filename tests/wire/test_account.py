@@ -28,13 +28,6 @@ FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.
 SAFARI = "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 Version/19.0 Mobile Safari/604.1"
 
 
-@pytest.fixture
-async def browser(world: World) -> Browser:
-    await give_password(world, world.acme.ann)
-    await give_password(world, world.acme.bob)
-    return Browser(world)
-
-
 async def entered(world: World, email: str = BOB, agent: str = FIREFOX, address: str = "192.0.2.9") -> Browser:
     browser = Browser(world, address)
     form = form_of(await browser.get("/login"))

@@ -7,18 +7,11 @@ import pytest
 
 from gatepost.store.apps import set_app_disabled
 
-from .browser import CHALLENGE, PASSWORD, Browser, answer_of, form_of, give_password, redeem, request_of
+from .browser import CHALLENGE, PASSWORD, Browser, answer_of, form_of, redeem, request_of
 from .world import ISSUER, RESOURCE, Client, World
 
 ANN = "ann@example.test"
 BOB = "bob@acme.test"
-
-
-@pytest.fixture
-async def browser(world: World) -> Browser:
-    await give_password(world, world.acme.ann)
-    await give_password(world, world.acme.bob)
-    return Browser(world)
 
 
 def is_page(response: httpx.Response) -> bool:

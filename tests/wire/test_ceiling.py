@@ -8,7 +8,7 @@ import pytest
 
 from gatepost.store import sqlite
 
-from .browser import Browser, answer_of, connected, give_password, redeem, token
+from .browser import Browser, answer_of, connected, redeem, token
 from .prover import own, prove, redeemed, refreshed
 from .world import Client, World
 
@@ -62,12 +62,6 @@ class Counting:
     @property
     def connection(self) -> Any:
         return self._cursor.connection
-
-
-@pytest.fixture
-async def browser(world: World) -> Browser:
-    await give_password(world, world.acme.bob)
-    return Browser(world)
 
 
 async def test_a_code_is_exchanged_in_one_write(

@@ -6,18 +6,11 @@ import httpx
 import orjson
 import pytest
 
-from .browser import PASSWORD, Browser, answer_of, connected, form_of, give_password
+from .browser import PASSWORD, Browser, answer_of, connected, form_of
 from .world import World
 
 ANN = "ann@example.test"
 BOB = "bob@acme.test"
-
-
-@pytest.fixture
-async def browser(world: World) -> Browser:
-    await give_password(world, world.acme.ann)
-    await give_password(world, world.acme.bob)
-    return Browser(world)
 
 
 async def chosen(browser: Browser, begun: httpx.Response) -> httpx.Response:

@@ -14,19 +14,12 @@ from gatepost.store.consents import end_connection
 from gatepost.store.orgs import set_org_disabled
 
 from .asking import of_others
-from .browser import Browser, answer_of, connected, form_of, give_password, redeem
+from .browser import Browser, answer_of, connected, form_of, redeem
 from .world import RESOURCE, Client, World, claims_of
 
 ANN = "ann@example.test"
 BOB = "bob@acme.test"
 AGENT = "An agent acting for you"
-
-
-@pytest.fixture
-async def browser(world: World) -> Browser:
-    await give_password(world, world.acme.ann)
-    await give_password(world, world.acme.bob)
-    return Browser(world)
 
 
 async def change(world: World, app: Client, org: bytes, **fields: Any) -> None:

@@ -10,7 +10,7 @@ from gatepost.oauth.dpop import NONCE_SECONDS
 from gatepost.oauth.foreign_jwt import KEY_OF, STRONG
 from gatepost.oauth.token_exchange import ACCESS_TOKEN
 
-from .browser import Browser, answer_of, give_password, request_of
+from .browser import Browser, answer_of, request_of
 from .conftest import OpenWorld
 from .exchanging import make_agent
 from .prover import BOB, INVALID, TOKEN, ask, error_of, jkt, own, prove, public, redeemed, refreshed
@@ -24,12 +24,6 @@ from .world import ISSUER, NOW, RESOURCE, Client, World, claims_of
 async def job(world: World) -> Client:
     """A confidential app that acts for itself."""
     return await world.make_app(world.acme.org, client_id="job", kind="service", scope="read")
-
-
-@pytest.fixture
-async def browser(world: World) -> Browser:
-    await give_password(world, world.acme.bob)
-    return Browser(world)
 
 
 @pytest.fixture

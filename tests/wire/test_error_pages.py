@@ -19,13 +19,6 @@ BOB = "bob@acme.test"
 SENT = "https://app.test/cb/"
 
 
-@pytest.fixture
-async def browser(world: World) -> Browser:
-    await give_password(world, world.acme.ann)
-    await give_password(world, world.acme.bob)
-    return Browser(world)
-
-
 async def give_role(world: World, org: bytes, email: str, role: str) -> None:
     await create_user(world.instance, org, email, role, None, world.operator)
 

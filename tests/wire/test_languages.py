@@ -5,17 +5,11 @@ import re
 import httpx
 import pytest
 
-from .browser import Browser, form_of, give_password
+from .browser import Browser, form_of
 from .world import World
 
 BOB = "bob@acme.test"
 COOKIE = "__Host-gatepost_language"
-
-
-@pytest.fixture
-async def browser(world: World) -> Browser:
-    await give_password(world, world.acme.bob)
-    return Browser(world)
 
 
 def language_of(page: httpx.Response) -> str:

@@ -14,7 +14,7 @@ from gatepost.oauth.client_metadata import render_metadata
 from gatepost.store.apps import replace_app
 from gatepost.store.question import INSTANCE, SQL, Steps, question
 
-from .browser import Browser, connected, form_of, give_password, redeem, token
+from .browser import Browser, connected, form_of, redeem, token
 from .world import ISSUER, Client, World, claims_of
 
 ANN = "ann@example.test"
@@ -26,13 +26,6 @@ BACK = "https://app.test/bye"
 async def app(world: World) -> Client:
     """An app that people may be sent back to."""
     return await an_app(world)
-
-
-@pytest.fixture
-async def browser(world: World) -> Browser:
-    await give_password(world, world.acme.ann)
-    await give_password(world, world.acme.bob)
-    return Browser(world)
 
 
 async def an_app(world: World, **metadata: Any) -> Client:

@@ -1,16 +1,8 @@
 """Authorization requests that are long: refused in words, with little of them coming back, or led through to the end."""
 
-import pytest
-
-from .browser import Browser, answer_of, give_password, redeem, request_of
+from .browser import Browser, answer_of, redeem, request_of
 from .test_authorize import BOB, is_page
 from .world import World
-
-
-@pytest.fixture
-async def browser(world: World) -> Browser:
-    await give_password(world, world.acme.bob)
-    return Browser(world)
 
 
 async def test_a_state_that_is_too_long_does_not_come_back(browser: Browser, world: World) -> None:

@@ -33,13 +33,6 @@ async def choose(world: World, tenant: Tenant, **changes: Any) -> None:
 
 
 @pytest.fixture
-async def browser(world: World) -> Browser:
-    await give_password(world, world.acme.ann)
-    await give_password(world, world.acme.bob)
-    return Browser(world)
-
-
-@pytest.fixture
 async def admin(world: World, browser: Browser) -> Browser:
     """Bob's browser, who is an admin of Acme and signed in."""
     await promote(world, world.acme.org, world.acme.bob)

@@ -23,13 +23,6 @@ SESSION = "__Host-gatepost_session"
 _OPTIONS = re.compile(r'data-passkey="(get|create)" data-options="([^"]*)"')
 
 
-@pytest.fixture
-async def browser(world: World) -> Browser:
-    await give_password(world, world.acme.ann)
-    await give_password(world, world.acme.bob)
-    return Browser(world)
-
-
 def asked_of(page: httpx.Response, action: str) -> tuple[Form, dict[str, Any]]:
     """The form of a page that a passkey answers, and what it is asked."""
     form = next(each for each in forms_of(page) if each.action == action)

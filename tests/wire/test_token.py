@@ -15,7 +15,7 @@ from gatepost.store.people import set_user_disabled
 from gatepost.store.resources import delete_resource
 from gatepost.store.sessions import end_session
 
-from .browser import Browser, answer_of, connected, give_password, redeem, request_of, token, userinfo
+from .browser import Browser, answer_of, connected, redeem, request_of, token, userinfo
 from .world import ISSUER, RESOURCE, Client, World, claims_of, header_of
 
 BOB = "bob@acme.test"
@@ -25,12 +25,6 @@ BOB = "bob@acme.test"
 async def app(world: World) -> Client:
     """A confidential app that may ask for anything its organization has."""
     return await world.make_app(world.acme.org, client_id="shop")
-
-
-@pytest.fixture
-async def browser(world: World) -> Browser:
-    await give_password(world, world.acme.bob)
-    return Browser(world)
 
 
 async def test_a_login_gives_tokens_that_say_who_and_for_whom(world: World, browser: Browser, app: Client) -> None:

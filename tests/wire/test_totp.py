@@ -35,13 +35,6 @@ class Phone:
         return self.code()
 
 
-@pytest.fixture
-async def browser(world: World) -> Browser:
-    await give_password(world, world.acme.ann)
-    await give_password(world, world.acme.bob)
-    return Browser(world)
-
-
 async def sign_in(browser: Browser, email: str = BOB) -> httpx.Response:
     return await browser.enter(email)
 

@@ -5,7 +5,7 @@ import pytest
 from gatepost.jose import ID_TOKEN_TYPE
 from gatepost.store.apps import find_app, replace_app
 
-from .browser import Browser, connected, give_password, redeem, userinfo
+from .browser import Browser, connected, redeem, userinfo
 from .world import ISSUER, RESOURCE, Client, World, claims_of, header_of
 
 BOB = "bob@acme.test"
@@ -15,12 +15,6 @@ BOB = "bob@acme.test"
 async def app(world: World) -> Client:
     """A confidential app that may ask for anything its organization has."""
     return await world.make_app(world.acme.org, client_id="shop")
-
-
-@pytest.fixture
-async def browser(world: World) -> Browser:
-    await give_password(world, world.acme.bob)
-    return Browser(world)
 
 
 @pytest.mark.parametrize(
