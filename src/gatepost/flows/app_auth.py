@@ -14,7 +14,7 @@ from gatepost.flows.instance import Instance
 from gatepost.flows.known_apps import KnownApp, get_known_app
 from gatepost.oauth.client_assertion import algorithms_of, check_assertion
 from gatepost.oauth.client_auth import ClientClaim
-from gatepost.oauth.foreign_jwt import UnknownKeyError, UnverifiedJwt, check_signature
+from gatepost.oauth.foreign_jwt import UnverifiedJwt, check_signature
 from gatepost.records import AppSecret
 from gatepost.secrets import Secret
 from gatepost.store.apps import note_secret_used
@@ -107,19 +107,12 @@ async def _check_assertion(instance: Instance, known: KnownApp, claim: ClientCla
 
 
 async def _check_signed(instance: Instance, known: KnownApp, jwt: UnverifiedJwt) -> None:
-    """Whether one of the app's keys signed it; keys at a URL are looked up anew for one that is not among them.
-
-    Raises ValueError.
-    """
+    """Whether one of the app's keys signed it. Raises ValueError."""
     algorithms = algorithms_of(known.app.profile, known.metadata.token_endpoint_auth_signing_alg)
-    uri = known.metadata.jwks_uri
-    keys = await instance.remote_keys.find(uri) if uri else (known.metadata.jwks or {}).get("keys", ())
-    try:
-        check_signature(jwt, keys, algorithms)
-    except UnknownKeyError:
-        if uri is None:
-            raise
-        check_signature(jwt, await instance.remote_keys.find_again(uri), algorithms)
+    if known.metadata.jwks_uri:
+        await instance.remote_keys.check_signature(jwt, known.metadata.jwks_uri, algorithms)
+    else:
+        check_signature(jwt, (known.metadata.jwks or {}).get("keys", ()), algorithms)
 
 
 METHODS: dict[str, Callable[[Instance, KnownApp, ClientClaim], Awaitable[None]]] = {

@@ -11,7 +11,7 @@ from gatepost.flows.instance import Instance
 from gatepost.flows.minting import Issued, mint, newborn
 from gatepost.flows.people import canonical_email
 from gatepost.oauth.dpop import Proof
-from gatepost.oauth.foreign_jwt import KEY_OF, UnknownKeyError, UnverifiedJwt, check_signature, parse_jwt
+from gatepost.oauth.foreign_jwt import KEY_OF, UnverifiedJwt, parse_jwt
 from gatepost.oauth.identity_assertion import AssertionAsk, IdentityAssertion, check_granted, check_identity_assertion
 from gatepost.oauth.narrow import Issue, bind
 from gatepost.records import App, TrustedIssuer
@@ -37,7 +37,7 @@ async def connect_by_assertion(
     try:
         jwt = parse_jwt(ask.assertion)
         issuer = await _find_issuer(instance, app, jwt)
-        await _check_signed(instance, issuer, jwt)
+        await instance.remote_keys.check_signature(jwt, issuer.jwks_uri, KEY_OF)
         said = check_identity_assertion(jwt, app.client_id, instance.issuer, now)
     except ValueError as fault:
         raise _refused(str(fault)) from None
@@ -62,15 +62,6 @@ async def _find_issuer(instance: Instance, app: App, jwt: UnverifiedJwt) -> Trus
     if found is None:
         raise ValueError("the organization does not trust its issuer")
     return found
-
-
-async def _check_signed(instance: Instance, issuer: TrustedIssuer, jwt: UnverifiedJwt) -> None:
-    """Whether one of the issuer's keys signed it; they are looked up anew for one that is not among them. Raises ValueError."""
-    keys = await instance.remote_keys.find(issuer.jwks_uri)
-    try:
-        check_signature(jwt, keys, KEY_OF)
-    except UnknownKeyError:
-        check_signature(jwt, await instance.remote_keys.find_again(issuer.jwks_uri), KEY_OF)
 
 
 async def _get_user(instance: Instance, app: App, said: IdentityAssertion) -> bytes:

@@ -1,17 +1,18 @@
-"""The keys that apps keep at a URL of their own: fetched when first needed, kept as HTTP says, within bounds.
+"""The keys that apps and identity providers keep at a URL of their own: fetched when needed, kept as HTTP says, within bounds.
 
 Whoever sends a token that names a key nobody has heard of can make us look again, but not more than once a minute. While
-the app's server is away its last keys stay good for a day: an outage of theirs is not to log their people out, but a key
-that they took back must not be good for ever either.
+the server is away the last keys stay good for a day: an outage of theirs is not to log their people out, but a key that
+they took back must not be good for ever either.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 from gatepost.flows.remote_json import lifetime_of, parse_remote_json
 from gatepost.oauth.client_keys import usable_keys
+from gatepost.oauth.foreign_jwt import UnknownKeyError, UnverifiedJwt, check_signature
 from gatepost.outbound import Fetched, Fetcher, OutboundError
 
 LEAST_KEEP_SECONDS = 60
@@ -39,7 +40,7 @@ _NOTHING = _Kept((), 0, 0, 0)
 
 
 class RemoteKeys:
-    """Apps' keys by their URL, in one process."""
+    """Keys by their URL, in one process."""
 
     def __init__(self, fetcher: Fetcher, clock: Callable[[], int]) -> None:
         self._fetcher = fetcher
@@ -47,16 +48,15 @@ class RemoteKeys:
         self._kept: dict[str, _Kept] = {}
         self._looking: dict[str, asyncio.Task[None]] = {}
 
-    async def find(self, uri: str) -> tuple[dict[str, Any], ...]:
-        """The keys at a URL; none when there are none to be had."""
+    async def check_signature(self, jwt: UnverifiedJwt, uri: str, algorithms: Collection[str]) -> None:
+        """As in `oauth.foreign_jwt`, by the keys at a URL; they are looked up anew for one that is not among them."""
         if self._clock() >= self._kept.get(uri, _NOTHING).stale_at:
             await self._look(uri)
-        return self._good(uri)
-
-    async def find_again(self, uri: str) -> tuple[dict[str, Any], ...]:
-        """The same, looked up anew unless that was done a moment ago: for a token whose key is not among them."""
-        await self._look(uri)
-        return self._good(uri)
+        try:
+            check_signature(jwt, self._good(uri), algorithms)
+        except UnknownKeyError:
+            await self._look(uri)
+            check_signature(jwt, self._good(uri), algorithms)
 
     def _good(self, uri: str) -> tuple[dict[str, Any], ...]:
         kept = self._kept.get(uri, _NOTHING)
@@ -77,7 +77,7 @@ class RemoteKeys:
             fetched = await self._fetcher.get(uri)
             kept = _Kept(_parse(fetched), now, now + lifetime_of(fetched, LEAST_KEEP_SECONDS), now)
         except (OutboundError, ValueError) as fault:
-            _log.warning("an app's keys could not be had", extra={"detail": f"{uri}: {fault}"})
+            _log.warning("the keys at a URL could not be had", extra={"detail": f"{uri}: {fault}"})
         finally:
             while len(self._kept) >= MOST:
                 del self._kept[next(iter(self._kept))]
