@@ -15,6 +15,7 @@ from gatepost.jose import ALGORITHMS
 from gatepost.oauth.client_keys import check_client_keys
 from gatepost.oauth.client_metadata import AUTH_METHODS, DEVICE_CODE, PROFILES, SECRETLESS, SUPPORTED_GRANTS
 from gatepost.oauth.foreign_jwt import KEY_OF
+from gatepost.oauth.newcomers import OPTIONAL
 from gatepost.records import App
 from gatepost.secrets import Secret
 from gatepost.store.apps import Draft, find_app, keep_apps, list_redirect_uris, list_secrets
@@ -32,29 +33,19 @@ _TEXTS = (
 )
 _LISTS = ("redirect_uris", "grant_types", "response_types")
 _METADATA: dict[str, type] = {
-    "id_token_signed_response_alg": str,
-    "userinfo_signed_response_alg": str,
-    "subject_type": str,
-    "sector_identifier": str,
-    "default_max_age": int,
-    "require_pushed_authorization_requests": bool,
-    "dpop_bound_access_tokens": bool,
+    **OPTIONAL,
     "jwks": dict,
     "jwks_uri": str,
-    "token_endpoint_auth_signing_alg": str,
-    "post_logout_redirect_uris": list,
-    "backchannel_logout_uri": str,
-    "backchannel_logout_session_required": bool,
-    "client_uri": str,
-    "policy_uri": str,
-    "tos_uri": str,
+    "sector_identifier": str,
     "first_party": bool,
     "skip_consent": bool,
     "open_to_others": bool,
     "optional_scope": str,
-    "agent": bool,
 }
-"""The members that are kept as they are, by the type of JSON they have. The last five are ours."""
+"""The members that are kept as they are, by the type of JSON they have: what an app may say of itself, its keys, and more.
+
+The last five are ours, and are for whoever looks after the app to say.
+"""
 
 _OURS = {
     "id_token_signed_response_alg": ALGORITHMS,
