@@ -5,16 +5,14 @@ server, or one that another server made the app sign, opens nothing here (draft-
 would have the URL of the token endpoint there, and older clients know no other: apps of the profile `oidc` may say that too.
 """
 
-import hashlib
 from typing import Any, NamedTuple
 
-from gatepost.oauth.foreign_jwt import KEY_OF, STRONG, UnverifiedJwt, instant_of
+from gatepost.oauth.foreign_jwt import KEY_OF, STRONG, UnverifiedJwt, id_of, instant_of
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 SKEW = 60
 MAX_AHEAD = 3600
 MAX_AHEAD_FAPI = 300
-MAX_JTI = 255
 
 _TYPES = (None, "JWT", "jwt", "client-authentication+jwt")
 
@@ -67,11 +65,7 @@ def check_life(claims: dict[str, Any], ahead: int, now: int) -> Life:
 
 def once_of(claims: dict[str, Any], signer: str, life: Life) -> Once:
     """What makes it this one of its signer's. Raises ValueError."""
-    jti = claims.get("jti")
-    if not isinstance(jti, str) or not 1 <= len(jti) <= MAX_JTI:
-        raise ValueError(f"jti is not a text of 1 to {MAX_JTI} characters")
-    id = hashlib.sha256(f"{signer}\n{jti}".encode()).digest()
-    return Once(id, life.made_at or life.expires_at - MAX_AHEAD, life.expires_at + SKEW)
+    return Once(id_of(claims, signer), life.made_at or life.expires_at - MAX_AHEAD, life.expires_at + SKEW)
 
 
 def _is_for(audience: Any, issuer: str, profile: str) -> bool:

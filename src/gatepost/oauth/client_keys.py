@@ -1,9 +1,9 @@
 """The keys an app says are its own: public ones alone, and strong enough. RFC 7517, RFC 7518 §6, RFC 7591 §2."""
 
-import base64
 import re
 from typing import Any
 
+from gatepost import base64url
 from gatepost.errors import OAuthError
 
 MAX_KEYS = 20
@@ -71,7 +71,7 @@ def _bits(number: Any) -> int:
     if not isinstance(number, str) or not re.fullmatch(r"[A-Za-z0-9_-]{2,2048}", number):
         return 0
     try:
-        return int.from_bytes(base64.urlsafe_b64decode(number + "=" * (-len(number) % 4))).bit_length()
+        return int.from_bytes(base64url.decode_leniently(number.encode())).bit_length()
     except ValueError:
         return 0
 

@@ -16,13 +16,12 @@ import orjson
 
 from gatepost import base64url
 from gatepost.oauth.client_keys import fault_of
-from gatepost.oauth.foreign_jwt import KEY_OF, STRONG, check_signature, instant_of, parse_jwt
+from gatepost.oauth.foreign_jwt import KEY_OF, STRONG, check_signature, id_of, instant_of, parse_jwt
 from gatepost.secrets import Keyring
 
 PROOF_TYPE = "dpop+jwt"
 SKEW = 60
 """Seconds by which a proof may be older, or newer, than this moment."""
-MAX_JTI = 255
 NONCE_SECONDS = 300
 """How long a nonce is given out; it is taken for as long again."""
 
@@ -69,13 +68,10 @@ def check_proof(
     made_at = instant_of(claims, "iat")
     if made_at is None or abs(now - made_at) > SKEW:
         raise ValueError("iat is not now")
-    jti = claims.get("jti")
-    if not isinstance(jti, str) or not 1 <= len(jti) <= MAX_JTI:
-        raise ValueError(f"jti is not a text of 1 to {MAX_JTI} characters")
+    jkt = thumbprint(jwt.jwk)
+    id = id_of(claims, jkt)
     if token and claims.get("ath") != _hash(token.encode()):
         raise ValueError("ath is another token's")
-    jkt = thumbprint(jwt.jwk)
-    id = hashlib.sha256(f"{jkt}\n{jti}".encode()).digest()
     return Proof(jkt, id, claims.get("nonce"), made_at, made_at + SKEW)
 
 

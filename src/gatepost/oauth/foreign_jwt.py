@@ -5,6 +5,7 @@ a list that the caller gives, and the key one of the signer's own that is of tha
 signatures. References to keys inside a token are not looked at, and a key in it is believed by `dpop` alone.
 """
 
+import hashlib
 from collections.abc import Collection, Iterable
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -31,6 +32,7 @@ STRONG = ("PS256", "ES256", "EdDSA", "Ed25519")
 
 MAX_HEADER = 2048
 MAX_INSTANT = 2**53
+MAX_JTI = 255
 
 _REFUSED_HEADERS = frozenset(("crit", "b64", "zip", "enc"))
 
@@ -103,6 +105,14 @@ def instant_of(claims: dict[str, Any], name: str) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < MAX_INSTANT:
         raise ValueError(f"{name} is not an instant")
     return int(value)
+
+
+def id_of(claims: dict[str, Any], signer: str) -> bytes:
+    """What makes a token this one of its signer's, to be spent. Raises ValueError. RFC 7519 §4.1.7."""
+    jti = claims.get("jti")
+    if not isinstance(jti, str) or not 1 <= len(jti) <= MAX_JTI:
+        raise ValueError(f"jti is not a text of 1 to {MAX_JTI} characters")
+    return hashlib.sha256(f"{signer}\n{jti}".encode()).digest()
 
 
 def _object(segment: bytes) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from gatepost.oauth.app_rules import SUBJECT_TYPES
 from gatepost.oauth.assurance import ACR_VALUES
 from gatepost.oauth.authorize import PROMPTS, RESPONSE_MODES, RESPONSE_TYPE
 from gatepost.oauth.foreign_jwt import KEY_OF
@@ -55,7 +56,7 @@ def render_metadata(
         "claims_parameter_supported": True,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
-        "subject_types_supported": ["public", "pairwise"],
+        "subject_types_supported": list(SUBJECT_TYPES),
         "id_token_signing_alg_values_supported": list(algorithms),
         "userinfo_signing_alg_values_supported": list(algorithms),
         "acr_values_supported": list(ACR_VALUES),

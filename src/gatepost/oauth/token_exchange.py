@@ -64,7 +64,7 @@ def check_actor(actor: dict[str, Any], app: App, proved: str | None) -> None:
 def check_may_act(app: App, subject: dict[str, Any], registered: list[Resource], proved: str | None) -> None:
     """Whether this app may act on with the token: it got it itself, is an API that it is for, or is named in it.
 
-    Another app was handed the token. To have the grant type is enough then only for one that is no API, which nobody could
+    Another app was handed the token. To have the grant type is enough then only for one that is not an API, which nobody could
     address a token to, and for a token that whoever bears it may use. An API that took any would be a confused deputy.
     Its own bound token an app proves the key of; an API cannot, and saw it proved when it was called. RFC 8693 §4.4, §5.
 
@@ -81,9 +81,9 @@ def check_may_act(app: App, subject: dict[str, Any], registered: list[Resource],
     if named or not served.isdisjoint(_audience(subject)):
         return
     if "cnf" in subject:
-        raise refused("it is bound to a key, and this app is no API that it is for")
+        raise refused("it is bound to a key, and this app is not an API that it is for")
     if served or app.profile == "fapi2":
-        raise refused("it is for no API that this app is")
+        raise refused("it is not for an API that this app is")
 
 
 def bind_exchanged(app: App, subject: dict[str, Any], issue: Issue, proved: str | None) -> Issue:

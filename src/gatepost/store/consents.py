@@ -72,7 +72,7 @@ def take_back_consents(org: bytes, client_id: str, user_id: bytes | None) -> Ste
 @question
 def end_connection(org: bytes, user_id: bytes, client_id: str, act: Act) -> Steps[int]:
     """Take back what a person let an app do: the consent, and every grant that came of it. Answers how many grants ended."""
-    yield SQL("delete from consents where org = ? and user_id = ? and client_id = ?", (org, user_id, client_id))
+    yield from take_back_consents(org, client_id, user_id)
     ended = yield SQL(
         """update grants set revoked_at = ? where org = ? and user_id = ? and client_id = ? and revoked_at is null
             returning id""",
