@@ -1,5 +1,6 @@
 """The composition root: settings -> store -> flows -> route table. Nothing imports this but the commands."""
 
+from functools import partial
 from urllib.parse import urlsplit
 
 from gatepost.api.api import Api, missing
@@ -171,9 +172,9 @@ def _device_routes(
         "/device_authorization": Route(
             {"POST": ask, "OPTIONS": documents.preflight}, refusals.style(in_json(render_oauth), ANY_ORIGIN)
         ),
-        DEVICE: Route({"GET": device.page, "HEAD": device.page, "POST": device.answer}, refuse),
-        CONNECTED: Route({"GET": device.connected, "HEAD": device.connected}, refuse),
-        CANCELLED: Route({"GET": device.cancelled, "HEAD": device.cancelled}, refuse),
+        DEVICE: _page(refuse, device.page, device.answer),
+        CONNECTED: _page(refuse, device.connected),
+        CANCELLED: _page(refuse, device.cancelled),
     }
 
 
@@ -240,10 +241,7 @@ class People:
 
 def _page_routes(people: People, refuse: Refuse) -> dict[str, Route]:
     """What people see."""
-
-    def page(get: Handler, post: Handler | None = None) -> Route:
-        return Route({"GET": get, "HEAD": get, **({"POST": post} if post else {})}, refuse)
-
+    page = partial(_page, refuse)
     return {
         "/authorize": page(people.authorize.authorize, people.authorize.authorize),
         CONSENT + BELOW: page(people.authorize.consent, people.authorize.decide),
@@ -260,6 +258,11 @@ def _page_routes(people: People, refuse: Refuse) -> dict[str, Route]:
     }
 
 
+def _page(refuse: Refuse, get: Handler, post: Handler | None = None) -> Route:
+    """A page, and the form on it if there is one."""
+    return Route({"GET": get, "HEAD": get, **({"POST": post} if post else {})}, refuse)
+
+
 def _has_box(instance: Instance) -> bool:
     """Whether it is a development server, which keeps its mails."""
     return isinstance(_box_of(instance), Box)
@@ -272,10 +275,7 @@ def _box_of(instance: Instance) -> Transport | None:
 
 def _mail_routes(instance: Instance, visits: Visits, people: People, refuse: Refuse) -> dict[str, Route]:
     """What people do who have no way in, or none yet; a development server shows its mails."""
-
-    def page(get: Handler, post: Handler | None = None) -> Route:
-        return Route({"GET": get, "HEAD": get, **({"POST": post} if post else {})}, refuse)
-
+    page = partial(_page, refuse)
     recovery, joining = people.recovery, people.joining
     box = _box_of(instance)
     return {
@@ -295,8 +295,7 @@ def _account_routes(visits: Visits, people: People, refuse: Refuse) -> dict[str,
     """What a signed-in person sees of their own."""
 
     def page(get: OwnPage, post: OwnForm | None = None) -> Route:
-        show = visits.own_page(get)
-        return Route({"GET": show, "HEAD": show, **({"POST": visits.own_form(post)} if post else {})}, refuse)
+        return _page(refuse, visits.own_page(get), visits.own_form(post) if post else None)
 
     def form(post: OwnForm) -> Route:
         return Route({"POST": visits.own_form(post)}, refuse)
