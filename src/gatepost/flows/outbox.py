@@ -1,4 +1,4 @@
-"""What this server sends on its own: mails, logout tokens. Kept in the database first, sent by whichever node comes to it.
+"""What this server sends on its own: mails, logout tokens, events. Kept in the database first, sent by whichever node comes.
 
 A letter is put in the same transaction as the act that it tells of, or right behind it, so nobody waits for another's
 server and nothing is lost with a process. Its content is sealed: a dump of the database gives no link away. It is sent at

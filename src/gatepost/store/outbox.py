@@ -1,7 +1,8 @@
 """Questions about the outbox: what is to be sent to other servers, kept until it arrived or is given up.
 
-It is the instance's: whichever node comes first sends a letter, and `claim` is a lease on it. A node that dies with a letter
-in its hands loses it to another one when the lease ends, so a letter is sent at least once, and never twice at a time.
+It is the instance's: whichever node comes first sends a letter, and `claim_letters` is a lease on it. A node that dies with
+a letter in its hands loses it to another one when the lease ends, so a letter is sent at least once, and never twice at a
+time.
 """
 
 from gatepost.records import Letter

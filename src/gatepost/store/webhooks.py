@@ -3,9 +3,9 @@
 # Why the events are the queue
 
 Every event is kept in the transaction of its act. So nothing has to be put into a queue there, and an act costs the same
-whether somebody listens or not: `feed` reads the events of organizations that have webhooks behind a cursor, and makes a
-delivery of each that is wanted. A delivery is one row to a webhook and an event, so whoever comes second, another node or
-the same one looking back, makes nothing. It is made in one transaction with the letter that carries it.
+whether somebody listens or not: a server reads the events of organizations that have webhooks behind a cursor, and has
+`feed` make a delivery of each that is wanted. A delivery is one row to a webhook and an event, so whoever comes second,
+another node or the same one looking back, makes nothing. It is made in one transaction with the letter that carries it.
 """
 
 from typing import NamedTuple
