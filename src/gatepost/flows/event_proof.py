@@ -14,11 +14,11 @@ from gatepost.flows.sealing import SEAL_KEY
 from gatepost.jose import VerifyingKey
 from gatepost.records import Seal
 from gatepost.secrets import parse_id
+from gatepost.store.browsing import NEWEST
 from gatepost.store.question import INSTANCE
 from gatepost.store.seals import events_between, list_seal_keys, list_seals
 
 PAGE = 1000
-_END = b"\xff" * 17
 
 FAULTS = {
     "changed": "the event {event} was changed",
@@ -175,7 +175,7 @@ class Prover:
                     heads[seal.seq] = end.hash
         if noted and heads.get(noted.seq) != noted.hash:
             faults.append(Fault("cut_off", noted.seq))
-        unsealed = [entry.id async for entry in self._events.between(org, after, _END)]
+        unsealed = [entry.id async for entry in self._events.between(org, after, NEWEST)]
         return Proof(org, end, events, faults, len(unsealed), min(unsealed, default=None))
 
     async def _compare(self, org: bytes, seal: Seal, after: bytes) -> list[Fault]:

@@ -13,6 +13,7 @@ from gatepost.flows.instance import Instance
 from gatepost.flows.webhook_sending import letter_of
 from gatepost.records import Event, Webhook
 from gatepost.secrets import first_id_at
+from gatepost.store.browsing import NEWEST
 from gatepost.store.seals import events_between
 from gatepost.store.webhooks import feed, list_listening, list_webhooks, note_fed
 
@@ -21,8 +22,6 @@ LOOK_BACK_SECONDS = 15
 """How often what has not settled is looked at again."""
 SETTLE_SECONDS = 60
 PAGE = 250
-
-_EVER = b"\xff" * 17
 
 _log = logging.getLogger(__name__)
 
@@ -63,7 +62,7 @@ class Feeder:
         """Feed an organization's events behind `after`; answers the last one that has settled."""
         store, last = self._instance.store, after
         webhooks = [each for each in await store.read(list_webhooks(org)) if each.disabled_at is None]
-        while events := await store.read(events_between(org, after, _EVER, PAGE)):
+        while events := await store.read(events_between(org, after, NEWEST, PAGE)):
             fresh = [each for each in events if each.id not in self._fed and not each.type.startswith("delivery.")]
             pairs = [
                 (each, event)
