@@ -1,9 +1,14 @@
 """Organizations from the command line."""
 
+import asyncio
+
 import pytest
 
 from cli.conftest import Gatepost, Shop, is_refused
-from gatepost.secrets import parse_id
+from gatepost.flows.instance import Instance
+from gatepost.secrets import new_id, parse_id
+from gatepost.store.events import Act
+from gatepost.store.orgs import make_org
 
 
 def test_an_organization_is_made_listed_and_shown(gatepost: Gatepost) -> None:
@@ -12,6 +17,15 @@ def test_an_organization_is_made_listed_and_shown(gatepost: Gatepost) -> None:
     assert (made["name"], made["auth_token"], made["disabled"]) == ("Acme", None, False)
     assert gatepost.json("org", "list") == [made]
     assert gatepost.json("org", "show", "Acme") == gatepost.json("org", "show", made["id"]) == made
+
+
+def test_all_are_listed_however_many_there_are(gatepost: Gatepost, acme: str) -> None:
+    async def make_more(instance: Instance) -> None:
+        act = Act(instance.clock(), "cli")
+        await asyncio.gather(*(instance.store.ask(make_org(new_id(), "More", 1, act)) for _ in range(1000)))
+
+    gatepost.serve(make_more)
+    assert len(gatepost.json("org", "list")) == 1001
 
 
 def test_people_are_told_the_next_step(gatepost: Gatepost) -> None:

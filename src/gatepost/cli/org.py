@@ -12,12 +12,11 @@ from gatepost.cli.running import run_verb
 from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance
 from gatepost.flows.limits import set_org_limit
-from gatepost.flows.organizations import change_org, create_org, get_org, set_disabled
+from gatepost.flows.organizations import change_org, create_org, every_org, get_org, set_disabled
 from gatepost.flows.roles import Actor
 from gatepost.oauth.org_settings import parse_settings
 from gatepost.records import Org
 from gatepost.secrets import render_id
-from gatepost.store.orgs import list_orgs
 
 
 def add_arguments(parser: Parser) -> None:
@@ -54,7 +53,7 @@ def _create(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    orgs = run_verb(options, lambda instance, _: instance.store.read(list_orgs()))
+    orgs = run_verb(options, lambda instance, _: every_org(instance))
     rows = [_render(org) if wants_json(options) else _plain(_render(org)) for org in orgs]
     show_list(wants_json(options), rows, "No organizations yet: gatepost org create NAME")
     return 0
