@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import FrameType
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from gatepost.cli.output import say
 
@@ -21,7 +21,7 @@ SETTLED_SECONDS = 1.0
 
 STOPPING = (signal.SIGTERM, signal.SIGINT)
 
-ServeOne = Callable[[int, Callable[[], None]], int]
+ServeOne: TypeAlias = Callable[[int, Callable[[], None]], int]
 """Serves in this process until it is told to stop, and answers the exit code; calls what it is given once it listens.
 
 The number tells it from those that serve at the same time; one that takes another's place takes its number.

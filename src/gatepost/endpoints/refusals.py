@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 import orjson
 
@@ -53,8 +54,8 @@ SHOWN_ITEMS = 10
 
 log = logging.getLogger("gatepost.refusals")
 
-Render = Callable[[GatepostError, str], dict[str, object]]
-Write = Callable[[Request, GatepostError, str, tuple[Header, ...]], Reply]
+Render: TypeAlias = Callable[[GatepostError, str], dict[str, object]]
+Write: TypeAlias = Callable[[Request, GatepostError, str, tuple[Header, ...]], Reply]
 
 
 def render_seed(error: GatepostError, event_id: str) -> dict[str, object]:

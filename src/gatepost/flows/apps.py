@@ -161,7 +161,7 @@ async def create_secret(instance: Instance, app: App, expires_at: int | None, ac
         )
     fresh = fresh_secret(instance, expires_at, act)
     if not await instance.store.ask(add_secret(app.org, app.client_id, fresh.record, act)):
-        raise GatepostError("not_found", f"There is no app {app.client_id} any more.", fix="gatepost app list")
+        raise missing("app", app.client_id, where=" any more")
     return fresh
 
 

@@ -5,7 +5,7 @@ sends the letter looks the address up, and what comes of it reaches the owner of
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import quote
 
 from gatepost.errors import GatepostError
@@ -33,7 +33,7 @@ class Words(NamedTuple):
     view: dict[str, Any]
 
 
-Write = Callable[[Instance, str, Content], Awaitable[Words | None]]
+Compose: TypeAlias = Callable[[Instance, str, Content], Awaitable[Words | None]]
 """What to tell the owner of this address; None when there is nobody, or nothing to tell."""
 
 
@@ -141,7 +141,7 @@ async def _request(instance: Instance, content: Content) -> tuple[Org | None, Ap
     return await instance.store.read(find_org(org_id)), await instance.store.read(get_app_request(org_id, id))
 
 
-MAILS: dict[str, Write] = {
+MAILS: dict[str, Compose] = {
     "reset": _reset,
     "sign_in": _sign_in,
     "verify": _verify,

@@ -1,6 +1,7 @@
 """Refusals as pages: what went wrong in plain words, and the number that finds it in the log."""
 
 from collections.abc import Callable
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from gatepost.errors import GatepostError
@@ -10,7 +11,7 @@ from gatepost.ui.visit import LANGUAGE, locale_of, show
 from gatepost.web.cookies import Cookie
 from gatepost.web.message import Header, Reply, Request
 
-Write = Callable[[Request, GatepostError, str, tuple[Header, ...]], Reply]
+Write: TypeAlias = Callable[[Request, GatepostError, str, tuple[Header, ...]], Reply]
 
 
 def in_pages(issuer: str, clock: Callable[[], int]) -> Write:
