@@ -3,7 +3,8 @@
 from functools import partial
 from urllib.parse import urlsplit
 
-from gatepost.api.api import Api, missing
+from gatepost.api.api import Api
+from gatepost.api.api import missing as missing_below
 from gatepost.api.endpoints import PREFIX as API
 from gatepost.api.problems import in_problems
 from gatepost.console.routes import console_routes
@@ -37,7 +38,7 @@ from gatepost.pages.choice import Choice
 from gatepost.pages.connections import APPS, DETAILS, Connections
 from gatepost.pages.device import CANCELLED, CONNECTED, DEVICE, Device
 from gatepost.pages.guesses import CodeTries, Guesses, MailOrders
-from gatepost.pages.home import Home
+from gatepost.pages.home import Home, missing
 from gatepost.pages.joining import SIGN_UP, Joining
 from gatepost.pages.leaving import CONTINUE, Leaving
 from gatepost.pages.login import Login
@@ -49,7 +50,7 @@ from gatepost.pages.security import PASSKEY_GONE, PASSKEYS, RECOVERY_CODES, SECU
 from gatepost.pages.sign_ins import SignIns
 from gatepost.pages.verify import Verify
 from gatepost.settings import LimitSettings, Settings
-from gatepost.ui.refusals import in_pages
+from gatepost.ui.refusals import Write, by_reader, in_pages
 from gatepost.ui.visit import OwnForm, OwnPage, Visits
 from gatepost.watching import Watch
 from gatepost.web.app import ANY_METHOD, App, Handler, Refuse, Route
@@ -74,7 +75,8 @@ def build_app(settings: Settings, instance: Instance, watch: Watch | None = None
     apps = Apps(instance, limits.by_app, limits.wrong_secrets)
     verified = watch.verified
     visits = Visits(instance)
-    people, refuse = People(instance, visits, limits), refusals.style(in_pages(instance.issuer, instance.clock))
+    in_own_pages = in_pages(instance.issuer, instance.clock)
+    people, refuse = People(instance, visits, limits), refusals.style(in_own_pages)
     routes = _everywhere(
         {
             **_seed_routes(Seed(instance, verified, limits.by_key), home, refusals),
@@ -97,7 +99,7 @@ def build_app(settings: Settings, instance: Instance, watch: Watch | None = None
         {path.encode(): route for path, route in routes.items() if not path.endswith(BELOW) and "{" not in path},
         {path.removesuffix(BELOW).encode(): route for path, route in routes.items() if path.endswith(BELOW)},
         Places({path: route for path, route in routes.items() if "{" in path}),
-        _nowhere(home, refusals, urlsplit(instance.issuer).path),
+        _nowhere(refusals, by_reader(in_own_pages, in_json(render_oauth)), urlsplit(instance.issuer).path),
         limits.by_address,
         settings.server.trusted_proxies,
         watch.observe,
@@ -106,13 +108,13 @@ def build_app(settings: Settings, instance: Instance, watch: Watch | None = None
     return app
 
 
-def _nowhere(home: Home, refusals: Refusals, prefix: str) -> dict[bytes, Route]:
+def _nowhere(refusals: Refusals, write: Write, prefix: str) -> dict[bytes, Route]:
     """What answers where nothing is: below the API in its own words, elsewhere a page for people."""
-    below_api = Route({ANY_METHOD: missing}, refusals.style(in_problems))
+    below_api = Route({ANY_METHOD: missing_below}, refusals.style(in_problems))
     return {
         f"{prefix}{API}/".encode(): below_api,
         f"{API}/".encode(): below_api,
-        b"": Route({ANY_METHOD: home.missing}, refusals.style(in_json(render_oauth))),
+        b"": Route({ANY_METHOD: missing}, refusals.style(write)),
     }
 
 

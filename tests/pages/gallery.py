@@ -231,6 +231,3 @@ FOR_BETA = {"approval", "approval-asked"}
 
 SHOWN_ONCE = {"reset-mailed", "login-wrong", "device-wrong", "recovery-codes", "posting"}
 """They answer a form or leave by themselves, and cannot be loaded again."""
-
-IN_ENGLISH = {"unknown"}
-"""They are for those who look after the server."""

@@ -6,6 +6,7 @@ import re
 import httpx
 import pytest
 
+from gatepost.endpoints.refusals import SAMPLED_PER_MINUTE
 from gatepost.flows.people import create_user
 from gatepost.secrets import parse_id
 from gatepost.store.question import INSTANCE
@@ -151,6 +152,30 @@ async def test_a_link_that_is_over_has_a_number_too(world: World, browser: Brows
     assert page.status_code == 400
     assert "This link does not work any more" in page.text
     await number_of(world, page)
+
+
+# Where nothing is.
+
+
+TO_A_PERSON = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/api/auth/nowhere", "/consent", "/login/link"])
+async def test_where_nothing_is_has_a_number_too(world: World, browser: Browser, path: str) -> None:
+    page = await browser.get(path, headers=TO_A_PERSON)
+    assert page.status_code == (405 if path == "/login/link" else 404)
+    await number_of(world, page)
+
+
+async def test_whoever_looks_for_what_is_not_there_cannot_fill_the_disk(world: World, browser: Browser) -> None:
+    known = await world.all_events()
+    for number in range(50):
+        assert (await browser.get(f"/{number}.php", headers=TO_A_PERSON)).status_code == 404
+    await world.settle()
+    levels = [each["level"] for each in world.canary.entries() if each.get("code") == "not_found"]
+    assert len(levels) == 50
+    assert SAMPLED_PER_MINUTE <= levels.count("info") <= 2 * SAMPLED_PER_MINUTE
+    assert await world.all_events() == known
 
 
 # Who may not, or not now.

@@ -2,7 +2,8 @@
 
 A refusal that an authenticated caller caused is an event of its own. Anybody can cause the others without end, and who
 asks too often does it again and again; so of those a few a minute become events, each with the count of what was left out
-since the last. Nobody can fill the disk.
+since the last. As many become lines of the log of what is no event, but was shown to a person, who may give us its number.
+Nobody can fill the disk.
 """
 
 import asyncio
@@ -116,13 +117,13 @@ class Refusals:
         caller = request.caller
         if error.status >= 500:
             _log(logging.ERROR, request, error, event, 0)
-        elif error.code not in RECORDED:
-            _log(logging.DEBUG, request, error, event, 0)
-        elif caller is None or error.code in UNWORTHY:
-            self._remember_sampled(request, error, event)
-        else:
+        elif caller and error.code in RECORDED and error.code not in UNWORTHY:
             _log(logging.INFO, request, error, event, 0)
             await self._record(caller.org, self._act(request, caller.actor), error, request, event, 0)
+        elif error.code in RECORDED or request.wants_page:
+            self._remember_sampled(request, error, event)
+        else:
+            _log(logging.DEBUG, request, error, event, 0)
 
     def _remember_sampled(self, request: Request, error: GatepostError, event: bytes) -> None:
         if self._sample.take(error.code):
@@ -131,6 +132,8 @@ class Refusals:
             return
         count = self._left_out.pop(error.code, 0)
         _log(logging.INFO, request, error, event, count)
+        if error.code not in RECORDED:
+            return
         # Nobody waits for this one: its answer must not tell by its time whether it was recorded.
         org, actor = (request.caller.org, request.caller.actor) if request.caller else (error.org, "anonymous")
         recording = self._record(org or INSTANCE, self._act(request, actor), error, request, event, count)

@@ -2,10 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from gatepost.errors import OAuthError
-from gatepost.ui.rendering import render_page
-from gatepost.ui.visit import LANGUAGE, locale_of
-from gatepost.web.cookies import Cookie
+from gatepost.errors import GatepostError, OAuthError
 from gatepost.web.message import EMPTY, Reply, Request, json_reply
 
 
@@ -15,7 +12,6 @@ class Home:
     def __init__(self, issuer: str) -> None:
         self._issuer = issuer
         self._base = urlsplit(issuer).path.rstrip("/")
-        self._language = Cookie(LANGUAGE, issuer)
 
     async def landing(self, request: Request) -> Reply:
         """What this server is; for people, the way to the console."""
@@ -24,9 +20,11 @@ class Home:
         metadata = self._issuer.rstrip("/") + "/.well-known/oauth-authorization-server"
         return json_reply({"name": "Gatepost", "issuer": self._issuer, "metadata": metadata})
 
-    async def missing(self, request: Request) -> Reply:
-        """Whatever has no route."""
-        if request.wants_page:
-            locale = locale_of(request, self._language)
-            return render_page("missing.html", locale, 404, base=self._base, languages=(), issuer=self._issuer)
-        raise OAuthError("not_found", "There is nothing at this path.")
+
+async def missing(request: Request) -> Reply:
+    """Whatever has no route."""
+    if request.wants_page:
+        raise GatepostError(
+            "not_found", "There is no page at this address. A link may be old, or a letter may be missing."
+        )
+    raise OAuthError("not_found", "There is nothing at this path.")

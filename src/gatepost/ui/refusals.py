@@ -38,3 +38,12 @@ def in_pages(issuer: str, clock: Callable[[], int]) -> Write:
         )
 
     return write
+
+
+def by_reader(pages: Write, programs: Write) -> Write:
+    """Refusals as pages to people, and in other words to programs."""
+
+    def write(request: Request, error: GatepostError, event_id: str, headers: tuple[Header, ...]) -> Reply:
+        return (pages if request.wants_page else programs)(request, error, event_id, headers)
+
+    return write
