@@ -231,7 +231,7 @@ class People:
         self.logout = Logout(instance, visits, leaving)
         self.login = Login(instance, visits, sign_ins, passwords, guesses)
         self.approval = Approval(instance, visits)
-        self.choice = Choice(instance, visits, sign_ins)
+        self.choice = Choice(instance, visits)
         self.verify = Verify(instance, visits, sign_ins, tries)
         self.account = Account(instance, visits, passwords, guesses)
         self.security = Security(instance, passwords, guesses, tries)

@@ -12,7 +12,7 @@ from programs import find
 from servers import UNLIMITED, Server, command, running
 from wire.world import Client
 
-from .visitor import BETA, BYE, LOCAL, NATIVE, SCOPE, TV, WEB, Kept, Visitor, Who
+from .visitor import BETA, BYE, HOME, LOCAL, NATIVE, SCOPE, TV, WEB, Kept, Visitor, Who
 
 OpenVisitor: TypeAlias = Callable[..., Visitor]
 
@@ -47,7 +47,7 @@ def _metadata(app: Client) -> dict[str, Any]:
     public = {"application_type": "native", "token_endpoint_auth_method": "none"}
     if app is TV:
         return known | public | {"scope": SCOPE, "grant_types": [DEVICE_CODE, "refresh_token"]}
-    bye = {"client_secret": app.secret, "post_logout_redirect_uris": [BYE]}
+    bye = {"client_secret": app.secret, "post_logout_redirect_uris": [BYE], "client_uri": HOME}
     return known | {"scope": SCOPE} | (bye if app.secret else public)
 
 

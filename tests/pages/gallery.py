@@ -125,6 +125,16 @@ def _choice(visitor: Visitor) -> None:
     visitor.begin(prompt="select_account")
 
 
+def _answered(visitor: Visitor) -> None:
+    """Say no, go back, and say yes."""
+    _consent(WEB)(visitor)
+    visitor.page.click("#deny")
+    visitor.answer()
+    visitor.page.go_back()
+    visitor.allow()
+    visitor.page.wait_for_selector("#start")
+
+
 def _logout_by_app(visitor: Visitor) -> None:
     open_own(visitor, f"/logout?client_id=web&post_logout_redirect_uri={BYE}")
 
@@ -177,6 +187,7 @@ PAGES: dict[str, Way] = {
     "misdirected-own": _signed_in(MISDIRECTED),
     "undocumented": _plain("/authorize?client_id=https://app.test/"),
     "page-over": _plain("/continue/gp_exit_over"),
+    "page-over-answered": _answered,
     "login": _plain("/login"),
     "login-wrong": _wrong,
     "login-branded": lambda visitor: visitor.begin(BETA),
@@ -229,5 +240,12 @@ FOR_SOMEBODY = {"account", "apps-empty", "second-step", "recovery-codes", "totp-
 FOR_BETA = {"approval", "approval-asked"}
 """They need an organization that approves apps of others first."""
 
-SHOWN_ONCE = {"reset-mailed", "login-wrong", "device-wrong", "recovery-codes", "posting"}
+SHOWN_ONCE = {
+    "page-over-answered",
+    "reset-mailed",
+    "login-wrong",
+    "device-wrong",
+    "recovery-codes",
+    "posting",
+}
 """They answer a form or leave by themselves, and cannot be loaded again."""

@@ -17,6 +17,7 @@ from wire.world import Client
 
 WEB = Client("web", "one-secret", "https://app.test/callback")
 BYE = "https://app.test/bye"
+HOME = "https://app.test/"
 NATIVE = Client("native", "", "com.example.editor:/callback")
 LOCAL = Client("local", "", "http://127.0.0.1/callback")
 BETA = Client("beta", "another-secret", "https://beta.test/callback")

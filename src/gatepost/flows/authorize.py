@@ -23,10 +23,11 @@ from gatepost.oauth.narrow import Issue
 from gatepost.oauth.org_settings import SIGN_IN
 from gatepost.records import WAITING, Consent, Session
 from gatepost.secrets import AUTHORIZATION_CODE, FLOW, MAX_SEALED_TEXT, new_id
-from gatepost.store.consents import find_consent, give_consent
+from gatepost.store.consents import ANSWER, find_consent, give_consent
 from gatepost.store.events import Act
 from gatepost.store.grants import epoch_of, find_grant
 from gatepost.store.resources import list_resources
+from gatepost.store.spent import spend
 
 _FRAME = 512
 """Bytes, and more than enough, of what sealing and our own words add."""
@@ -164,12 +165,8 @@ async def _no_place(instance: Instance, flow: Flow, known: KnownApp, session: Se
     return NoPlace(flow, known)
 
 
-async def answer(
-    instance: Instance, flow: Flow, session: Session, org: bytes, scope: str, *, allowed: bool, address: str
-) -> Leave | None:
-    """What the person said on the consent page. None when the page was answered before."""
-    if not allowed:
-        return refuse(instance, flow, OAuthError("access_denied", "The person said no."))
+async def allow(instance: Instance, flow: Flow, session: Session, org: bytes, scope: str, address: str) -> Leave | None:
+    """The person's yes on the consent page. None when the page was answered before."""
     try:
         known = await _live_app(instance, flow)
     except OAuthError as error:
@@ -190,6 +187,14 @@ async def answer(
     return await _approve(instance, flow, known, session, org, issue) if await instance.store.ask(given) else None
 
 
+async def deny(instance: Instance, flow: Flow) -> Leave | None:
+    """The person's no on the consent page. None when the page was answered before."""
+    expires_at = flow.started_at + FLOW_TTL
+    spent = spend(ANSWER, bytes.fromhex(flow.id), flow.started_at, expires_at, instance.clock())
+    no = OAuthError("access_denied", "The person said no.")
+    return refuse(instance, flow, no) if await instance.store.ask(spent) else None
+
+
 def refuse(instance: Instance, place: Flow | VerifiedAsk, error: OAuthError) -> Leave:
     """The way back to the app with a refusal."""
     return _leave(instance, place, {"error": error.code, "error_description": error.plain_description})
@@ -207,9 +212,15 @@ def seal_flow(instance: Instance, flow: Flow) -> str:
 
 def open_flow(instance: Instance, text: str, browser: bytes) -> Flow | None:
     """A flow that this browser began, while it may be answered; None for any other."""
+    flow = find_flow(instance, text, browser)
+    return flow if flow and not flow.is_over(instance.clock()) else None
+
+
+def find_flow(instance: Instance, text: str, browser: bytes) -> Flow | None:
+    """A flow that this browser began, over or not; None for any other."""
     plain = instance.keyring.unseal_text(FLOW, text)
     flow = load_flow(plain) if plain else None
-    return flow if flow and flow.browser == browser.hex() and not flow.is_over(instance.clock()) else None
+    return flow if flow and flow.browser == browser.hex() else None
 
 
 def _fits(flow: Flow) -> bool:

@@ -1,13 +1,13 @@
 """`/approval/…`: an organization approves apps before its people connect them, and this person may ask for one."""
 
 from gatepost.flows.app_requests import ask_admins, list_under_review
-from gatepost.flows.authorize import NeedsApproval, NeedsConsent, go_on, issue_of, open_flow, seal_flow
+from gatepost.flows.authorize import NeedsApproval, NeedsConsent, go_on, issue_of, seal_flow
 from gatepost.flows.instance import Instance
 from gatepost.flows.known_apps import get_known_app
 from gatepost.oauth.flow import Flow
 from gatepost.pages.authorize import APPROVAL, CONSENT
+from gatepost.pages.carried import open_carried
 from gatepost.secrets import parse_id
-from gatepost.ui.faults import page_over
 from gatepost.ui.visit import Visit, Visits, see_other, show
 from gatepost.web.message import Reply, Request
 
@@ -22,7 +22,7 @@ class Approval:
     async def page(self, request: Request) -> Reply:
         """Where the person has to ask, has asked, or was refused. Whoever has nothing to wait for any more goes on."""
         visit = await self._visits.read(request)
-        flow = self._flow(visit)
+        flow = await self._flow(visit)
         step = await go_on(self._instance, flow, visit.session)
         if visit.session is None or not isinstance(step, NeedsApproval | NeedsConsent):
             return self._onward(visit, flow)
@@ -42,7 +42,7 @@ class Approval:
     async def ask(self, request: Request) -> Reply:
         """Ask the admins of one organization."""
         visit, fields = await self._visits.read_form(request)
-        flow = self._flow(visit)
+        flow = await self._flow(visit)
         if visit.session is None:
             return self._onward(visit, flow)
         known = await get_known_app(self._instance, flow.client_id)
@@ -53,8 +53,5 @@ class Approval:
     def _onward(self, visit: Visit, flow: Flow) -> Reply:
         return see_other(visit, CONSENT + seal_flow(self._instance, flow))
 
-    def _flow(self, visit: Visit) -> Flow:
-        flow = open_flow(self._instance, visit.request.path.rpartition("/")[2], visit.browser)
-        if flow is None:
-            raise page_over(visit)
-        return flow
+    async def _flow(self, visit: Visit) -> Flow:
+        return await open_carried(self._instance, visit, visit.request.path.rpartition("/")[2])

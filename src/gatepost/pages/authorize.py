@@ -12,11 +12,10 @@ from gatepost.flows.authorize import (
     NeedsSecondStep,
     NeedsSignIn,
     Step,
-    answer,
+    allow,
     begin,
+    deny,
     go_on,
-    open_flow,
-    refuse,
     seal_flow,
 )
 from gatepost.flows.client_documents import DocumentError
@@ -27,9 +26,10 @@ from gatepost.oauth.authorize import parse_authorize
 from gatepost.oauth.flow import Flow
 from gatepost.oauth.form import parse_pairs
 from gatepost.oauth.newcomers import CLIENT_IDS
+from gatepost.pages.carried import flow_over, open_carried
 from gatepost.pages.leaving import Leaving
 from gatepost.secrets import parse_id
-from gatepost.ui.faults import PageError, misdirected, page_over, undocumented
+from gatepost.ui.faults import PageError, misdirected, undocumented
 from gatepost.ui.visit import Visit, Visits, see_other, show
 from gatepost.web.message import FORM, Reply, Request
 
@@ -78,7 +78,7 @@ class Authorize:
     async def consent(self, request: Request) -> Reply:
         """Where a flow goes on: after sign-in, and when the page is loaded again."""
         visit = await self._visits.read(request)
-        flow = self._flow(visit, request)
+        flow = await self._flow(visit, request)
         visit = await self._visits.led_by(visit, flow)
         step = await go_on(self._instance, flow, visit.session)
         if isinstance(step, NeedsConsent):
@@ -90,13 +90,11 @@ class Authorize:
     async def decide(self, request: Request) -> Reply:
         """The person's answer."""
         visit, fields = await self._visits.read_form(request)
-        flow = self._flow(visit, request)
+        flow = await self._flow(visit, request)
         if visit.session is None:
             return see_other(visit, CONSENT + seal_flow(self._instance, flow))
         if fields.get("decision") != "allow":
-            return self._leaving.from_form(
-                visit, refuse(self._instance, flow, OAuthError("access_denied", "The person said no."))
-            )
+            return await self._answered(visit, flow, await deny(self._instance, flow))
         # Asked anew, whatever was consented to before; and still in need of the sign-in or the choice that the app asks for.
         prompt = (*flow.asked.prompt, "consent")
         step = await go_on(self._instance, flow._replace(asked=flow.asked._replace(prompt=prompt)), visit.session)
@@ -110,17 +108,17 @@ class Authorize:
         kept = [each.name for each in view.required]
         kept += [each.name for each in view.optional if f"scope {each.name}" in fields]
         scope = " ".join(token for token in flow.asked.scope.split() if token in kept)
-        left = await answer(self._instance, flow, visit.session, org, scope, allowed=True, address=request.address)
-        if left is None:
-            raise page_over(visit)
-        return self._leaving.from_form(visit, left)
+        left = await allow(self._instance, flow, visit.session, org, scope, request.address)
+        return await self._answered(visit, flow, left)
 
-    def _flow(self, visit: Visit, request: Request) -> Flow:
-        text = _last_segment(request)
-        flow = open_flow(self._instance, text, visit.browser)
-        if flow is None:
-            raise page_over(visit)
-        return flow
+    async def _answered(self, visit: Visit, flow: Flow, leave: Leave | None) -> Reply:
+        """Leave with an answer, if it is the first one of its page."""
+        if leave is None:
+            raise await flow_over(self._instance, visit, flow)
+        return self._leaving.from_form(visit, leave)
+
+    async def _flow(self, visit: Visit, request: Request) -> Flow:
+        return await open_carried(self._instance, visit, request.path.rpartition("/")[2])
 
     def _show(self, visit: Visit, step: Step) -> Reply:
         """A step that is no way back to the app."""
@@ -163,7 +161,3 @@ def _parameters(request: Request) -> bytes:
     if len(request.body) > MAX_FORM:
         raise OAuthError("invalid_request", f"The form is longer than {MAX_FORM:,} bytes.")
     return request.body
-
-
-def _last_segment(request: Request) -> str:
-    return request.path.rpartition("/")[2]

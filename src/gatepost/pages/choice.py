@@ -5,8 +5,7 @@ from gatepost.flows.instance import Instance
 from gatepost.oauth.flow import Flow
 from gatepost.oauth.form import parse_form
 from gatepost.pages.authorize import CONSENT
-from gatepost.pages.sign_ins import SignIns
-from gatepost.ui.faults import page_over
+from gatepost.pages.carried import open_carried
 from gatepost.ui.visit import Visit, Visits, see_other, show
 from gatepost.web.message import Reply, Request
 
@@ -14,15 +13,14 @@ from gatepost.web.message import Reply, Request
 class Choice:
     """The handlers of choosing an account."""
 
-    def __init__(self, instance: Instance, visits: Visits, sign_ins: SignIns) -> None:
+    def __init__(self, instance: Instance, visits: Visits) -> None:
         self._instance = instance
         self._visits = visits
-        self._sign_ins = sign_ins
 
     async def page(self, request: Request) -> Reply:
         """The page: this person, or another one. With nobody signed in there is nothing to choose."""
         visit = await self._visits.read(request)
-        flow = self._flow(visit, parse_form(request.query))
+        flow = await self._flow(visit, parse_form(request.query))
         sealed = seal_flow(self._instance, flow)
         if visit.session is None:
             return see_other(visit, f"/login?flow={sealed}")
@@ -31,12 +29,9 @@ class Choice:
     async def go_on(self, request: Request) -> Reply:
         """The person goes on as who they are. The form is good for their session alone."""
         visit, fields = await self._visits.read_form(request)
-        flow = self._flow(visit, fields)
+        flow = await self._flow(visit, fields)
         chosen = flow._replace(chosen_id=visit.session.id.hex() if visit.session else "")
         return see_other(visit, CONSENT + seal_flow(self._instance, chosen))
 
-    def _flow(self, visit: Visit, fields: dict[str, str]) -> Flow:
-        flow = self._sign_ins.flow(visit, fields.get("flow"))
-        if flow is None:
-            raise page_over(visit)
-        return flow
+    async def _flow(self, visit: Visit, fields: dict[str, str]) -> Flow:
+        return await open_carried(self._instance, visit, fields.get("flow", ""))

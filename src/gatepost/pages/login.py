@@ -34,7 +34,7 @@ class Login:
         fields = parse_form(request.query)
         if "link" in fields:
             return await self._show_link(visit, fields["link"], fields.get("flow", ""))
-        flow = self._sign_ins.flow(visit, fields.get("flow"))
+        flow = await self._sign_ins.flow(visit, fields.get("flow"))
         if flow is None and visit.session is not None and "again" not in fields:
             return see_other(visit, await self._sign_ins.home_of(visit.session.user_id))
         return await self._show(visit, flow)
@@ -52,7 +52,7 @@ class Login:
     async def sign_in(self, request: Request) -> Reply:
         """A password was sent."""
         visit, fields = await self._visits.read_form(request, signs_in=True)
-        flow = self._sign_ins.flow(visit, fields.get("flow"))
+        flow = await self._sign_ins.flow(visit, fields.get("flow"))
         email, password = fields.get("email", ""), Secret(fields.get("password", ""))
         self._guesses.take(email, request.address)
         user = await check_password(self._instance, self._passwords, email, password)
@@ -64,7 +64,7 @@ class Login:
     async def use_passkey(self, request: Request) -> Reply:
         """A passkey answered. It is both steps in one."""
         visit, fields = await self._visits.read_form(request)
-        flow = self._sign_ins.flow(visit, fields.get("flow"))
+        flow = await self._sign_ins.flow(visit, fields.get("flow"))
         sealed, answer = fields.get("ceremony", ""), fields.get("answer", "")
         proved = await finish_sign_in(self._instance, visit.browser, sealed, answer, request.address)
         if proved is None:

@@ -1,17 +1,17 @@
 """What every way to sign in ends with: the second step for who has one, the session, and on to where the person was going."""
 
-from gatepost.flows.authorize import open_flow, seal_flow
+from gatepost.flows.authorize import seal_flow
 from gatepost.flows.instance import Instance
 from gatepost.flows.second_step import has_second_step, seal_half
 from gatepost.flows.sessions import end_session, prove_again, start_session
 from gatepost.oauth.flow import Flow
 from gatepost.pages.account import ACCOUNT
 from gatepost.pages.authorize import CONSENT, VERIFY
+from gatepost.pages.carried import flow_over, open_carried
 from gatepost.pages.device import place_of
 from gatepost.records import User
 from gatepost.store.events import Act
 from gatepost.store.people import list_organizations_of
-from gatepost.ui.faults import page_over
 from gatepost.ui.visit import CONSOLE, Visit, Visits, see_other
 from gatepost.web.message import Reply
 
@@ -23,14 +23,9 @@ class SignIns:
         self._instance = instance
         self._visits = visits
 
-    def flow(self, visit: Visit, text: str | None) -> Flow | None:
+    async def flow(self, visit: Visit, text: str | None) -> Flow | None:
         """The flow that a page carries along, if it does. Raises `page_expired` for one that is not this browser's."""
-        if not text:
-            return None
-        flow = open_flow(self._instance, text, visit.browser)
-        if flow is None:
-            raise page_over(visit)
-        return flow
+        return await open_carried(self._instance, visit, text) if text else None
 
     async def go_on(self, visit: Visit, user: User, amr: str, flow: Flow | None) -> Reply:
         """The person has done one step: to the second, if they have one. Nobody is signed in before that."""
@@ -59,7 +54,7 @@ class SignIns:
             agent = request.headers.get(b"user-agent", b"").decode("latin-1")
             signed_in = await start_session(self._instance, user, amr, request.address, agent)
         if signed_in is None:
-            raise page_over(visit)
+            raise await flow_over(self._instance, visit, flow)
         visit = self._visits.sign_in(visit, signed_in)
         if flow is None and visit.device:
             return see_other(self._visits.keep_device(visit, ""), place_of(visit.device))

@@ -47,7 +47,7 @@ class Verify:
         self._tries.take(person.user.id)
         if not await check_code(self._instance, person.user.id, fields.get("code", ""), request.address):
             return await self._show(visit, fields, is_wrong=True)
-        flow = self._sign_ins.flow(visit, fields.get("flow"))
+        flow = await self._sign_ins.flow(visit, fields.get("flow"))
         amr = add_methods(person.amr, SECOND_STEP)
         return await self._sign_ins.finish(visit, person.user, amr, flow, is_whole=not person.is_signed_in)
 
@@ -62,7 +62,7 @@ class Verify:
 
     async def _show(self, visit: Visit, fields: dict[str, str], *, is_wrong: bool = False) -> Reply:
         person = await self._person(visit, fields)
-        flow = self._sign_ins.flow(visit, fields.get("flow"))
+        flow = await self._sign_ins.flow(visit, fields.get("flow"))
         visit = await self._visits.led_by(visit, flow)
         sealed = seal_flow(self._instance, flow) if flow else ""
         if person is None:

@@ -8,6 +8,9 @@ from gatepost.store.question import SQL, Steps, question
 from gatepost.store.revocations import tell
 from gatepost.store.spent import spend
 
+ANSWER = "flow"
+"""What the answer to a page of consent uses up, be it yes or no: the first one counts."""
+
 _COLUMNS = "org, user_id, client_id, scope, digest, created_at"
 
 
@@ -35,7 +38,7 @@ def give_consent(
     `newcomer` is what `keep_free_app` takes, for an app that belongs to no organization: with the consent it gets its row.
     A wider consent given before to the same app stays as wide, if it was given on the same terms.
     """
-    if not (yield from spend("flow", flow, started_at, expires_at, act.at)):
+    if not (yield from spend(ANSWER, flow, started_at, expires_at, act.at)):
         return False
     if newcomer:
         yield from keep_free_app(*newcomer, act)

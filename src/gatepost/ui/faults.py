@@ -4,6 +4,7 @@ from typing import Any
 
 from gatepost.errors import GatepostError
 from gatepost.flows.misdirected import Misdirected
+from gatepost.oauth.consent import host_of
 from gatepost.ui.visit import Visit
 
 
@@ -28,10 +29,18 @@ class PageError(GatepostError):
         self.view = view
 
 
-def page_over(visit: Visit) -> PageError:
-    """The refusal of a page that was answered before, is too old, or belongs to another browser."""
+def page_over(visit: Visit, start: str = "") -> PageError:
+    """The refusal of a page that was answered before, is too old, or belongs to another browser.
+
+    `start` is where its app begins, if we know.
+    """
     return PageError(
-        "page_expired", "This page was used, is too old, or is another browser's.", visit, "page_over.html"
+        "page_expired",
+        "This page was used, is too old, or is another browser's.",
+        visit,
+        "page_over.html",
+        start=start,
+        host=host_of(start),
     )
 
 
