@@ -33,7 +33,7 @@ from gatepost.mail import Box, Transport
 from gatepost.oauth.metadata import ENDPOINTS, render_metadata
 from gatepost.pages.account import ACCOUNT, Account
 from gatepost.pages.approval import Approval
-from gatepost.pages.authorize import APPROVAL, CHOICE, CONSENT, VERIFY, Authorize
+from gatepost.pages.authorize import APPROVAL, CANCEL, CHOICE, CONSENT, VERIFY, Authorize
 from gatepost.pages.choice import Choice
 from gatepost.pages.connections import APPS, DETAILS, Connections
 from gatepost.pages.device import CANCELLED, CONNECTED, DEVICE, Device
@@ -251,6 +251,7 @@ def _page_routes(people: People, refuse: Refuse) -> dict[str, Route]:
         CONTINUE + BELOW: page(people.leaving.page),
         "/login": page(people.login.page, people.login.sign_in),
         "/login/link": Route({"POST": people.login.spend_link}, refuse),
+        CANCEL: Route({"POST": people.authorize.cancel}, refuse),
         CHOICE: page(people.choice.page, people.choice.go_on),
         "/login/passkey": Route({"POST": people.login.use_passkey}, refuse),
         VERIFY: page(people.verify.page, people.verify.verify),

@@ -125,6 +125,12 @@ def _choice(visitor: Visitor) -> None:
     visitor.begin(prompt="select_account")
 
 
+def _step_too_few(visitor: Visitor) -> None:
+    visitor.enter()
+    visitor.begin(acr_values="2")
+    visitor.page.wait_for_selector("#security")
+
+
 def _answered(visitor: Visitor) -> None:
     """Say no, go back, and say yes."""
     _consent(WEB)(visitor)
@@ -133,6 +139,12 @@ def _answered(visitor: Visitor) -> None:
     visitor.page.go_back()
     visitor.allow()
     visitor.page.wait_for_selector("#start")
+
+
+def _cancelled_by_hand(visitor: Visitor) -> None:
+    visitor.begin(stranger(visitor))
+    visitor.page.click("#cancel button")
+    visitor.page.wait_for_selector("#continue")
 
 
 def _logout_by_app(visitor: Visitor) -> None:
@@ -189,11 +201,13 @@ PAGES: dict[str, Way] = {
     "page-over": _plain("/continue/gp_exit_over"),
     "page-over-answered": _answered,
     "login": _plain("/login"),
+    "login-for-app": lambda visitor: visitor.begin(),
     "login-wrong": _wrong,
     "login-branded": lambda visitor: visitor.begin(BETA),
     "link": lambda visitor: visitor.page.goto(visitor.link),
     "link-over": _plain("/login?link=gp_link_over"),
     "second-step": _second_step,
+    "second-step-missing": _step_too_few,
     "consent": _consent(WEB),
     "consent-on-this-computer": _consent(LOCAL),
     "consent-device": _consent(NATIVE),
@@ -201,6 +215,7 @@ PAGES: dict[str, Way] = {
     "approval": _approval,
     "approval-asked": asked_for,
     "leaving-by-hand": lambda visitor: visitor.begin(stranger(visitor), prompt="none"),
+    "cancelled-by-hand": _cancelled_by_hand,
     "no-place": _consent(BETA),
     "leaving": _leaving("query"),
     "posting": _leaving("form_post"),
@@ -242,6 +257,7 @@ FOR_BETA = {"approval", "approval-asked"}
 
 SHOWN_ONCE = {
     "page-over-answered",
+    "cancelled-by-hand",
     "reset-mailed",
     "login-wrong",
     "device-wrong",

@@ -355,8 +355,9 @@ async def test_who_has_no_second_step_is_told_where_to_get_one(world: World, bro
     page = await browser.get(to_verify.headers["location"])
     assert page.status_code == 403
     assert "/account/security" in page.text
+    assert f'id="event">{page.headers["x-event-id"]}<' in page.text
     form = form_of(_as_page(page))
-    refused = await browser.leave(await browser.post(form.action, form.fields | {"decision": "deny"}))
+    refused = await browser.leave(await browser.post(form.action, form.fields))
     assert refused["error"] == "access_denied"
 
 

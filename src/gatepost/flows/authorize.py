@@ -191,8 +191,12 @@ async def deny(instance: Instance, flow: Flow) -> Leave | None:
     """The person's no on the consent page. None when the page was answered before."""
     expires_at = flow.started_at + FLOW_TTL
     spent = spend(ANSWER, bytes.fromhex(flow.id), flow.started_at, expires_at, instance.clock())
-    no = OAuthError("access_denied", "The person said no.")
-    return refuse(instance, flow, no) if await instance.store.ask(spent) else None
+    return say_no(instance, flow) if await instance.store.ask(spent) else None
+
+
+def say_no(instance: Instance, flow: Flow) -> Leave:
+    """The way back to the app with the person's no."""
+    return refuse(instance, flow, OAuthError("access_denied", "The person said no."))
 
 
 def refuse(instance: Instance, place: Flow | VerifiedAsk, error: OAuthError) -> Leave:

@@ -16,6 +16,7 @@ from gatepost.flows.authorize import (
     begin,
     deny,
     go_on,
+    say_no,
     seal_flow,
 )
 from gatepost.flows.client_documents import DocumentError
@@ -38,6 +39,7 @@ CONSENT = "/consent/"
 APPROVAL = "/approval/"
 CHOICE = "/login/account"
 VERIFY = "/login/verify"
+CANCEL = "/login/cancel"
 
 MAX_FORM = 12 * 1024
 """Bytes of a form that goes on as a link: what is longer no server takes in a URL, nor do we."""
@@ -116,6 +118,12 @@ class Authorize:
         if leave is None:
             raise await flow_over(self._instance, visit, flow)
         return self._leaving.from_form(visit, leave)
+
+    async def cancel(self, request: Request) -> Reply:
+        """The person turns back before there was anything to say yes to. Nobody may be signed in, so nothing is written."""
+        visit, fields = await self._visits.read_form(request, signs_in=True)
+        flow = await open_carried(self._instance, visit, fields.get("flow", ""))
+        return self._leave(visit, flow.client_id, say_no(self._instance, flow), self._leaving.from_form)
 
     async def _flow(self, visit: Visit, request: Request) -> Flow:
         return await open_carried(self._instance, visit, request.path.rpartition("/")[2])

@@ -67,7 +67,7 @@ class Joining:
         email = fields.get("email", "")
         if self._orders.take(email, request.address):
             await order_mail(self._instance, "sign_up", email, visit.locale)
-        return show(visit, "mail_ordered.html", action=SIGN_UP)
+        return show(visit, "mail_ordered.html", action=SIGN_UP, flow="")
 
     async def ask_account(self, request: Request) -> Reply:
         """The page of a sign-up link."""

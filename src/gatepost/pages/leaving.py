@@ -55,7 +55,8 @@ class Leaving:
 
     def by_hand(self, visit: Visit, leave: Leave) -> Reply:
         """Leave when the person wants to, and knows where that leads. RFC 9700 §4.11.2."""
-        return show(visit, "leave.html", menu=False, url=url_of(leave), host=_shown_host(leave), by_itself=False)
+        denied, host = leave.params.get("error") == "access_denied", _shown_host(leave)
+        return show(visit, "leave.html", menu=False, url=url_of(leave), host=host, by_itself=False, was_denied=denied)
 
 
 def url_of(leave: Leave) -> str:

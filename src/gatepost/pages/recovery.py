@@ -48,10 +48,10 @@ class Recovery:
 
     async def _order(self, request: Request, purpose: str, action: str) -> Reply:
         visit, fields = await self._visits.read_form(request)
-        email = fields.get("email", "")
+        email, flow = fields.get("email", ""), self._flow(visit, fields)
         if self._orders.take(email, request.address):
-            await order_mail(self._instance, purpose, email, visit.locale, flow=self._flow(visit, fields))
-        return show(visit, "mail_ordered.html", action=action)
+            await order_mail(self._instance, purpose, email, visit.locale, flow=flow)
+        return show(visit, "mail_ordered.html", action=action, flow=flow)
 
     def _flow(self, visit: Visit, fields: dict[str, str]) -> str:
         """The flow that led here, as it was sent; empty for one that is over or another browser's."""
@@ -83,7 +83,7 @@ class Recovery:
         """A mail to the address of whoever is signed in."""
         if self._orders.take(session.email, visit.request.address):
             await order_mail(self._instance, "verify", session.email, visit.locale)
-        return show(visit, "mail_ordered.html", action="")
+        return show(visit, "mail_ordered.html", action="", flow="")
 
     async def ask_verification(self, request: Request) -> Reply:
         """The page of a link that proves an address."""

@@ -12,6 +12,7 @@ from gatepost.pages.guesses import CodeTries
 from gatepost.pages.sign_ins import SignIns
 from gatepost.records import User
 from gatepost.store.people import find_user
+from gatepost.ui.faults import PageError
 from gatepost.ui.visit import Visit, Visits, see_other, show
 from gatepost.web.message import Reply, Request
 
@@ -70,7 +71,14 @@ class Verify:
         takes_codes = await has_second_step(self._instance, person.user.id)
         has_passkeys = can_have_passkeys(self._instance) and bool(await passkeys_of(self._instance, person.user.id))
         if not (takes_codes or has_passkeys):
-            return show(visit, "no_second_step.html", 403, flow=sealed)
+            raise PageError(
+                "unmet_authentication_requirements",
+                "The person has no second step.",
+                visit,
+                "no_second_step.html",
+                status=403,
+                flow=sealed,
+            )
         return show(
             visit,
             "verify.html",
