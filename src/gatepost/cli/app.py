@@ -21,15 +21,12 @@ from gatepost.flows.organizations import every_org, get_org
 from gatepost.flows.owned_apps import apps_of, end_app, redirect_uris_of, set_disabled
 from gatepost.flows.resources import get_spelling
 from gatepost.flows.roles import Actor
-from gatepost.oauth.client_metadata import AUTH_METHODS, KINDS, PROFILES, parse_metadata
+from gatepost.oauth.client_metadata import AUTH_METHODS, KINDS, PROFILES, REDIRECTED_KINDS, parse_metadata
 from gatepost.records import UNTIL_USED, App
 from gatepost.secrets import Secret, render_id
 from gatepost.settings import parse_retry_window
 from gatepost.store.browsing import AppUse
 from gatepost.store.question import INSTANCE
-
-LEADING_BACK = ("web", "spa", "native")
-"""Kinds that people are sent back to, and that can do nothing before they say where."""
 
 
 def add_arguments(parser: Parser) -> None:
@@ -134,7 +131,7 @@ def _create(options: argparse.Namespace) -> int:
         else ""
     )
     show(wants_json(options), document, f"Made {document['name']}: {document['client_id']}{shown}")
-    if options.kind in LEADING_BACK and not document["redirect_uris"]:
+    if options.kind in REDIRECTED_KINDS and not document["redirect_uris"]:
         say(f"Next: gatepost app edit {document['client_id']} --add-redirect URL")
     return 0
 

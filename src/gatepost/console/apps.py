@@ -11,7 +11,7 @@ from gatepost.flows.apps import FreshSecret, NewApp, create_app
 from gatepost.flows.browsing import browse_apps, uses_of
 from gatepost.flows.instance import Instance
 from gatepost.flows.roles import Deed
-from gatepost.oauth.client_metadata import KINDS
+from gatepost.oauth.client_metadata import KINDS, REDIRECTED_KINDS
 from gatepost.records import App
 from gatepost.store.browsing import Page
 from gatepost.store.resources import list_resources
@@ -21,8 +21,6 @@ from gatepost.web.message import Reply
 FILTERS = ("name", "kind", "status")
 COLUMNS = ("client_id", "name", "kind", "profile", "status", "scope", "created_at")
 STANDARD_SCOPES = ("openid", "profile", "email", "offline_access")
-REDIRECTED = ("web", "spa", "native")
-"""Kinds that people come back to, at an address."""
 
 
 class Apps:
@@ -66,7 +64,7 @@ class Apps:
             scope=chosen_scope(fields),
         )
         try:
-            if kind in REDIRECTED and not new.redirect_uris:
+            if kind in REDIRECTED_KINDS and not new.redirect_uris:
                 raise GatepostError("invalid_request", "Name at least one redirect address.", field="redirect_uris")
             app, fresh = await create_app(self._instance, desk.org.id, new, desk.actor)
         except GatepostError as error:
@@ -90,7 +88,7 @@ class Apps:
             fields=fields,
             scopes=scopes,
             chosen=chosen_scope(fields).split(),
-            has_redirects=kind in REDIRECTED,
+            has_redirects=kind in REDIRECTED_KINDS,
             error=error,
         )
 

@@ -21,6 +21,9 @@ KINDS = {
 PUBLIC_KINDS = ("spa", "native", "device")
 """Kinds that cannot keep a secret and have none. RFC 6749 §2.1, RFC 8252 §8.4."""
 
+REDIRECTED_KINDS = ("web", "spa", "native")
+"""Kinds that people are sent back to, at an address, and that can do nothing before they say where."""
+
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
