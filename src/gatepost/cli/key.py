@@ -6,7 +6,7 @@ from typing import Any
 from gatepost.cli.options import Parser, add_verb, add_verbs, expiry, named, wants_json
 from gatepost.cli.output import instant, render_fields, show, show_list
 from gatepost.cli.running import run_verb
-from gatepost.flows.api_keys import FreshKey, create_key, end_key, every_key, find_key_anywhere, key_of
+from gatepost.flows.api_keys import FreshKey, create_key, end_key, every_key, find_key_anywhere, key_of, keys_of
 from gatepost.flows.callers import POWERS
 from gatepost.flows.instance import Instance
 from gatepost.flows.missing import missing
@@ -14,7 +14,6 @@ from gatepost.flows.organizations import get_org
 from gatepost.flows.roles import Actor
 from gatepost.records import ApiKey
 from gatepost.secrets import render_id
-from gatepost.store.keys import list_keys
 from gatepost.store.question import INSTANCE
 
 
@@ -62,9 +61,9 @@ def _create(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    async def verb(instance: Instance, _: Actor) -> list[ApiKey]:
+    async def verb(instance: Instance, actor: Actor) -> list[ApiKey]:
         if options.org:
-            return await instance.store.read(list_keys((await get_org(instance, options.org)).id))
+            return await keys_of(instance, (await get_org(instance, options.org)).id, actor)
         return await every_key(instance)
 
     rows = [_render(key) for key in run_verb(options, verb)]

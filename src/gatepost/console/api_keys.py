@@ -1,16 +1,16 @@
 """API keys: for the four calls, for gateways, for scripts. Each is shown once."""
 
-from gatepost.console.app import LIVES
+from gatepost.console.app import expiry_in
 from gatepost.console.desk import Desk, command
 from gatepost.console.slips import Slip, Slips
 from gatepost.errors import GatepostError
-from gatepost.flows.api_keys import create_key, end_key
+from gatepost.flows.api_keys import create_key, end_key, keys_of
 from gatepost.flows.callers import DEFAULT_POWERS, POWERS
 from gatepost.flows.instance import Instance
 from gatepost.flows.roles import Deed
 from gatepost.records import ApiKey
 from gatepost.secrets import parse_id, render_id
-from gatepost.store.keys import find_key, list_keys
+from gatepost.store.keys import find_key
 from gatepost.web.message import Reply
 
 
@@ -27,12 +27,9 @@ class ApiKeys:
     async def create(self, desk: Desk, fields: dict[str, str]) -> Reply:
         """A new key, shown once."""
         scopes = tuple(power for power in POWERS if f"scope {power}" in fields)
-        days = fields.get("days", "")
+        name = fields.get("name", "")
         try:
-            if days not in LIVES:
-                raise GatepostError("invalid_request", "Choose how long it lives.", field="days")
-            until = self._instance.clock() + int(days) * 86_400 if days else None
-            name = fields.get("name", "")
+            until = expiry_in(fields, self._instance.clock())
             fresh = await create_key(self._instance, desk.org.id, name, scopes, until, desk.actor)
         except GatepostError as error:
             if error.status != 400:
@@ -62,7 +59,7 @@ class ApiKeys:
         return key
 
     async def _show(self, desk: Desk, fields: dict[str, str], error: GatepostError | None = None) -> Reply:
-        keys = await self._instance.store.read(list_keys(desk.org.id))
+        keys = await keys_of(self._instance, desk.org.id, desk.actor)
         return desk.show(
             "api_keys.html",
             error.status if error else 200,

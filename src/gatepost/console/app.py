@@ -9,13 +9,12 @@ from gatepost.console.slips import Slips
 from gatepost.errors import GatepostError
 from gatepost.flows.apps import change_app, create_secret, drop_secret, secrets_of
 from gatepost.flows.instance import Instance
-from gatepost.flows.owned_apps import app_of, end_app, set_disabled
+from gatepost.flows.owned_apps import app_of, end_app, redirect_uris_of, set_disabled
 from gatepost.flows.roles import Deed
 from gatepost.flows.snippets import SNIPPETS, Blanks, render_snippet
 from gatepost.oauth.client_metadata import SECRETLESS, grant_types_of, parse_metadata
 from gatepost.records import App, AppSecret
 from gatepost.secrets import parse_id, render_id
-from gatepost.store.apps import list_redirect_uris
 from gatepost.web.message import Reply
 
 LIVES = ("", "30", "90", "365")
@@ -32,7 +31,7 @@ class AppPages:
     async def details(self, desk: Desk) -> Reply:
         """What a connector's form asks for, and code to begin with."""
         app = await self._app(desk)
-        uris = await self._uris(app)
+        uris = await redirect_uris_of(self._instance, app)
         details = Details(self._instance.issuer, app, uris[0] if uris else "")
         form, code = desk.query.get("as", "env"), desk.query.get("code", "curl")
         return self._show(
@@ -70,7 +69,7 @@ class AppPages:
         """One more secret; the others stay good."""
         app = await self._app(desk)
         try:
-            expires_at = self._expiry(fields.get("days", ""))
+            expires_at = expiry_in(fields, self._instance.clock())
             fresh = await create_secret(self._instance, app, expires_at, desk.actor)
         except GatepostError as error:
             return await self._credentials(desk, app, _shown(error))
@@ -150,9 +149,6 @@ class AppPages:
     async def _app(self, desk: Desk) -> App:
         return await app_of(self._instance, desk.org.id, desk.names["app"], desk.actor)
 
-    async def _uris(self, app: App) -> list[str]:
-        return await self._instance.store.read(list_redirect_uris(app.org, app.client_id))
-
     async def _secrets(self, desk: Desk, app: App) -> list[AppSecret]:
         return await secrets_of(self._instance, app, desk.actor)
 
@@ -180,7 +176,7 @@ class AppPages:
             "app_redirects.html",
             error.status if error else 200,
             cli=command("app", "edit", app.client_id, "--add-redirect", "https://shop.example/callback"),
-            uris=await self._uris(app),
+            uris=await redirect_uris_of(self._instance, app),
             added=fields.get("add", ""),
             error=error,
         )
@@ -205,10 +201,13 @@ class AppPages:
     ) -> Reply:
         return show_app(self._instance, desk, app, tab, template, status, cli=cli, **view)
 
-    def _expiry(self, days: str) -> int | None:
-        if days not in LIVES:
-            raise GatepostError("invalid_request", "Choose how long it lives.", field="days")
-        return self._instance.clock() + int(days) * 86_400 if days else None
+
+def expiry_in(fields: dict[str, str], now: int) -> int | None:
+    """When what a form makes is to end; None for never. Raises `invalid_request`."""
+    days = fields.get("days", "")
+    if days not in LIVES:
+        raise GatepostError("invalid_request", "Choose how long it lives.", field="days")
+    return now + int(days) * 86_400 if days else None
 
 
 def show_app(

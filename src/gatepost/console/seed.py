@@ -6,8 +6,8 @@ from gatepost.console.desk import Desk, command
 from gatepost.flows.browsing import browse_apps
 from gatepost.flows.clients import get_auth_token
 from gatepost.flows.instance import Instance
+from gatepost.flows.owned_apps import redirect_uris_of
 from gatepost.flows.roles import Deed
-from gatepost.store.apps import list_redirect_uris
 from gatepost.web.message import Reply
 
 SHOWN = 20
@@ -60,7 +60,7 @@ class SeedPage:
         return [
             Pair(app.client_id, app.name, uri)
             for app in page.rows
-            for uri in await self._instance.store.read(list_redirect_uris(app.org, app.client_id))
+            for uri in await redirect_uris_of(self._instance, app)
         ]
 
 
