@@ -62,15 +62,27 @@ def judge(proof: Proof, token: str, now: float) -> Judged:
     claims = parse_object(jws.payload)
     if claims.get("htm") != proof.method or normal_url(claims.get("htu")) != normal_url(proof.url):
         raise ValueError("it is for another request")
-    made_at, jti = claims.get("iat"), claims.get("jti")
-    if not isinstance(made_at, int | float) or abs(now - made_at) > SKEW_SECONDS:
-        raise ValueError("it was not made just now")
+    if not _is_of_now(claims, now):
+        raise ValueError("it was not made just now, or says that it is not good now")
+    jti = claims.get("jti")
     if not isinstance(jti, str) or not 1 <= len(jti) <= MAX_JTI:
         raise ValueError("it has no jti")
     if claims.get("ath") != hash_of(token.encode()):
         raise ValueError("it is for another token")
     jkt = thumbprint(jwk)
     return Judged(jkt, hashlib.sha256(f"{jkt}\n{jti}".encode()).digest()[:_ID_BYTES])
+
+
+def _is_of_now(claims: dict[str, Any], now: float) -> bool:
+    """Whether it was made just now, and is good now by its own word, if it says one. RFC 7519 §4.1.4, §4.1.5."""
+    made_at, expires_at, not_before = claims.get("iat"), claims.get("exp", now), claims.get("nbf", now)
+    return (
+        isinstance(made_at, int | float)
+        and isinstance(expires_at, int | float)
+        and isinstance(not_before, int | float)
+        and abs(now - made_at) <= SKEW_SECONDS
+        and not_before - SKEW_SECONDS <= now < expires_at + SKEW_SECONDS
+    )
 
 
 def thumbprint(jwk: dict[str, Any]) -> str:

@@ -88,6 +88,9 @@ BAD: dict[str, dict[str, Any]] = {
     "in an hour": {"iat": NOW + 3600},
     "a second too old": {"iat": NOW - 61},
     "a second too new": {"iat": NOW + 61},
+    "expired by its own word": {"exp": NOW - 60},
+    "not good yet by its own word": {"nbf": NOW + 61},
+    "exp is a text": {"exp": str(NOW)},
 }
 
 
@@ -117,6 +120,8 @@ GOOD: dict[str, dict[str, Any]] = {
     "in ten seconds": {"iat": NOW + 10},
     "59 seconds ago": {"iat": NOW - 59},
     "in 59 seconds": {"iat": NOW + 59},
+    "expires just now": {"exp": NOW - 59},
+    "good in a moment": {"nbf": NOW + 60},
     "a nonce that nobody asked for": {"nonce": "x"},
     "a kid beside the key": {"header": {"kid": "x"}},
 }

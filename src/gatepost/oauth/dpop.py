@@ -65,9 +65,12 @@ def check_proof(
         raise ValueError("htm is another method")
     if normal_uri(claims.get("htu")) != normal_uri(uri):
         raise ValueError("htu is another place")
-    made_at = instant_of(claims, "iat")
+    made_at, expires_at, not_before = (instant_of(claims, name) for name in ("iat", "exp", "nbf"))
     if made_at is None or abs(now - made_at) > SKEW:
         raise ValueError("iat is not now")
+    # Nobody has to say these; who does is taken at their word. RFC 7519 §4.1.4, §4.1.5.
+    if (expires_at or now) <= now - SKEW or (not_before or now) > now + SKEW:
+        raise ValueError("it has expired, or is not good yet")
     jkt = thumbprint(jwt.jwk)
     id = id_of(claims, jkt)
     if token and claims.get("ath") != _hash(token.encode()):
