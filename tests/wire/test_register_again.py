@@ -69,6 +69,8 @@ async def test_an_app_changes_its_registration_and_keeps_its_name(world: World) 
         {"grant_types": ["implicit"]},
         {"token_endpoint_auth_method": "client_secret_basic"},
         {"policy_uri": "javascript:alert(1)"},
+        {"client_secret": "chosen"},
+        {"client_secret": 7},
     ],
 )
 async def test_a_change_is_judged_like_a_registration(world: World, changes: dict[str, Any]) -> None:
@@ -78,6 +80,24 @@ async def test_a_change_is_judged_like_a_registration(world: World, changes: dic
     refused = await manage(world, "PUT", content, json={name: each for name, each in said.items() if each is not None})
     assert refused.status_code == 400
     assert await row(world, content) is None
+
+
+async def test_an_app_may_say_its_secret_again_and_chooses_none(world: World) -> None:
+    """RFC 7592 §2.2."""
+    content = await registered(world, token_endpoint_auth_method="client_secret_post")
+    said = {
+        "client_id": content["client_id"],
+        "redirect_uris": [REDIRECT],
+        "token_endpoint_auth_method": "client_secret_post",
+    }
+    for secret, status in ((content["client_secret"], 200), (None, 200), ("x" * 53, 400)):
+        assert (await manage(world, "PUT", content, json={**said, "client_secret": secret})).status_code == status
+    form = {
+        "grant_type": "authorization_code",
+        "code": "x",
+        **{name: content[name] for name in ("client_id", "client_secret")},
+    }
+    assert (await world.call("POST", "/token", form=form)).json()["error"] == "invalid_grant", "it is still the secret"
 
 
 async def test_a_registration_that_was_taken_back_is_no_more(world: World) -> None:

@@ -75,6 +75,7 @@ async def update_registration(
     before = (await get_registration(instance, client_id, token)).known.app
     if content.get("client_id") != client_id:
         raise OAuthError("invalid_client_metadata", "client_id is another app's, or missing.", field="client_id")
+    _check_secret(instance, client_id, content.get("client_secret"))
     newcomer = read_registration(INSTANCE, client_id, content)
     if newcomer.app.auth_method != before.auth_method:
         raise OAuthError(
@@ -93,6 +94,16 @@ async def delete_registration(instance: Instance, client_id: str, token: str | N
     known = (await get_registration(instance, client_id, token)).known
     act = _act(instance, client_id, address)
     await instance.store.ask(end_free_app(known.app, known.redirect_uris, fresh_epoch(), act))
+
+
+def _check_secret(instance: Instance, client_id: str, sent: Any) -> None:
+    """An app may say its secret again, but not choose another: it would take that for its secret then."""
+    sealed = open_app(instance.keyring, client_id)
+    own = client_secret_of(instance.keyring, sealed) if sealed else None
+    if sent is not None and (not isinstance(sent, str) or Secret(sent) != own):
+        raise OAuthError(
+            "invalid_client_metadata", "client_secret is not the app's; leave it out.", field="client_secret"
+        )
 
 
 def _open_initial(instance: Instance, text: str | None, now: int) -> tuple[bytes, int, int]:
