@@ -330,6 +330,7 @@ async def test_a_pushed_request_is_one_apps_and_for_a_while(world: World, browse
         ({"redirect_uri": "https://evil.test/"}, "invalid_request"),
         ({"redirect_uri": None}, "invalid_request"),
         ({"request_uri": "urn:x"}, "invalid_request"),
+        ({"id_token_hint": "eyJhbGciOiJub25lIn0.e30."}, "invalid_request"),
         ({"code_challenge": None}, "invalid_request"),
         ({"scope": "admin"}, "invalid_scope"),
         ({"client_id": "web-acme"}, "invalid_request"),

@@ -12,11 +12,11 @@ from gatepost.flows.known_apps import KnownApp, find_known_app, get_known_app
 from gatepost.flows.minting import subject_for
 from gatepost.flows.places import check_scope_somewhere, issue_in, list_places, places_for, what_lacks
 from gatepost.flows.playground import own_redirect
-from gatepost.flows.pushed import PUSHED, open_pushed
+from gatepost.flows.pushed import PUSHED, check_ask, open_pushed
 from gatepost.jose import ID_TOKEN_TYPE
 from gatepost.oauth.approval import CODE_TTL, approve, dump_approval
 from gatepost.oauth.assurance import is_enough
-from gatepost.oauth.authorize import AuthorizeAsk, VerifiedAsk, check, verify_redirect
+from gatepost.oauth.authorize import AuthorizeAsk, VerifiedAsk, verify_redirect
 from gatepost.oauth.consent import ADMIN, UNAPPROVED, UNASKED, covers, may_pass_silently
 from gatepost.oauth.flow import FLOW_TTL, Flow, dump_flow, load_flow, start_flow
 from gatepost.oauth.narrow import Issue
@@ -26,7 +26,6 @@ from gatepost.secrets import AUTHORIZATION_CODE, FLOW, MAX_SEALED_TEXT, new_id
 from gatepost.store.consents import ANSWER, find_consent, give_consent
 from gatepost.store.events import Act
 from gatepost.store.grants import epoch_of, find_grant
-from gatepost.store.resources import list_resources
 from gatepost.store.spent import spend
 
 _FRAME = 512
@@ -100,8 +99,7 @@ async def begin(instance: Instance, ask: AuthorizeAsk, browser: bytes) -> Flow |
     try:
         if known.metadata.require_pushed_authorization_requests and not pushed:
             raise OAuthError("invalid_request", "This app has to push its requests to /par.")
-        asked = check(verified, await instance.store.read(list_resources(known.app.org)))
-        await _check_hint(instance, asked.id_token_hint)
+        asked = await check_ask(instance, verified)
         flow = start_flow(verified, asked, flow_id, browser, instance.clock(), is_pushed=pushed)
         if not _fits(flow):
             raise OAuthError("invalid_request", "The request is too long: send less in its parameters.")
@@ -240,11 +238,6 @@ async def _live_app(instance: Instance, flow: Flow) -> KnownApp:
     if known is None or known.is_disabled:
         raise OAuthError("unauthorized_client", "The app is disabled.")
     return known
-
-
-async def _check_hint(instance: Instance, hint: str | None) -> None:
-    if hint is not None and await instance.signing.open(hint, ID_TOKEN_TYPE) is None:
-        raise OAuthError("invalid_request", "id_token_hint is not an ID token of this server.")
 
 
 async def _must_sign_in(instance: Instance, flow: Flow, session: Session, known: KnownApp) -> bool:

@@ -10,7 +10,8 @@ from gatepost.errors import OAuthError
 from gatepost.flows.dpop import refused, spend_proof
 from gatepost.flows.instance import Instance
 from gatepost.flows.known_apps import KnownApp
-from gatepost.oauth.authorize import AuthorizeAsk, check, verify_redirect
+from gatepost.jose import ID_TOKEN_TYPE
+from gatepost.oauth.authorize import Asked, AuthorizeAsk, VerifiedAsk, check, verify_redirect
 from gatepost.oauth.dpop import Proof
 from gatepost.secrets import REQUEST_URI, new_id
 from gatepost.store.resources import list_resources
@@ -32,8 +33,7 @@ async def push(instance: Instance, known: KnownApp, ask: AuthorizeAsk, proof: Pr
         raise OAuthError("invalid_request", "client_id is another app's.", field="client_id")
     if proof and ask.fields.setdefault("dpop_jkt", proof.jkt) != proof.jkt:
         raise refused("dpop_jkt is another key")
-    verified = verify_redirect(ask, known.app, known.metadata, known.redirect_uris)
-    check(verified, await instance.store.read(list_resources(known.app.org)))
+    await check_ask(instance, verify_redirect(ask, known.app, known.metadata, known.redirect_uris))
     expires_at = instance.clock() + PUSHED_TTL
     content = [new_id().hex(), expires_at, known.app.client_id, ask.fields, ask.resources]
     plain = orjson.dumps(content)
@@ -41,6 +41,15 @@ async def push(instance: Instance, known: KnownApp, ask: AuthorizeAsk, proof: Pr
         raise OAuthError("invalid_request", f"The request has more than {MAX_PUSHED:,} bytes; none needs as many.")
     await spend_proof(instance, proof)
     return PUSHED + instance.keyring.seal_text(REQUEST_URI, plain)
+
+
+async def check_ask(instance: Instance, verified: VerifiedAsk) -> Asked:
+    """What is asked, as far as it can be judged while nobody is there. Raises what is wrong with it."""
+    asked = check(verified, await instance.store.read(list_resources(verified.app.org)))
+    hint = asked.id_token_hint
+    if hint is not None and await instance.signing.open(hint, ID_TOKEN_TYPE) is None:
+        raise OAuthError("invalid_request", "id_token_hint is not an ID token of this server.")
+    return asked
 
 
 def open_pushed(instance: Instance, client_id: str, request_uri: str) -> tuple[bytes, AuthorizeAsk]:
