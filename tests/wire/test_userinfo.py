@@ -5,7 +5,7 @@ import pytest
 from gatepost.jose import ID_TOKEN_TYPE
 from gatepost.store.apps import find_app, replace_app
 
-from .browser import Browser, connected, redeem, userinfo
+from .browser import Browser, answer_of, connected, redeem, userinfo
 from .world import ISSUER, RESOURCE, Client, World, claims_of, header_of
 
 BOB = "bob@acme.test"
@@ -38,8 +38,32 @@ async def test_userinfo_says_what_the_scopes_let_it(
 async def test_a_claim_can_be_asked_for_by_name(world: World, browser: Browser, app: Client) -> None:
     wanted = '{"userinfo":{"email":null},"id_token":{"email_verified":{"essential":true}}}'
     tokens = await connected(world, browser, app, scope="openid", claims=wanted)
+    assert tokens["scope"] == "openid email"
     assert (await userinfo(world, tokens["access_token"])).json()["email"] == BOB
-    assert claims_of(tokens["id_token"])["email_verified"] is False
+    told = claims_of(tokens["id_token"])
+    assert (told["email_verified"], "email" in told) == (False, False), "only what is named goes into the ID token"
+
+
+async def test_a_claim_by_name_is_asked_of_the_person_like_its_scope(
+    world: World, browser: Browser, app: Client
+) -> None:
+    wanted = '{"userinfo":{"email":null}}'
+    await connected(world, browser, app, scope="openid")
+    page = await browser.get((await browser.authorize(app, scope="openid", claims=wanted)).headers["location"])
+    assert "See your e-mail address" in page.text, "the consent to openid alone does not speak for it"
+    silent = await browser.authorize(app, scope="openid", claims=wanted, prompt="none")
+    assert answer_of(silent.headers["location"])["error"] == "consent_required"
+
+
+async def test_a_claim_by_name_is_not_told_to_an_app_that_may_not_have_its_scope(
+    world: World, browser: Browser
+) -> None:
+    app = await world.make_app(world.acme.org, client_id="shop", scope="openid read")
+    wanted = '{"userinfo":{"email":{"essential":true}},"id_token":{"email":null}}'
+    tokens = await connected(world, browser, app, scope="openid", claims=wanted)
+    assert tokens["scope"] == "openid"
+    assert (await userinfo(world, tokens["access_token"])).json().keys() == {"sub"}
+    assert "email" not in claims_of(tokens["id_token"])
 
 
 async def test_userinfo_takes_the_token_in_a_form_too_and_never_two(
@@ -98,7 +122,7 @@ async def test_an_app_may_have_it_signed(world: World, browser: Browser, alg: st
     assert header_of(answer.text)["alg"] == alg
     assert await world.instance.signing.open(answer.text, ID_TOKEN_TYPE)
     said = claims_of(answer.text)
-    assert said.keys() == {"iss", "aud", "sub", "email"}
+    assert said.keys() == {"iss", "aud", "sub", "email", "email_verified"}
     assert (said["iss"], said["aud"], said["sub"]) == (ISSUER, signing.client_id, claims_of(tokens["id_token"])["sub"])
 
 

@@ -89,7 +89,9 @@ async def add_id_token(
     user = await instance.store.read(find_user(grant.user_id))
     if user is None:
         return issued
-    claims = describe_person(user, "", sign_in.claims.get("id_token", {})) | render_id_token(
+    named = sign_in.claims.get("id_token", {})
+    about = {claim: value for claim, value in describe_person(user, issued.scope).items() if claim in named}
+    claims = about | render_id_token(
         instance.issuer,
         await subject_for(instance, grant.user_id, known),
         grant.client_id,

@@ -9,7 +9,7 @@ from gatepost.flows.introspect import VerifiedTokens
 from gatepost.flows.known_apps import KnownApp, find_known_app
 from gatepost.flows.minting import subject_for
 from gatepost.jose import ID_TOKEN_TYPE
-from gatepost.oauth.id_token import describe_person, load_sign_in
+from gatepost.oauth.id_token import describe_person
 from gatepost.oauth.scope import OPENID
 from gatepost.store.people import find_user
 
@@ -28,11 +28,9 @@ async def describe(instance: Instance, verified: VerifiedTokens, presented: Pres
     if grant is None or grant.user_id is None or known is None:
         raise refused("nobody stands behind it")
     user = await instance.store.read(find_user(grant.user_id))
-    sign_in = load_sign_in(grant.authentication)
     if user is None:
         raise refused("the person is gone")
-    requested = sign_in.claims.get("userinfo", {}) if sign_in else {}
-    person = {"sub": await subject_for(instance, user.id, known), **describe_person(user, accepted.scope, requested)}
+    person = {"sub": await subject_for(instance, user.id, known), **describe_person(user, accepted.scope)}
     return await _signed(instance, known, person)
 
 

@@ -18,11 +18,12 @@ import orjson
 from gatepost.errors import OAuthError
 from gatepost.oauth.client_metadata import ClientMetadata, grant_types_of
 from gatepost.oauth.form import parse_repeatable, take_resources
-from gatepost.oauth.narrow import narrow
+from gatepost.oauth.id_token import CLAIMS_OF_SCOPE
+from gatepost.oauth.narrow import ceiling_of, narrow
 from gatepost.oauth.pkce import check_challenge
 from gatepost.oauth.redirects import is_registered
 from gatepost.oauth.resource import check_resource_uri
-from gatepost.oauth.scope import parse_scope
+from gatepost.oauth.scope import OPENID, parse_scope
 from gatepost.records import App, Resource
 
 PROMPTS = ("none", "login", "consent", "select_account")
@@ -111,7 +112,8 @@ def check(verified: VerifiedAsk, resources: list[Resource]) -> Asked:
     for refuse in REFUSALS:
         refuse(verified)
     scope, resource = _narrowed(verified, resources)
-    return Asked(scope, resource, **{field: read(verified) for field, read in FIELDS.items()})
+    fields = {field: read(verified) for field, read in FIELDS.items()}
+    return Asked(_with_named(verified.app, scope, fields["claims"], resources), resource, **fields)
 
 
 def _refuse_repeated(verified: VerifiedAsk) -> None:
@@ -170,6 +172,19 @@ def _narrowed(verified: VerifiedAsk, resources: list[Resource]) -> tuple[str, st
         return " ".join(parse_scope(verified.ask.fields.get("scope", ""))), " ".join(asked) or None
     issue = narrow(verified.app, verified.ask.fields.get("scope"), verified.ask.resources, resources)
     return issue.scope, issue.resource
+
+
+def _with_named(app: App, scope: str, claims: dict[str, Any], resources: list[Resource]) -> str:
+    """The scope, with those whose claims are asked for by name, as far as the app may have them. OIDC Core §5.4, §5.5.
+
+    For scopes are what a person is shown, what an organization approves, and what an app may have at most.
+    """
+    granted = scope.split()
+    if OPENID not in granted:
+        return scope
+    named = {claim for member in claims.values() for claim in member}
+    asked = (token for token, members in CLAIMS_OF_SCOPE.items() if not named.isdisjoint(members))
+    return " ".join(dict.fromkeys((*granted, *(token for token in asked if token in ceiling_of(app, resources)))))
 
 
 def _challenge(verified: VerifiedAsk) -> str | None:

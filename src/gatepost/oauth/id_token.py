@@ -36,10 +36,9 @@ class SignIn(NamedTuple):
     claims: dict[str, Any]
 
 
-def describe_person(user: User, scope: str, requested: dict[str, Any]) -> dict[str, Any]:
-    """The claims about a person that these scopes and this member of the `claims` parameter ask for, where we have them."""
+def describe_person(user: User, scope: str) -> dict[str, Any]:
+    """The claims about a person that these scopes stand for, where we have them."""
     wanted = {claim for token in scope.split() for claim in CLAIMS_OF_SCOPE.get(token, ())}
-    wanted |= {claim for claim in requested if claim in CLAIMS}
     known: dict[str, Any] = {**orjson.loads(user.profile), "name": user.name}
     known |= {"email": user.email, "email_verified": user.email_verified_at is not None}
     return {claim: known[claim] for claim in CLAIMS if claim in wanted and known.get(claim) is not None}
