@@ -274,7 +274,9 @@ async def test_an_answer_comes_from_a_page_of_ours_and_is_final(world: World, de
     assert await error_of(world, device, begun["device_code"]) == "authorization_pending"
     assert (await answer(browser, begun["user_code"])).status_code == 303
     for decision in ("connect", "cancel"):
-        assert (await browser.post(asked.action, asked.fields | {"decision": decision})).status_code == 400
+        over = await browser.post(asked.action, asked.fields | {"decision": decision})
+        assert over.status_code == 400
+        assert 'id="start" href="/device"' in over.text
     assert (await poll(world, device, begun["device_code"])).status_code == 200
 
 

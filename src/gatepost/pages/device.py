@@ -71,7 +71,7 @@ class Device:
         decision = None if "ask" in fields else fields.get("decision")
         if waiting is None:
             if decision:
-                raise page_over(visit)
+                raise page_over(visit, visit.base + DEVICE)
             return _ask_for_code(visit, text, is_wrong=True)
         if "ask" in fields:
             await self._ask(visit, waiting, fields["ask"])
@@ -82,7 +82,7 @@ class Device:
         if not await answer_device(
             self._instance, waiting, visit.session, org, allowed=allowed, address=request.address
         ):
-            raise page_over(visit)
+            raise page_over(visit, visit.base + DEVICE)
         return see_other(visit, CONNECTED if allowed else CANCELLED)
 
     async def connected(self, request: Request) -> Reply:

@@ -1,10 +1,10 @@
 """Refusals with a page of their own. Like all refusals they get an event id, which the page, the log and the header share."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from gatepost.errors import GatepostError
 from gatepost.flows.misdirected import Misdirected
-from gatepost.oauth.consent import host_of
 from gatepost.ui.visit import Visit
 
 
@@ -32,7 +32,7 @@ class PageError(GatepostError):
 def page_over(visit: Visit, start: str = "") -> PageError:
     """The refusal of a page that was answered before, is too old, or belongs to another browser.
 
-    `start` is where its app begins, if we know.
+    `start` is where to begin again, if we know: at an app, or on a page of ours.
     """
     return PageError(
         "page_expired",
@@ -40,7 +40,7 @@ def page_over(visit: Visit, start: str = "") -> PageError:
         visit,
         "page_over.html",
         start=start,
-        host=host_of(start),
+        host=urlsplit(start).hostname,
     )
 
 
