@@ -46,7 +46,7 @@ class Publisher:
         assert page.status_code == 400
         assert "location" not in page.headers
         assert self.url not in page.text
-        return page.text.partition('<code id="reason" dir="ltr">')[2].partition("</code>")[0]
+        return page.text.partition('<code id="reason">')[2].partition("</code>")[0]
 
     async def row(self) -> Any:
         return await self.world.instance.store.read(find_app(INSTANCE, self.url))
