@@ -52,6 +52,15 @@ def break_statement() -> Steps[None]:
 
 
 @question
+def break_constraint(org: bytes) -> Steps[None]:
+    """Fails in the middle of what it writes, and SQLite itself undoes the transaction."""
+    two = "select ? as org, ? as owner union all select ?, ?"
+    yield SQL(
+        f"insert into names (org, kind, name, owner) select org, 'test', 'left behind', owner from ({two})", (org,) * 4
+    )
+
+
+@question
 def names() -> Steps[list[str]]:
     rows = yield SQL("select name from names where org = ? or org <> ?", (b"", b""))
     return [row[0] for row in rows]
@@ -79,12 +88,16 @@ async def test_more_than_a_batch_is_answered_in_turn(store: SqliteStore) -> None
     assert len(await store.read(list_orgs(limit=2000))) == 1000
 
 
-@pytest.mark.parametrize("culprit", [lambda: fail(new_id()), break_statement], ids=["question", "statement"])
+@pytest.mark.parametrize(
+    "culprit",
+    [lambda: fail(new_id()), break_statement, lambda: break_constraint(new_id())],
+    ids=["question", "statement", "constraint"],
+)
 async def test_a_question_that_raises_costs_its_neighbours_nothing(store: SqliteStore, culprit: Any) -> None:
     asks = [store.ask(make_org(*new_org(), act())) for _ in range(10)]
     asks.insert(5, store.ask(culprit()))
     outcomes = await asyncio.gather(*asks, return_exceptions=True)
-    assert isinstance(outcomes.pop(5), LookupError | apsw.SQLError)
+    assert isinstance(outcomes.pop(5), LookupError | apsw.SQLError | apsw.ConstraintError)
     made = {outcome.id for outcome in outcomes if not isinstance(outcome, BaseException)}
     assert len(made) == 10
     assert {org.id for org in await store.read(list_orgs())} == made

@@ -268,19 +268,21 @@ def run(cursor: apsw.Cursor, question: Question[T]) -> T:
 
 
 def _execute(cursor: apsw.Cursor, statement: SQL) -> list[Row]:
-    """The rows of a statement. Those of `returning 1` are counted: for real ones SQLite would fill a table first."""
-    counted = _counted(statement.text)
-    if counted:
-        cursor.execute(counted, statement.params)
-        return _ONE * cursor.connection.changes()
-    return cursor.execute(statement.text, statement.params).fetchall()
+    """The rows of a statement."""
+    text, is_counted = _adapted(statement.text)
+    cursor.execute(text, statement.params)
+    return _ONE * cursor.connection.changes() if is_counted else cursor.fetchall()
 
 
 @lru_cache(maxsize=256)
-def _counted(text: str) -> str:
-    """The statement without its `returning 1`; empty when it has none."""
+def _adapted(text: str) -> tuple[str, bool]:
+    """The statement as SQLite does it with the least work, and whether its rows are the ones it changed.
+
+    Those of `returning 1` are counted: for real ones SQLite would fill a table first. An insert that fails takes the whole
+    transaction with it, which `ask` does in any case: to be able to undo it alone, SQLite would copy every page it touches.
+    """
     counted = text.removesuffix(" returning 1")
-    return counted if counted != text else ""
+    return counted.replace("insert into", "insert or rollback into", 1), counted != text
 
 
 def connect(path: Path) -> apsw.Connection:
