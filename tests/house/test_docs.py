@@ -8,6 +8,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from gatepost import flows
 from gatepost.api.endpoints import ENDPOINTS, PREFIX
 from gatepost.opening import open_instance
 from gatepost.settings import load_settings
@@ -27,6 +28,8 @@ MENTION = re.compile(r"\b(docs/[a-z_]+\.md|[A-Z]+\.md)\b")
 ROUTE = re.compile(r"^\| `(/[^`]*)` \| ([A-Z ]+|\*) \|", re.MULTILINE)
 ROW = re.compile(r"^\| `([a-z0-9-]+)` \|", re.MULTILINE)
 REQUIREMENT = re.compile(r"[a-z0-9-]+")
+MAP_MARGIN = 28
+"""Where the names begin in the map at the head of `flows`."""
 
 
 @pytest.mark.parametrize("name", sorted(DOCUMENTS))
@@ -54,6 +57,12 @@ def test_the_code_names_documents_that_exist() -> None:
 
 def test_the_tour_names_what_exists() -> None:
     assert_none(_unknown_in_tour((ROOT / "docs" / "tour.md").read_text()))
+
+
+def test_the_map_of_the_verbs_has_all_of_them() -> None:
+    rows = [line[MAP_MARGIN:] for line in (flows.__doc__ or "").splitlines() if line.startswith("    ")]
+    found = {module.name.split(".")[1] for module in modules() if module.name.startswith("flows.")}
+    assert_same(found, " ".join(rows).split())
 
 
 def test_every_dependency_is_accounted_for() -> None:
