@@ -1,5 +1,7 @@
 """Token exchange: agents that act for people, in chains, and how each link is cut. RFC 8693; TX-* of what must not happen."""
 
+from urllib.parse import urlencode
+
 import pytest
 
 from gatepost.flows.resources import create_resource
@@ -159,6 +161,25 @@ async def test_it_may_be_for_some_of_the_apis(world: World, agent: Client) -> No
     assert claims_of(here)["aud"] == ISSUER
     spelled = await exchanged(world, agent, subject, scope="read", resource=RESOURCE.replace("api.test", "API.test"))
     assert claims_of(spelled)["aud"] == RESOURCE
+
+
+@pytest.mark.parametrize("names", [("audience", "audience"), ("resource", "audience"), ("resource", "resource")])
+async def test_it_may_be_for_several_apis(
+    world: World, browser: Browser, agent: Client, names: tuple[str, str]
+) -> None:
+    """RFC 8693 §2.1: both parameters may be repeated, and stand beside each other."""
+    app = await world.make_app(world.acme.org)
+    subject = (await connected(world, browser, app, scope="openid read", resource=RESOURCE))["access_token"]
+    form = [("grant_type", TOKEN_EXCHANGE), ("subject_token", subject), ("subject_token_type", ACCESS_TOKEN)]
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    for targets, status in (((RESOURCE, ISSUER), 200), ((RESOURCE, OTHER), 400)):
+        body = urlencode([*form, *zip(names, targets, strict=True)]).encode()
+        response = await world.call("POST", "/token", agent, content=body, headers=headers)
+        assert response.status_code == status, response.text
+        if status == 200:
+            assert claims_of(response.json()["access_token"])["aud"] == list(targets)
+        else:
+            assert response.json()["error"] == "invalid_target"
 
 
 async def test_it_never_lives_longer(world: World, agent: Client) -> None:

@@ -6,7 +6,7 @@ from gatepost.flows.callers import Caller
 from gatepost.flows.instance import Instance
 from gatepost.oauth.client_auth import parse_client_claim
 from gatepost.oauth.client_metadata import MAX_CLIENT_ID
-from gatepost.oauth.form import parse_form, parse_repeatable, take_resources
+from gatepost.oauth.form import parse_form, parse_repeatable, take_resources, take_values
 from gatepost.web.limits import Buckets, bucket_of
 from gatepost.web.message import FORM, Request
 
@@ -53,10 +53,23 @@ def read_form_with_resources(request: Request) -> tuple[dict[str, str], tuple[st
     _check_form(request)
     fields, repeated = parse_repeatable(request.body)
     resources = take_resources(fields, repeated)
+    _refuse_repeated(repeated)
+    return fields, resources
+
+
+def read_form_with_targets(request: Request) -> tuple[dict[str, str], tuple[str, ...], tuple[str, ...]]:
+    """The same where tokens are exchanged: `audience` may be repeated there too. RFC 8693 §2.1."""
+    _check_form(request)
+    fields, repeated = parse_repeatable(request.body)
+    resources, audiences = take_resources(fields, repeated), take_values(fields, repeated, "audience")
+    _refuse_repeated(repeated)
+    return fields, resources, audiences
+
+
+def _refuse_repeated(repeated: dict[str, list[str]]) -> None:
     if repeated:
         name = min(repeated)
         raise OAuthError("invalid_request", "A field is in the form twice; each may be sent once.", field=name[:64])
-    return fields, resources
 
 
 def _check_form(request: Request) -> None:

@@ -2,7 +2,7 @@
 
 from time import perf_counter
 
-from gatepost.endpoints.apps import Apps, read_form_with_resources
+from gatepost.endpoints.apps import Apps, read_form_with_targets
 from gatepost.endpoints.proofs import nonce_headers, read_proof
 from gatepost.flows.instance import Instance
 from gatepost.flows.minting import Issued
@@ -24,10 +24,10 @@ class Token:
 
     async def token(self, request: Request) -> Reply:
         start = perf_counter()
-        fields, resources = read_form_with_resources(request)
+        fields, resources, audiences = read_form_with_targets(request)
         client = await self._apps.authenticate(request, fields, allow_public=True)
         proof = read_proof(self._instance, request, TOKEN, client)
-        issued = await issue(self._instance, TokenAsk(client, fields, resources, request.address, proof))
+        issued = await issue(self._instance, TokenAsk(client, fields, resources, request.address, proof, audiences))
         reply = json_reply(render_issued(issued), extra=nonce_headers(self._instance, request), headers=_HEADERS)
         self._instance.counts.time("/token", perf_counter() - start)
         return reply

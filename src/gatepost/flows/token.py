@@ -43,6 +43,7 @@ class TokenAsk(NamedTuple):
     resources: tuple[str, ...]
     address: str
     proof: Proof | None = None
+    audiences: tuple[str, ...] = ()
 
     def get(self, name: str) -> str:
         """A parameter that must be there. Raises `invalid_request`."""
@@ -218,7 +219,8 @@ async def _client_credentials(instance: Instance, ask: TokenAsk) -> Issued:
 
 async def _token_exchange(instance: Instance, ask: TokenAsk) -> Issued:
     """Nothing is written: what the new token came from speaks for it. RFC 8693 §2."""
-    return await exchange(instance, ask.client.known.app, parse_exchange(ask.fields, ask.resources), ask.proof)
+    presented = parse_exchange(ask.fields, (*ask.resources, *ask.audiences))
+    return await exchange(instance, ask.client.known.app, presented, ask.proof)
 
 
 async def _jwt_bearer(instance: Instance, ask: TokenAsk) -> Issued:

@@ -34,8 +34,13 @@ def parse_repeatable(body: bytes) -> tuple[dict[str, str], dict[str, list[str]]]
 
 
 def take_resources(fields: dict[str, str], repeated: dict[str, list[str]]) -> tuple[str, ...]:
-    """Takes the values of `resource` out of what `parse_repeatable` found: it alone may be repeated. RFC 8707 §2."""
-    return tuple(filter(None, repeated.pop("resource", [fields.pop("resource", "")])))
+    """Takes the values of `resource` out of what `parse_repeatable` found: it may be repeated. RFC 8707 §2."""
+    return take_values(fields, repeated, "resource")
+
+
+def take_values(fields: dict[str, str], repeated: dict[str, list[str]], name: str) -> tuple[str, ...]:
+    """Takes the values of a parameter that may be repeated out of what `parse_repeatable` found."""
+    return tuple(filter(None, repeated.pop(name, [fields.pop(name, "")])))
 
 
 def parse_pairs(body: bytes) -> list[tuple[str, str]]:

@@ -30,7 +30,7 @@ class ExchangeAsk(NamedTuple):
     targets: tuple[str, ...]
 
 
-def parse_exchange(fields: dict[str, str], resources: tuple[str, ...]) -> ExchangeAsk:
+def parse_exchange(fields: dict[str, str], targets: tuple[str, ...]) -> ExchangeAsk:
     """The ask in a form. Raises `invalid_request`. RFC 8693 §2.1."""
     subject_token, actor_token = _token(fields, "subject_token"), _token(fields, "actor_token")
     if not subject_token:
@@ -39,7 +39,6 @@ def parse_exchange(fields: dict[str, str], resources: tuple[str, ...]) -> Exchan
         raise OAuthError(
             "invalid_request", f"requested_token_type is {ACCESS_TOKEN} or left out.", field="requested_token_type"
         )
-    targets = (*resources, *filter(None, [fields.get("audience")]))
     return ExchangeAsk(subject_token, actor_token, fields.get("scope", ""), targets)
 
 
