@@ -1,9 +1,11 @@
 """The approval queue from the command line."""
 
+import asyncio
 import re
 from typing import Any
 
 from cli.conftest import Gatepost
+from gatepost.flows.instance import Instance
 from gatepost.records import WAITING, AppRequest
 from gatepost.secrets import new_id, parse_id, render_id
 from gatepost.store.app_requests import ask_for_app
@@ -45,6 +47,19 @@ def test_a_request_is_listed_shown_approved_and_refused(gatepost: Gatepost, acme
     assert (refused["state"], refused["approved_scope"], refused["reason"]) == ("refused", None, "We have our own")
     assert gatepost.json("request", "list", "--org", acme, "--state", "refused") == [refused]
     assert "Wanderer is approved." in gatepost("request", "approve", id, "--org", acme).out
+
+
+def test_all_are_listed_however_many_there_are(gatepost: Gatepost, acme: str) -> None:
+    org, ana = parse_id("org", acme) or b"", new_id()
+
+    async def ask_for_many(instance: Instance) -> None:
+        urls = [f"https://app.example/{number}.json" for number in range(1001)]
+        some = [AppRequest(new_id(), url, "One", "app.example", "", b"d" * 32, WAITING, ana, 1) for url in urls]
+        await asyncio.gather(*(instance.store.ask(ask_for_app(org, each, (), Act(1, "user"))) for each in some))
+
+    gatepost.serve(ask_for_many)
+    rows = gatepost.json("request", "list", "--org", acme)
+    assert len({row["id"] for row in rows}) == len(rows) == 1001
 
 
 def test_what_is_not_there_or_would_not_show_is_refused(gatepost: Gatepost, acme: str) -> None:

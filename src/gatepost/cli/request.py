@@ -14,7 +14,7 @@ from gatepost.flows.roles import Actor
 from gatepost.records import AGREED, REFUSED, WAITING, AppRequest
 from gatepost.secrets import render_id
 
-LIMIT = 1000
+PAGE = 1000
 
 
 def add_arguments(parser: Parser) -> None:
@@ -36,7 +36,12 @@ def add_arguments(parser: Parser) -> None:
 def _list(options: argparse.Namespace) -> int:
     async def verb(instance: Instance, actor: Actor) -> list[AppRequest]:
         org = (await get_org(instance, options.org)).id
-        return (await requests_of(instance, org, actor, options.state, None, LIMIT)).rows
+        found: list[AppRequest] = []
+        before = None
+        while page := (await requests_of(instance, org, actor, options.state, before, PAGE)).rows:
+            found += page
+            before = page[-1].id
+        return found
 
     rows = [_render(each) for each in run_verb(options, verb)]
     columns = ("id", "name", "hosts", "scope", "asked_by", "asked_at")
