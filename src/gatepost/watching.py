@@ -5,11 +5,12 @@ file between processes. So each is a target of its own, at a port of its own, an
 """
 
 import socket
-from collections.abc import Callable, Coroutine, Sized
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sized
+from typing import TYPE_CHECKING
 
 from gatepost.endpoints.refusals import Refusals, in_json, render_oauth
 from gatepost.errors import OAuthError
+from gatepost.flows.duties import Duty
 from gatepost.flows.feed import Feed
 from gatepost.flows.instance import Instance
 from gatepost.flows.introspect import VerifiedTokens
@@ -54,9 +55,9 @@ class Watch:
             return {}
         return {METRICS: Route({"GET": self._metrics.metrics}, refusals.style(in_json(render_oauth)))}
 
-    def beside(self, listener: socket.socket | None) -> list[Callable[[], Coroutine[Any, Any, None]]]:
+    def beside(self, listener: socket.socket | None) -> list[Duty]:
         """What runs beside the requests: the listener for `/metrics`, and the one who sends."""
-        duties: list[Callable[[], Coroutine[Any, Any, None]]] = []
+        duties: list[Duty] = []
         if listener and self._metrics:
             duties.append(Beside(self._own_app(self._metrics), listener).run)
         if self._telemetry:

@@ -4,7 +4,7 @@ import argparse
 
 from gatepost.cli.options import Parser, named, wants_json
 from gatepost.cli.output import show
-from gatepost.cli.running import run_verb
+from gatepost.cli.running import check_issuer_is_known, run_verb
 from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance
 from gatepost.flows.links import LINK_TTL, create_link, find_owners
@@ -21,12 +21,7 @@ def add_arguments(parser: Parser) -> None:
 
 def _link(options: argparse.Namespace) -> int:
     async def verb(instance: Instance, _: Actor) -> tuple[str, Secret]:
-        if not instance.issuer:
-            raise GatepostError(
-                "invalid_configuration",
-                "The link needs the server's public URL.",
-                fix="set issuer, or GATEPOST_ISSUER=https://…",
-            )
+        check_issuer_is_known(instance)
         owners = await find_owners(instance, options.org, options.user)
         if not owners:
             raise GatepostError(

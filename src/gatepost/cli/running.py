@@ -79,3 +79,13 @@ def issuer_of(settings: Settings) -> str:
     except (OSError, ValueError, LookupError, TypeError):
         return ""
     return issuer if isinstance(issuer, str) else ""
+
+
+def check_issuer_is_known(instance: Instance) -> None:
+    """Raises `invalid_configuration` where nobody has said how the server is reached, and so where a link of it would lead."""
+    if not instance.issuer:
+        raise GatepostError(
+            "invalid_configuration",
+            "The link needs the server's public URL.",
+            fix="set issuer, or GATEPOST_ISSUER=https://…",
+        )

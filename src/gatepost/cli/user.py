@@ -6,8 +6,7 @@ from typing import Any
 
 from gatepost.cli.options import Parser, add_verb, add_verbs, confirm, named, read_secret, wants_json
 from gatepost.cli.output import instant, render_fields, show, show_list
-from gatepost.cli.running import run_verb
-from gatepost.errors import GatepostError
+from gatepost.cli.running import check_issuer_is_known, run_verb
 from gatepost.flows.instance import Instance
 from gatepost.flows.joining import invite, open_invitations, withdraw
 from gatepost.flows.members import end_membership, member_of, set_role
@@ -121,12 +120,7 @@ def _remove(options: argparse.Namespace) -> int:
 
 def _invite(options: argparse.Namespace) -> int:
     async def verb(instance: Instance, actor: Actor) -> tuple[Invitation, Secret, bool]:
-        if not instance.issuer:
-            raise GatepostError(
-                "invalid_configuration",
-                "The link needs the server's public URL.",
-                fix="set issuer, or GATEPOST_ISSUER=https://…",
-            )
+        check_issuer_is_known(instance)
         org = await get_org(instance, options.org)
         invitation, link = await invite(instance, org.id, options.email, options.role, actor)
         return invitation, link, instance.mailer is not None
