@@ -230,6 +230,21 @@ async def test_a_mailed_link_goes_on_where_the_person_was(world: World) -> None:
     assert "code" in await browser.leave(await browser.consent(back))
 
 
+async def test_who_sets_a_new_password_goes_on_to_the_app(world: World) -> None:
+    browser = Browser(world)
+    login = (await browser.authorize(world.acme.web)).headers["location"]
+    way = html.unescape(re.findall(r'id="forgot" href="([^"]*)"', (await browser.get(login)).text)[0])
+    await browser.press(way, "/reset", email=BOB)
+    link = await link_for(world, BOB)
+    assert form_of(await Browser(world).get(link)).fields["flow"] == "", "another browser has nowhere to go on to"
+    await browser.press(link, "/reset/new", new_password="short")
+    done = await browser.press(link, "/reset/new", new_password=NEW)
+    onward = html.unescape(re.findall(r'id="go-on" href="([^"]*)"', done.text)[0])
+    sign_in = form_of(await browser.get(onward))
+    back = await browser.post(sign_in.action, sign_in.fields | {"email": BOB, "password": NEW})
+    assert "code" in await browser.leave(await browser.consent(back))
+
+
 async def test_a_mailed_link_leaves_another_browsers_flow_alone(world: World) -> None:
     browser = Browser(world)
     login = (await browser.authorize(world.acme.web)).headers["location"]

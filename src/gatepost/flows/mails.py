@@ -73,7 +73,7 @@ async def _reset(instance: Instance, email: str, content: Content) -> Words | No
     user = await find_active(instance, email)
     if user is None:
         return None
-    return Words("reset", {"link": make_mail_link(instance, RESET, user.id.hex(), str(user.epoch))})
+    return Words("reset", {"link": make_mail_link(instance, RESET, user.id.hex(), str(user.epoch)) + _onward(content)})
 
 
 async def _sign_in(instance: Instance, email: str, content: Content) -> Words | None:
@@ -82,9 +82,13 @@ async def _sign_in(instance: Instance, email: str, content: Content) -> Words | 
     live = [org for org, _, disabled_at in places if disabled_at is None]
     if user is None or not live:
         return None
-    # Whoever began the flow goes on with it; in another browser it is not theirs, and leads nowhere.
-    flow = f"&flow={quote(content['flow'])}" if content["flow"] else ""
-    return Words("sign_in", {"link": create_link(instance, live[0], user.id, is_mailed=True).reveal() + flow})
+    link = create_link(instance, live[0], user.id, is_mailed=True).reveal()
+    return Words("sign_in", {"link": link + _onward(content)})
+
+
+def _onward(content: Content) -> str:
+    """What a link has besides: whoever began a flow goes on with it; in another browser it is not theirs, and leads nowhere."""
+    return f"&flow={quote(content['flow'])}" if content["flow"] else ""
 
 
 async def _verify(instance: Instance, email: str, content: Content) -> Words | None:

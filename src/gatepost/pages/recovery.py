@@ -32,19 +32,22 @@ class Recovery:
         self._orders = orders
 
     async def ask_reset(self, request: Request) -> Reply:
-        return show(await self._visits.read(request), "order_mail.html", action=RESET, flow="")
+        """The page that leads to a mailed link; the link leads back to the flow that this page was reached from."""
+        return await self._ask(request, RESET)
 
     async def order_reset(self, request: Request) -> Reply:
         return await self._order(request, "reset", RESET)
 
     async def ask_sign_in(self, request: Request) -> Reply:
-        """The page that leads to a mailed link; the link leads back to the flow that this page was reached from."""
-        visit = await self._visits.read(request)
-        flow = self._flow(visit, parse_form(request.query))
-        return show(visit, "order_mail.html", action=MAIL_SIGN_IN, flow=flow)
+        """The same for a link that signs in."""
+        return await self._ask(request, MAIL_SIGN_IN)
 
     async def order_sign_in(self, request: Request) -> Reply:
         return await self._order(request, "sign_in", MAIL_SIGN_IN)
+
+    async def _ask(self, request: Request, action: str) -> Reply:
+        visit = await self._visits.read(request)
+        return show(visit, "order_mail.html", action=action, flow=self._flow(visit, parse_form(request.query)))
 
     async def _order(self, request: Request, purpose: str, action: str) -> Reply:
         visit, fields = await self._visits.read_form(request)
@@ -61,7 +64,7 @@ class Recovery:
     async def ask_password(self, request: Request) -> Reply:
         """The page of a reset link."""
         visit = await self._visits.read(request)
-        return await self._show_password(visit, parse_form(request.query).get("link", ""))
+        return await self._show_password(visit, parse_form(request.query))
 
     async def set_password(self, request: Request) -> Reply:
         """A new password was sent. Nobody is signed in by that: who has a second step still needs it."""
@@ -74,10 +77,10 @@ class Recovery:
         except GatepostError as error:
             if error.code != "invalid_request":
                 raise
-            return await self._show_password(visit, link, is_unfit=True)
+            return await self._show_password(visit, fields, is_unfit=True)
         if not done:
             raise link_over(visit)
-        return show(visit, "password_set.html")
+        return show(visit, "password_set.html", flow=self._flow(visit, fields))
 
     async def order_verification(self, visit: Visit, session: Session, fields: dict[str, str]) -> Reply:
         """A mail to the address of whoever is signed in."""
@@ -102,7 +105,8 @@ class Recovery:
             raise link_over(visit)
         return show(visit, "email_verified.html")
 
-    async def _show_password(self, visit: Visit, link: str, *, is_unfit: bool = False) -> Reply:
+    async def _show_password(self, visit: Visit, fields: dict[str, str], *, is_unfit: bool = False) -> Reply:
+        link = fields.get("link", "")
         found = await find_reset(self._instance, link)
         if found is None:
             raise link_over(visit)
@@ -113,6 +117,7 @@ class Recovery:
             status,
             email=found[1].email,
             link=link,
+            flow=self._flow(visit, fields),
             is_unfit=is_unfit,
             begins_anew=anew,
         )
