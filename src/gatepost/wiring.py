@@ -50,10 +50,10 @@ from gatepost.pages.security import PASSKEY_GONE, PASSKEYS, RECOVERY_CODES, SECU
 from gatepost.pages.sign_ins import SignIns
 from gatepost.pages.verify import Verify
 from gatepost.settings import LimitSettings, Settings
-from gatepost.ui.refusals import Write, by_reader, in_pages
+from gatepost.ui.refusals import by_reader, in_pages
 from gatepost.ui.visit import OwnForm, OwnPage, Visits
 from gatepost.watching import Watch
-from gatepost.web.app import ANY_METHOD, App, Handler, Refuse, Route
+from gatepost.web.app import ANY_METHOD, App, Handler, Refuse, Route, Write
 from gatepost.web.limits import Buckets, MinuteBuckets, NoMinuteBuckets, Unlimited
 from gatepost.web.message import ANY_ORIGIN
 from gatepost.web.places import Places

@@ -19,7 +19,7 @@ from gatepost.flows.counting import REFUSED, Counts
 from gatepost.secrets import new_id, render_id
 from gatepost.store.events import Act, record
 from gatepost.store.question import INSTANCE, Store
-from gatepost.web.app import Refuse, request_id_of
+from gatepost.web.app import Refuse, Write, request_id_of
 from gatepost.web.limits import Buckets
 from gatepost.web.message import CLOSE, Header, Reply, Request, json_reply
 
@@ -56,7 +56,6 @@ SHOWN_ITEMS = 10
 log = logging.getLogger("gatepost.refusals")
 
 Render: TypeAlias = Callable[[GatepostError, str], dict[str, object]]
-Write: TypeAlias = Callable[[Request, GatepostError, str, tuple[Header, ...]], Reply]
 
 
 def render_seed(error: GatepostError, event_id: str) -> dict[str, object]:

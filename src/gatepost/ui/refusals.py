@@ -1,17 +1,15 @@
 """Refusals as pages: what went wrong in plain words, and the number that finds it in the log."""
 
 from collections.abc import Callable
-from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from gatepost.errors import GatepostError
 from gatepost.ui.faults import PageError
 from gatepost.ui.rendering import render_page
 from gatepost.ui.visit import LANGUAGE, locale_of, show
+from gatepost.web.app import Write
 from gatepost.web.cookies import Cookie
 from gatepost.web.message import Header, Reply, Request
-
-Write: TypeAlias = Callable[[Request, GatepostError, str, tuple[Header, ...]], Reply]
 
 
 def in_pages(issuer: str, clock: Callable[[], int]) -> Write:

@@ -9,14 +9,17 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from time import perf_counter
 from typing import Any, NamedTuple, TypeAlias
 
-from gatepost.errors import GatepostError, OAuthError
+from gatepost.errors import GatepostError, OAuthError, too_many
 from gatepost.web.limits import Buckets, Network, bucket_of, client_address
-from gatepost.web.message import BODILESS, MAX_BODY, Reply, Request
+from gatepost.web.message import BODILESS, MAX_BODY, Header, Reply, Request
 from gatepost.web.places import Places
 from gatepost.web.traffic import Observe
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Reply]]
 Refuse: TypeAlias = Callable[[Request, GatepostError], Awaitable[Reply]]
+Write: TypeAlias = Callable[[Request, GatepostError, str, tuple[Header, ...]], Reply]
+"""How a refusal is written: which one, the id of its event, and the headers it has to have."""
+
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
@@ -117,9 +120,7 @@ class App:
         if route.limited:
             wait = self._by_address.take(bucket_of(request.address))
             if wait:
-                raise OAuthError(
-                    "too_many_requests", f"Too many requests. Try again in {wait} seconds.", retry_after=wait
-                )
+                raise too_many("requests", wait)
         if route.ends_first and self.is_stopping:
             raise GatepostError("temporarily_unavailable", "This server is stopping. Ask another one.")
         if request.repeated:
