@@ -168,6 +168,10 @@ def test_somebody_is_invited_and_the_invitation_withdrawn(
     (listed,) = gatepost.json("user", "invitations", "--org", "Acme")
     assert listed["id"] == made["id"]
     gatepost.refused(5, "user", "invite", "ana@acme.dev", "--org", "Acme")
+    monkeypatch.setattr("gatepost.cli.user.PAGE", 1)
+    joe = gatepost.json("user", "invite", "joe@new.dev", "--org", "Acme", "--role", "member")["id"]
+    assert [each["id"] for each in gatepost.json("user", "invitations", "--org", "Acme")] == [made["id"], joe]
+    gatepost.json("user", "withdraw", joe, "--org", "Acme")
     gatepost.json("user", "withdraw", made["id"], "--org", "Acme")
     assert gatepost.json("user", "invitations", "--org", "Acme") == []
     gatepost.refused(4, "user", "withdraw", made["id"], "--org", "Acme")

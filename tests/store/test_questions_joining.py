@@ -1,6 +1,6 @@
 """What the questions about invitations and mailed links promise when nobody interferes: each is good once."""
 
-from gatepost.records import Passkey
+from gatepost.records import Invitation, Passkey
 from gatepost.secrets import new_id
 from gatepost.store.consents import find_consent
 from gatepost.store.factors import find_totp, list_recovery_codes, replace_recovery_codes, turn_totp_on
@@ -49,6 +49,16 @@ async def test_a_member_who_accepts_an_older_invitation_keeps_their_role(store: 
     member = await store.read(find_member(a.org, owner))
     assert member is not None
     assert member.role == "owner"
+
+
+async def test_invitations_are_listed_page_by_page(store: Store) -> None:
+    a = await populate(store, "acme")
+    for name in ("eve", "joe"):
+        await store.ask(make_invitation(a.org, Invitation(new_id(), name, "member", NOW, NOW + DAY, None), act()))
+    whole = await store.read(list_invitations(a.org, NOW))
+    assert await store.read(list_invitations(a.org, NOW, limit=2)) == whole[:2]
+    assert await store.read(list_invitations(a.org, NOW, after=whole[1].id)) == whole[2:]
+    assert len(whole) == 3
 
 
 async def test_an_invitation_ends_in_time_or_when_withdrawn(store: Store) -> None:

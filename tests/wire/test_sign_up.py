@@ -49,6 +49,16 @@ async def members(world: World) -> dict[str, Member]:
     return {member.email: member for member in await every_member(world.instance, world.acme.org)}
 
 
+async def test_who_may_still_come_is_told_page_by_page(world: World) -> None:
+    names = [f"{name}@new.test" for name in ("eve", "joe", "zoe")]
+    for email in names:
+        await invite(world.instance, world.acme.org, email, "member", world.operator)
+    first = (await world.call("GET", "/api/v1/invitations?limit=2", world.acme)).json()
+    rest = (await world.call("GET", first["next"].removeprefix(ISSUER), world.acme)).json()
+    assert [each["email"] for each in (*first["items"], *rest["items"])] == names
+    assert (len(first["items"]), rest["next"]) == (2, None)
+
+
 async def test_somebody_invited_joins_with_a_password_of_their_own(world: World) -> None:
     link = await invited(world)
     page = await Browser(world).get(link)

@@ -137,7 +137,9 @@ ENDPOINTS: dict[str, dict[str, Endpoint]] = {
         "DELETE": Endpoint(people.remove, D.PEOPLE_WRITE, None, None, "user remove", 204, edits=True),
     },
     "/invitations": {
-        "GET": Endpoint(people.list_invitations, D.PEOPLE_READ, Page[InvitationDocument], None, "user invitations"),
+        "GET": Endpoint(
+            people.list_invitations, D.PEOPLE_READ, Page[InvitationDocument], asks.Listing, "user invitations"
+        ),
         "POST": Endpoint(
             people.make_invitation, D.PEOPLE_WRITE, InvitationDocument, asks.NewInvitation, "user invite", 201
         ),

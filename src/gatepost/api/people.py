@@ -34,10 +34,10 @@ async def remove(call: Call, _: None) -> None:
     await end_membership(call.instance, call.org, member, call.actor)
 
 
-async def list_invitations(call: Call, _: None) -> Page[InvitationDocument]:
+async def list_invitations(call: Call, ask: asks.Listing) -> Page[InvitationDocument]:
     """List who may still come."""
-    found = await open_invitations(call.instance, call.org, call.actor)
-    return Page([of_invitation(each) for each in found])
+    found = await open_invitations(call.instance, call.org, call.actor, call.position(ask.after), ask.limit + 1)
+    return call.page(found, ask.limit, of_invitation, lambda invitation: invitation.id)
 
 
 async def make_invitation(call: Call, ask: asks.NewInvitation) -> InvitationDocument:

@@ -16,6 +16,8 @@ from gatepost.flows.roles import ROLES, Actor
 from gatepost.records import Invitation, Member, User
 from gatepost.secrets import Secret, render_id
 
+PAGE = 1000
+
 
 def add_arguments(parser: Parser) -> None:
     verbs = add_verbs(parser)
@@ -134,7 +136,11 @@ def _invite(options: argparse.Namespace) -> int:
 
 def _list_invitations(options: argparse.Namespace) -> int:
     async def verb(instance: Instance, actor: Actor) -> list[Invitation]:
-        return await open_invitations(instance, (await get_org(instance, options.org)).id, actor)
+        org = (await get_org(instance, options.org)).id
+        found: list[Invitation] = []
+        while page := await open_invitations(instance, org, actor, found[-1].id if found else b"", PAGE):
+            found += page
+        return found
 
     rows = [_render_invitation(each) for each in run_verb(options, verb)]
     columns = ("id", "email", "role", "created_at", "expires_at")

@@ -76,10 +76,12 @@ async def invite(instance: Instance, org: bytes, email: str, role: str, actor: A
     return invitation, Secret(make_mail_link(instance, INVITE, f"{org.hex()} {invitation.id.hex()}", "hand"))
 
 
-async def open_invitations(instance: Instance, org: bytes, actor: Actor) -> list[Invitation]:
-    """Who may still come. Raises as `Actor.check` does."""
+async def open_invitations(
+    instance: Instance, org: bytes, actor: Actor, after: bytes = b"", limit: int = 1000
+) -> list[Invitation]:
+    """Who may still come: up to `limit` behind the id `after`, oldest first. Raises as `Actor.check` does."""
     actor.check(Deed.PEOPLE_READ, org)
-    return await instance.store.read(list_invitations(org, instance.clock()))
+    return await instance.store.read(list_invitations(org, instance.clock(), after=after, limit=limit))
 
 
 async def withdraw(instance: Instance, org: bytes, text: str, actor: Actor) -> None:

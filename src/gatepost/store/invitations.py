@@ -28,12 +28,12 @@ def find_invitation(org: bytes, id: bytes) -> Steps[Invitation | None]:
 
 
 @question
-def list_invitations(org: bytes, now: int) -> Steps[list[Invitation]]:
-    """The open invitations of an organization, oldest first."""
+def list_invitations(org: bytes, now: int, *, after: bytes = b"", limit: int = 1000) -> Steps[list[Invitation]]:
+    """Up to `limit` open invitations of an organization behind the id `after`, oldest first."""
     rows = yield SQL(
-        f"""select {_COLUMNS} from invitations where org = ? and ended_at is null and expires_at > ?
-            order by id limit 1000""",
-        (org, now),
+        f"""select {_COLUMNS} from invitations where org = ? and id > ? and ended_at is null and expires_at > ?
+            order by id limit ?""",
+        (org, after, now, limit),
     )
     return [Invitation._make(row) for row in rows]
 
