@@ -14,6 +14,7 @@ from gatepost.oauth.client_metadata import DEVICE_CODE
 from gatepost.oauth.device import ALPHABET, DeviceCode, dump_device_code
 from gatepost.secrets import parse_id
 from gatepost.store.apps import find_app, replace_app, set_app_disabled
+from gatepost.store.limits import limit_org
 from gatepost.store.orgs import set_org_disabled
 from gatepost.store.people import set_user_disabled
 from gatepost.store.sessions import end_session, list_sessions
@@ -308,6 +309,8 @@ async def test_an_organization_that_is_not_theirs_is_no_place(world: World, devi
 
 
 async def test_a_member_of_two_organizations_chooses(world: World) -> None:
+    for org, rate in ((world.acme.org, 90), (world.beta.org, 60)):
+        await world.instance.store.ask(limit_org(org, rate, world.act))
     open_app = await world.make_app(world.beta.org, kind="device", scope="read")
     app = await world.instance.store.read(find_app(world.beta.org, open_app.client_id))
     assert app is not None
@@ -316,7 +319,8 @@ async def test_a_member_of_two_organizations_chooses(world: World) -> None:
     begun = await started(world, open_app)
     await answer(browser, begun["user_code"], org=world.acme.id)
     content = (await poll(world, open_app, begun["device_code"])).json()
-    assert claims_of(content["access_token"])["org"] == world.acme.id
+    claims = claims_of(content["access_token"])
+    assert (claims["org"], claims["limits"]) == (world.acme.id, {"org": 90})
 
 
 async def test_what_is_disabled_between_approval_and_poll_gets_nothing(

@@ -57,9 +57,7 @@ async def test_a_new_grant_is_known_as_a_look_up_finds_it(world: World, is_elsew
         ),
     )
     assert await world.instance.store.ask(make_grant(org, new, world.act))
-    assert await newborn(world.instance, org, new, app, world.clock.now) == await world.instance.store.read(
-        find_grant(org, new.id)
-    )
+    assert newborn(org, new, app, world.clock.now, 90) == await world.instance.store.read(find_grant(org, new.id))
 
 
 async def test_an_access_token_says_what_rfc_9068_asks(world: World) -> None:

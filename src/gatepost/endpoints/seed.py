@@ -78,21 +78,19 @@ class Seed:
         return _render_pair("Access token refreshed successfully", pair)
 
     async def _caller(self, request: Request) -> Caller:
-        caller = await self._authenticate(request)
+        """An API key, or a person by an access token of their own with the scope gatepost; within their rate."""
+        authorization = request.header(b"authorization")
+        if (authorization or "").partition(" ")[2].startswith(_ACCESS_TOKEN):
+            person = await authenticate(self._instance, self._verified, authorization, request.address)
+            caller = Caller(person.org or b"", None, None, person)
+        else:
+            caller = await authenticate_key(self._instance, authorization)
         request.caller = caller
         wait = self._by_key.take(caller.key.id if caller.key else caller.actor)
         if wait:
             who = caller.actor
             raise OAuthError("too_many_requests", f"{who} asks too often. Wait {wait} seconds.", retry_after=wait)
         return caller
-
-    async def _authenticate(self, request: Request) -> Caller:
-        """An API key, or a person by an access token of their own with the scope gatepost."""
-        authorization = request.header(b"authorization")
-        if not (authorization or "").partition(" ")[2].startswith(_ACCESS_TOKEN):
-            return await authenticate_key(self._instance, authorization)
-        person = await authenticate(self._instance, self._verified, authorization, request.address)
-        return Caller(person.org or b"", None, None, person)
 
 
 def _content(request: Request) -> dict[str, object]:

@@ -60,7 +60,10 @@ async def _check_secret(instance: Instance, known: KnownApp, claim: ClientClaim)
     for sent in claim.secrets:
         secret = _find_secret(instance, known, sent, now)
         if secret:
-            await _note_used(instance, known, secret, now)
+            if _is_to_be_noted(instance, secret, now):
+                # Good to know, but no reason to refuse a caller who only reads while the disk is full.
+                with contextlib.suppress(StoreUnavailableError):
+                    await instance.store.ask(note_secret_used(known.app.org, known.app.client_id, secret.id, now))
             return
     raise refused(claim, "wrong secret")
 
@@ -80,15 +83,14 @@ def _find_secret(instance: Instance, known: KnownApp, sent: Secret, now: int) ->
     return None
 
 
-async def _note_used(instance: Instance, known: KnownApp, secret: AppSecret, now: int) -> None:
+def _is_to_be_noted(instance: Instance, secret: AppSecret, now: int) -> bool:
+    """Whether this use of a secret is to be written down: the first one here for a while."""
     place = ("secret used", secret.id)
     facts = instance.policy.known
-    last_used_at = max(secret.last_used_at or 0, facts.get(place, 0))
-    if last_used_at < now - NOTED_SECONDS:
-        facts[place] = now
-        # Good to know, but no reason to refuse a caller who only reads while the disk is full.
-        with contextlib.suppress(StoreUnavailableError):
-            await instance.store.ask(note_secret_used(known.app.org, known.app.client_id, secret.id, now))
+    if max(secret.last_used_at or 0, facts.get(place, 0)) >= now - NOTED_SECONDS:
+        return False
+    facts[place] = now
+    return True
 
 
 async def _check_assertion(instance: Instance, known: KnownApp, claim: ClientClaim) -> None:

@@ -4,6 +4,7 @@ A proof that gets a token is spent in the store, in the same transaction as what
 and a refused proof moves nothing. What an API is asked does not write at all; see `SeenProofs`.
 """
 
+from collections.abc import Awaitable
 from typing import Any
 
 from gatepost.errors import OAuthError
@@ -82,10 +83,12 @@ def needs_nonce(instance: Instance) -> bool:
     return instance.dpop.nonce == "required"
 
 
-async def ask_once(instance: Instance, proof: Proof | None, question: Question[T]) -> T:
+def ask_once(instance: Instance, proof: Proof | None, question: Question[T]) -> Awaitable[T]:
     """The outcome of a question, if the proof it comes with was not used before. Raises `invalid_dpop_proof`."""
-    if proof is None:
-        return await instance.store.ask(question)
+    return _ask_with(instance, proof, question) if proof else instance.store.ask(question)
+
+
+async def _ask_with(instance: Instance, proof: Proof, question: Question[T]) -> T:
     outcome = await instance.store.ask(spend_for(question, _KIND, *_once(instance, proof)))
     if isinstance(outcome, Spent):
         raise used_before()

@@ -51,7 +51,7 @@ async def connect_by_assertion(
     identity = Identity(said.issuer, said.subject, user_id)
     if not await ask_once(instance, proof, redeem_assertion(app.org, identity, said.once, new, act)):
         raise _refused("it was used before, or what it stands on is gone")
-    issued = await mint(instance, await newborn(instance, app.org, new, app, now), 1, now, issue)
+    issued = await mint(instance, newborn(app.org, new, app, now, app.org_rate_limit), 1, now, issue)
     return issued._replace(refresh_token="")
 
 

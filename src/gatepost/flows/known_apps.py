@@ -49,7 +49,11 @@ async def find_known_app(instance: Instance, client_id: str) -> KnownApp | None:
 
 async def get_known_app(instance: Instance, client_id: str) -> KnownApp:
     """The same. Raises `invalid_client`, and of a document says why."""
-    known = await _find_kept(instance, client_id)
+    place, facts = ("app", client_id), await instance.policy.facts()
+    known: KnownApp | None = facts.get(place) or await _find_row(instance, client_id)
+    if known:
+        # Only found ones are kept in memory, so guesses fill none.
+        facts[place] = known
     if is_url(client_id):
         return await _published(instance, client_id, known)
     if client_id.startswith(REGISTRATION):
@@ -88,19 +92,8 @@ async def _registered(instance: Instance, client_id: str, kept: KnownApp | None)
     return None if is_over else KnownApp(*sealed.newcomer, secrets)
 
 
-async def _find_kept(instance: Instance, client_id: str) -> KnownApp | None:
-    """The app with a row. Only found ones are kept in memory, so guesses fill none."""
-    facts = await instance.policy.facts()
-    place = ("app", client_id)
-    known: KnownApp | None = facts.get(place)
-    if known is None:
-        known = await _look_up(instance, client_id)
-        if known is not None:
-            facts[place] = known
-    return known
-
-
-async def _look_up(instance: Instance, client_id: str) -> KnownApp | None:
+async def _find_row(instance: Instance, client_id: str) -> KnownApp | None:
+    """The app with a row, as it is stored."""
     owner = await instance.store.read(find_owner("client_id", client_id))
     app = await instance.store.read(find_app(owner, client_id)) if owner else None
     if app is None:

@@ -14,7 +14,7 @@ from gatepost.oauth.scope import OPENID
 from gatepost.records import App, Grant
 from gatepost.secrets import render_id
 from gatepost.store.grants import NewGrant
-from gatepost.store.orgs import claim_name, find_org, find_owner
+from gatepost.store.orgs import claim_name, find_owner
 from gatepost.store.people import find_user
 
 
@@ -46,12 +46,8 @@ async def mint(instance: Instance, grant: Grant, generation: int, now: int, narr
     return Issued(token, ttl, claims["scope"], refresh_token, org=grant.org, token_type=type_of(claims))
 
 
-async def newborn(instance: Instance, org: bytes, new: NewGrant, app: App, now: int) -> Grant:
+def newborn(org: bytes, new: NewGrant, app: App, now: int, org_rate_limit: int | None) -> Grant:
     """The grant as a look-up would find it right after it was made: everything it stands on was live then."""
-    org_rate_limit = app.org_rate_limit
-    if app.org != org:
-        home = await instance.store.read(find_org(org))
-        org_rate_limit = home.rate_limit if home else None
     uses, unbroken, is_member, resource_exists, rate_limit = 0, True, True, True, None
     revoked_at = org_disabled_at = app_disabled_at = user_disabled_at = None
     # By their order: so many by their names take three times as long.

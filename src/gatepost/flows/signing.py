@@ -60,7 +60,9 @@ class SigningRing:
 
     async def mint(self, claims: dict[str, Any], typ: str = ACCESS_TOKEN_TYPE, alg: str = ES256) -> str:
         """A signed JWT of this type with these claims."""
-        key = await self.active(alg)
+        if time.monotonic() >= self._look_at:
+            await self.look()
+        key = self._active[alg]
         if alg != ES256:
             return key.mint(claims, typ)
         loop = asyncio.get_running_loop()

@@ -32,6 +32,7 @@ from gatepost.secrets import AUTHORIZATION_CODE
 from gatepost.store.device_requests import redeem_device_request
 from gatepost.store.events import Act
 from gatepost.store.grants import Made, NewGrant, Replayed, redeem
+from gatepost.store.orgs import find_org
 from gatepost.store.resources import list_resources
 
 
@@ -175,10 +176,15 @@ def _grant_of(
 async def _first_tokens(
     instance: Instance, ask: TokenAsk, approval: Approval, narrowed: Issue, org: bytes, new: NewGrant, now: int
 ) -> Issued:
+    app = ask.client.known.app
+    org_rate_limit = app.org_rate_limit
+    if app.org != org:
+        home = await instance.store.read(find_org(org))
+        org_rate_limit = home.rate_limit if home else None
     # As it was made: whoever else presented the code may have ended the grant since, and this one still came first.
-    grant = await newborn(instance, org, new, ask.client.known.app, now)
+    grant = newborn(org, new, app, now, org_rate_limit)
     issued = await mint(instance, grant, 1, now, narrowed)
-    if "refresh_token" not in grant_types_of(ask.client.known.app):
+    if "refresh_token" not in grant_types_of(app):
         issued = issued._replace(refresh_token="")
     return await add_id_token(instance, issued, grant, ask.client.known, now, approval.nonce)
 

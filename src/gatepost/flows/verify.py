@@ -43,7 +43,10 @@ async def verify(instance: Instance, caller: Caller, ask: VerifyAsk, address: st
     app = await _get_app(instance, org, ask)
     if caller.person:
         check_deed(caller, Deed.TOKENS_ISSUE, app)
-    user_id = await _get_user(instance, caller, org, ask.user_id)
+    if ask.user_id is None:
+        user_id = caller.person.user_id if caller.person else None
+    else:
+        user_id = await _get_user(instance, caller, org, ask.user_id)
     asked = (ask.resource,) if ask.resource else ()
     known = await instance.store.read(list_resources(org)) if needs_resources(app, ask.scope, asked) else []
     issue = bind(app, narrow(app, ask.scope, asked, known), None)
@@ -65,7 +68,7 @@ async def verify(instance: Instance, caller: Caller, ask: VerifyAsk, address: st
     if not await instance.store.ask(make_grant(org, new, act)):
         raise _unknown_client()
     instance.counts.count(org, app.client_id, ISSUED, "verify")
-    return await mint(instance, await newborn(instance, org, new, app, now), 1, now)
+    return await mint(instance, newborn(org, new, app, now, app.org_rate_limit), 1, now)
 
 
 async def _get_app(instance: Instance, org: bytes, ask: VerifyAsk) -> App:
@@ -84,9 +87,8 @@ async def _get_app(instance: Instance, org: bytes, ask: VerifyAsk) -> App:
     return app
 
 
-async def _get_user(instance: Instance, caller: Caller, org: bytes, user_id: str | None) -> bytes | None:
-    if user_id is None:
-        return caller.person.user_id if caller.person else None
+async def _get_user(instance: Instance, caller: Caller, org: bytes, user_id: str) -> bytes:
+    """The member that an API key acts for."""
     check_power(caller, "users:act")
     raw = parse_id("usr", user_id)
     member = await instance.store.read(find_member(org, raw)) if raw else None

@@ -71,8 +71,10 @@ def limited(claims: dict[str, Any], rates: Rates | None) -> dict[str, Any]:
 
 def audience(scope: str, resource: str | None, issuer: str) -> str | list[str]:
     """Whom a token is for: its resources, and this server too if it may ask here who the person is. RFC 8707 §2."""
-    uris = resource.split(" ") if resource else []
-    if not uris or OPENID in scope.split(" "):
+    if not resource:
+        return issuer
+    uris = resource.split(" ")
+    if OPENID in scope.split(" "):
         uris.append(issuer)
     return uris[0] if len(uris) == 1 else uris
 

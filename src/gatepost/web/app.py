@@ -73,7 +73,18 @@ class App:
     async def answer(self, request: Request) -> Reply:
         """The reply to a request; always one, whatever happens."""
         start = perf_counter()
-        route, reply = await self._answer(request)
+        route = self._find_route(request)
+        if self._trusted:
+            forwarded = request.headers.get(b"x-forwarded-for", b"").decode("latin-1")
+            request.address = client_address(request.peer, forwarded, self._trusted)
+        try:
+            handler = self._admit(route, request)
+            reply = await handler(request)
+        except GatepostError as error:
+            reply = await route.refuse(request, error)
+        except Exception:
+            log.exception("A fault of ours", extra={"path": request.path})
+            reply = await route.refuse(request, OAuthError("server_error", "Something went wrong here. Try again."))
         request_id = request_id_of(request)
         if request_id:
             reply = reply._replace(extra=(*reply.extra, (b"x-request-id", request_id.encode())))
@@ -81,24 +92,14 @@ class App:
             self._observe(request, route.path, reply.status, perf_counter() - start)
         return reply
 
-    async def _answer(self, request: Request) -> tuple[Route, Reply]:
-        route = self._routes.get(request.raw_path) or self._find_below(request.raw_path) or self._find_place(request)
+    def _find_route(self, request: Request) -> Route:
+        path = request.raw_path
+        route = self._routes.get(path) or self._find_below(path) or self._find_place(request)
         if route is None:
-            route = next(each for above, each in self._nowhere.items() if (request.raw_path + b"/").startswith(above))
+            route = next(each for above, each in self._nowhere.items() if (path + b"/").startswith(above))
             # From here on only the log reads the path, and one that is not ours may hold a secret.
             request.raw_path = _ELSEWHERE
-        if self._trusted:
-            forwarded = request.headers.get(b"x-forwarded-for", b"").decode("latin-1")
-            request.address = client_address(request.peer, forwarded, self._trusted)
-        try:
-            handler = self._admit(route, request)
-            return route, await handler(request)
-        except GatepostError as error:
-            return route, await route.refuse(request, error)
-        except Exception:
-            log.exception("A fault of ours", extra={"path": request.path})
-            fault = OAuthError("server_error", "Something went wrong here. Try again.")
-            return route, await route.refuse(request, fault)
+        return route
 
     def _find_below(self, path: bytes) -> Route | None:
         """The route of everything below a place, as in `/consent/…`."""
