@@ -270,8 +270,8 @@ def run(cursor: apsw.Cursor, question: Question[T]) -> T:
 def _execute(cursor: apsw.Cursor, statement: SQL) -> list[Row]:
     """The rows of a statement."""
     text, is_counted = _adapted(statement.text)
-    cursor.execute(text, statement.params)
-    return _ONE * cursor.connection.changes() if is_counted else cursor.fetchall()
+    found = cursor.execute(text, statement.params)
+    return _ONE * cursor.connection.changes() if is_counted else found.fetchall()
 
 
 @lru_cache(maxsize=256)
