@@ -1,6 +1,7 @@
 """What the SQLite engine promises beyond the contract: group commit, durability, and grace when the file refuses."""
 
 import asyncio
+import gc
 import os
 import signal
 import subprocess
@@ -61,6 +62,13 @@ def break_constraint(org: bytes) -> Steps[None]:
 
 
 @question
+def refuse() -> Steps[LookupError]:
+    """Has a refusal as its outcome: what it did stays done."""
+    yield SQL("select 1 from orgs where org = ?", (b"",))
+    return LookupError("a refusal")
+
+
+@question
 def names() -> Steps[list[str]]:
     rows = yield SQL("select name from names where org = ? or org <> ?", (b"", b""))
     return [row[0] for row in rows]
@@ -102,6 +110,19 @@ async def test_a_question_that_raises_costs_its_neighbours_nothing(store: Sqlite
     assert len(made) == 10
     assert {org.id for org in await store.read(list_orgs())} == made
     assert await store.read(names()) == []
+
+
+async def test_a_refusal_leaves_nothing_for_the_collector_of_garbage(store: SqliteStore) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(20):
+            with pytest.raises(LookupError):
+                await store.ask(refuse())
+        await asyncio.sleep(0.1)
+        assert gc.collect() < 20
+    finally:
+        gc.enable()
 
 
 async def test_a_caller_who_gives_up_costs_its_neighbours_nothing(store: SqliteStore) -> None:

@@ -129,7 +129,11 @@ class SqliteStore:
         if self._pumping is None:
             # It starts after the handlers that are ready now, so what they ask is in its first batch.
             self._pumping = loop.create_task(self._pump())
-        return await future
+        try:
+            return await future
+        finally:
+            # What it raises knows this frame. If the frame knew it too, only a collection of garbage would end the two.
+            del future
 
     async def product(self) -> str:
         return f"SQLite {apsw.sqlite_lib_version()}"

@@ -177,7 +177,11 @@ class Engine:
         future: asyncio.Future[T] = self.loop.create_future()
         self._writes.append(_Asked(question, future, due_at))
         self._pump_soon()
-        return await future
+        try:
+            return await future
+        finally:
+            # What it raises knows this frame. If the frame knew it too, only a collection of garbage would end the two.
+            del future
 
     def _start_writes(self) -> None:
         """Give each idle connection a batch of what waits."""
