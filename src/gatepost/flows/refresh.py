@@ -54,8 +54,7 @@ async def refresh_checked(
     """
     asked = _Asked(instance, parse_refresh_token(refresh_token), address, instance.clock(), check, proof)
     answer = await instance.store.ask(_look_and_move(asked))
-    if isinstance(answer, OAuthError):
-        raise answer
+    assert not isinstance(answer, OAuthError), "the store raises it"
     grant = answer.grant
     match answer.outcome:
         case Rotated(generation) | Retried(generation):

@@ -71,6 +71,7 @@ class Store(Protocol):
     async def ask(self, question: Question[T]) -> T:
         """The outcome of a question run in one transaction, once that is durable.
 
+        An outcome that is an exception is raised then: what the question did stays done, unlike where it raises by itself.
         Raises `StoreUnavailableError` when it could not be committed, or when nobody can know whether it was.
         """
         ...
