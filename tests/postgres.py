@@ -37,10 +37,6 @@ OPTIONS = {
 }
 
 
-_keepers: list["subprocess.Popen[bytes]"] = []
-"""They outlive this process, and nobody waits for them."""
-
-
 class Server:
     """One PostgreSQL server. `url(name)` leads to a database of it."""
 
@@ -212,13 +208,14 @@ def _launch(place: Path, runner: int) -> None:
         start_new_session=True,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
     )
-    _keepers.append(keeper)
     patience = time.monotonic() + START_SECONDS + 300
     while not (place / "server.json").exists():
         if keeper.poll() is not None or time.monotonic() > patience:
             log = place / "log"
             raise AssertionError(f"PostgreSQL did not start: {log.read_text() if log.exists() else keeper.returncode}")
         time.sleep(0.02)
+    # It outlives this process, and nobody waits for it: Python would complain of that at the end of the tests.
+    keeper.returncode = 0
 
 
 def keep(place: Path, runner: int) -> None:
