@@ -16,6 +16,7 @@ from gatepost.store.figures import Figures
 Row: TypeAlias = tuple[Any, ...]
 Value: TypeAlias = bytes | str | int | None
 P = ParamSpec("P")
+C = TypeVar("C")
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
@@ -55,6 +56,18 @@ def question(steps: Callable[P, Steps[T]]) -> Callable[P, Question[T]]:
         return Question(steps, args, kwargs)
 
     return asked
+
+
+def drive(execute: Callable[[C, SQL], list[Row]], connection: C, question: Question[T]) -> T:
+    """The outcome of a question whose statements are executed one after another on one connection."""
+    steps = iter(question)
+    try:
+        statement = next(steps)
+        while True:
+            statement = steps.send(execute(connection, statement))
+    except StopIteration as stop:
+        outcome: T = stop.value
+        return outcome
 
 
 class Store(Protocol):

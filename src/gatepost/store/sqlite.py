@@ -36,7 +36,7 @@ import apsw
 from gatepost.errors import GatepostError, StoreUnavailableError
 from gatepost.store import migrations
 from gatepost.store.figures import Figures
-from gatepost.store.question import SQL, Question, Row
+from gatepost.store.question import SQL, Question, Row, drive
 
 T = TypeVar("T")
 
@@ -103,7 +103,7 @@ class SqliteStore:
     async def read(self, question: Question[T]) -> T:
         self._check_sound()
         try:
-            return run(self._reading, question)
+            return drive(execute, self._reading, question)
         except REFUSED as fault:
             raise self._unavailable(fault) from fault
 
@@ -174,7 +174,7 @@ class SqliteStore:
         """The outcome of each question once all are durable, or the exception in its place."""
         try:
             await self._begin(batch[0].at)
-            outcomes = [run(self._writing, asked.question) for asked in batch]
+            outcomes = [drive(execute, self._writing, asked.question) for asked in batch]
             await self._in_thread(_commit, self._writing)
             self._recent.clear()
         except REFUSED as fault:
@@ -251,7 +251,7 @@ def transact(cursor: apsw.Cursor, questions: list[Question[Any]]) -> list[Any]:
     """Run the questions in one transaction and answer their outcomes once it is durable."""
     cursor.execute("begin immediate")
     try:
-        outcomes = [run(cursor, question) for question in questions]
+        outcomes = [drive(execute, cursor, question) for question in questions]
         cursor.execute("commit")
     except BaseException:
         rollback(cursor)
@@ -259,19 +259,7 @@ def transact(cursor: apsw.Cursor, questions: list[Question[Any]]) -> list[Any]:
     return outcomes
 
 
-def run(cursor: apsw.Cursor, question: Question[T]) -> T:
-    """Drive one question through its statements."""
-    steps = iter(question)
-    try:
-        statement = next(steps)
-        while True:
-            statement = steps.send(_execute(cursor, statement))
-    except StopIteration as stop:
-        outcome: T = stop.value
-        return outcome
-
-
-def _execute(cursor: apsw.Cursor, statement: SQL) -> list[Row]:
+def execute(cursor: apsw.Cursor, statement: SQL) -> list[Row]:
     """The rows of a statement."""
     text, is_counted = _adapted(statement.text)
     found = cursor.execute(text, statement.params)

@@ -10,8 +10,8 @@ import apsw
 from gatepost.errors import GatepostError, StoreUnavailableError
 from gatepost.progress import Progress
 from gatepost.store import migrations
-from gatepost.store.question import Question, Row, T
-from gatepost.store.sqlite import BUSY_MS, DIALECT, REFUSED, run, transact
+from gatepost.store.question import Question, Row, T, drive
+from gatepost.store.sqlite import BUSY_MS, DIALECT, REFUSED, execute, transact
 
 PAGES = 2000
 """How many pages are copied between two reports of progress."""
@@ -73,7 +73,7 @@ def has_our_schema(path: Path) -> bool:
     with _opened(path, flags=apsw.SQLITE_OPEN_READONLY) as connection:
         try:
             found = set(connection.execute(_SHAPE))
-            version = run(connection.cursor(), migrations.schema_version())
+            version = drive(execute, connection.cursor(), migrations.schema_version())
         except apsw.SQLError:
             return False
     with contextlib.closing(apsw.Connection(":memory:")) as fresh:

@@ -15,7 +15,7 @@ from gatepost.store.postgres.faults import LostError, StatementError, fault_of
 from gatepost.store.postgres.opening import APPLICATION, connect, conninfo_of
 from gatepost.store.postgres.recent import CHANNEL
 from gatepost.store.postgres.values import BINARY, Loading, declared, dump, numbered
-from gatepost.store.question import SQL, Question, Row, Steps, question
+from gatepost.store.question import SQL, Question, Row, Steps, drive, question
 
 T = TypeVar("T")
 
@@ -165,24 +165,13 @@ def _persist(work: Callable[[], T]) -> T:
 def _in_transaction(pgconn: pq.abc.PGconn, asked: Question[T]) -> T:
     _execute(pgconn, SQL("begin"))
     try:
-        outcome = _run(pgconn, asked)
+        outcome = drive(_execute, pgconn, asked)
         _execute(pgconn, SQL("commit"))
         return outcome
     except BaseException:
         if pgconn.status == pq.ConnStatus.OK:
             _execute(pgconn, SQL("rollback"))
         raise
-
-
-def _run(pgconn: pq.abc.PGconn, asked: Question[T]) -> T:
-    steps = iter(asked)
-    try:
-        statement = next(steps)
-        while True:
-            statement = steps.send(_execute(pgconn, statement))
-    except StopIteration as stop:
-        outcome: T = stop.value
-        return outcome
 
 
 def _execute(pgconn: pq.abc.PGconn, statement: SQL) -> list[Row]:
