@@ -14,12 +14,10 @@ from gatepost.api.documents import Page
 from gatepost.errors import GatepostError, OAuthError
 from gatepost.flows.instance import Instance
 from gatepost.flows.roles import Actor
+from gatepost.oauth.expiry import may_expire
 
 T = TypeVar("T")
 D = TypeVar("D")
-
-FURTHEST = 36_525 * 86_400
-"""Seconds to the latest instant that something may expire at."""
 
 _CURSOR = b"api cursor"
 _INSTANTS = ("since", "until")
@@ -72,7 +70,7 @@ class Call:
         if at is None:
             return None
         now, seconds = self.actor.act.at, int(at.timestamp())
-        if not now < seconds <= now + FURTHEST:
+        if not may_expire(seconds, now):
             raise OAuthError(
                 "invalid_request", "expires_at lies ahead, by a hundred years at most.", field="expires_at"
             )

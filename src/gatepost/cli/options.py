@@ -22,10 +22,6 @@ VALUED = ("--data", "--database", "--config")
 
 MAX_SECRET_LINE = 1 << 16
 
-FURTHEST = 36_525 * 86_400
-"""Seconds to the latest instant that something may expire at."""
-
-
 _VALUELESS = re.compile(r"argument (--\S+): expected one argument")
 
 
@@ -198,8 +194,9 @@ def duration(text: str | None, option: str) -> int | None:
 def expiry(text: str | None, option: str, now: int) -> int | None:
     """The instant that an option names, as in `90d` from now or in ISO 8601 (UTC unless it says); None when not given.
 
-    Raises `invalid_request` for one that is past, or further away than anybody will know what it was for.
+    Raises `invalid_request` for one that is past or too far away.
     """
+    from gatepost.oauth.expiry import may_expire
     from gatepost.settings import parse_duration
 
     if text is None:
@@ -208,7 +205,7 @@ def expiry(text: str | None, option: str, now: int) -> int | None:
         at = now + parse_duration(text)
     except ValueError:
         at = parse_instant(text, option)
-    if not now < at <= now + FURTHEST:
+    if not may_expire(at, now):
         raise GatepostError("invalid_request", f"{option} {text}: it must lie ahead, by at most a hundred years.")
     return at
 
