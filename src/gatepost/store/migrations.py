@@ -285,7 +285,7 @@ MIGRATIONS: tuple[Migration, ...] = (
         (
             # Takes over from `usage`, in the order in which it is read, with days, and with * for all apps of an organization.
             # Older nodes write and show `usage` until they are replaced: what they count from here on is in no chart of
-            # newer ones. It goes one version later.
+            # newer ones.
             """create table counts (org {bytes} not null, width bigint not null, client_id {text} not null,
                 kind {text} not null, at bigint not null, name {text} not null, times bigint not null,
                 primary key (org, width, client_id, kind, at, name)){table}""",
@@ -309,6 +309,7 @@ MIGRATIONS: tuple[Migration, ...] = (
             "alter table users add column epoch bigint not null default 0",
         ),
     ),
+    # Due with the first migration after the release of 0.1.0, whose nodes need it no more: "drop table usage".
 )
 
 NEWEST = MIGRATIONS[-1].number
