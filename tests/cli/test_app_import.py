@@ -145,7 +145,18 @@ def test_what_is_unsafe_refuses_the_file_whole(gatepost: Gatepost, acme: str, un
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{}", "[1]", "[[]]", "null", "[", '[{"client_id":"a","client_id":"b"}]', "[" * 100_000]
+    "text",
+    [
+        "",
+        "{}",
+        "[1]",
+        "[[]]",
+        "null",
+        "[",
+        '[{"client_id":"a","client_id":"b"}]',
+        '[{"client_id":"a","x":NaN}]',
+        "[" * 100_000,
+    ],
 )
 def test_what_is_no_array_of_objects_is_refused(gatepost: Gatepost, acme: str, text: str) -> None:
     Path("apps.json").write_text(text)

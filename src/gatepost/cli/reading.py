@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gatepost.errors import GatepostError
+from gatepost.strict_json import no_constant, unique_members
 
 
 def read_text(name: str, fix: str) -> str:
@@ -25,7 +26,7 @@ def read_json(name: str, fix: str) -> Any:
     """The JSON in a file, in which no member is twice. Raises as `read_text` does."""
     text = read_text(name, fix)
     try:
-        return json.loads(text, object_pairs_hook=_unique)
+        return json.loads(text, object_pairs_hook=unique_members, parse_constant=no_constant)
     except (ValueError, RecursionError) as fault:
         raise unfit(name, f"is not JSON that Gatepost reads: {fault}") from None
 
@@ -33,10 +34,3 @@ def read_json(name: str, fix: str) -> Any:
 def unfit(name: str, why: str) -> GatepostError:
     """The refusal of a file for what is in it."""
     return GatepostError("invalid_request", f"{name} {why}.", fix=f"mend {name}")
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    content = dict(pairs)
-    if len(content) != len(pairs):
-        raise ValueError("a member is in an object twice")
-    return content

@@ -2,11 +2,12 @@
 
 import json
 import re
-from typing import Any, NoReturn
+from typing import Any
 
 import orjson
 
 from gatepost.outbound import Fetched
+from gatepost.strict_json import no_constant, unique_members
 
 KEEP_SECONDS = 300
 """How long something is kept when its server does not say."""
@@ -25,7 +26,7 @@ def parse_remote_json(fetched: Fetched) -> Any:
     if fetched.body.count(b"{") + fetched.body.count(b"[") > _MAX_BRACKETS:
         raise ValueError("it holds too much")
     try:
-        content = json.loads(fetched.body.decode(), object_pairs_hook=_unique, parse_constant=_refuse)
+        content = json.loads(fetched.body.decode(), object_pairs_hook=unique_members, parse_constant=no_constant)
         # Half a character, or a number of more than 64 bits, cannot be written down again.
         orjson.dumps(content)
     except UnicodeDecodeError:
@@ -45,14 +46,3 @@ def lifetime_of(fetched: Fetched, least: int) -> int:
     match = _MAX_AGE.search(control)
     asked = int(match[1]) if match else KEEP_SECONDS
     return least if "no-" in control else min(max(asked, least), MOST_KEEP_SECONDS)
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    content = dict(pairs)
-    if len(content) != len(pairs):
-        raise ValueError("a member is in it twice")
-    return content

@@ -3,11 +3,12 @@
 import json
 import math
 import re
-from typing import Any, NoReturn
+from typing import Any
 
 import orjson
 
 from gatepost.errors import OAuthError
+from gatepost.strict_json import no_constant, unique_members
 
 MAX_DEPTH = 16
 MAX_MEMBERS = 200
@@ -64,10 +65,7 @@ def take_text(content: dict[str, Any], field: str, *, required: bool = False) ->
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(pairs) > MAX_MEMBERS:
         raise ValueError(f"an object has more than {MAX_MEMBERS} members")
-    content = dict(pairs)
-    if len(content) != len(pairs):
-        raise ValueError("a member is in it twice")
-    return content
+    return unique_members(pairs)
 
 
 def _integer(digits: str) -> int:
@@ -94,12 +92,10 @@ def _check_escapes(content: object, body: bytes) -> None:
         raise _bad("it has a lone surrogate") from None
 
 
-def _constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
 def _bad(why: str) -> OAuthError:
     return OAuthError("invalid_request", f"The body is not JSON that we accept: {why}.")
 
 
-_decoder = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant)
+_decoder = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=no_constant
+)
