@@ -8,7 +8,7 @@ from typing import NamedTuple
 from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance, fresh_epoch
 from gatepost.flows.mail_links import INVITE, SIGN_UP, TTLS, make_mail_link, open_mail_link
-from gatepost.flows.mails import write_mail
+from gatepost.flows.mails import find_open_invitation, write_mail
 from gatepost.flows.missing import missing
 from gatepost.flows.organizations import settings_of
 from gatepost.flows.people import check_email, check_new_password, check_role
@@ -21,12 +21,11 @@ from gatepost.secrets import Secret, new_id, parse_id, render_id
 from gatepost.store.events import Act
 from gatepost.store.invitations import (
     accept_invitation,
-    find_invitation,
     list_invitations,
     make_invitation,
     withdraw_invitation,
 )
-from gatepost.store.orgs import find_org, find_owner
+from gatepost.store.orgs import find_owner
 from gatepost.store.outbox import put_letter
 from gatepost.store.people import find_member, find_user
 from gatepost.store.recovery import sign_up
@@ -98,12 +97,10 @@ async def find_invited(instance: Instance, text: str) -> Invited | None:
     if link is None or instance.sign_up == "closed":
         return None
     org_id, id = (bytes.fromhex(part) for part in link.subject.split())
-    org, invitation = (
-        await instance.store.read(find_org(org_id)),
-        await instance.store.read(find_invitation(org_id, id)),
-    )
-    if org is None or org.disabled_at is not None or invitation is None or invitation.ended_at is not None:
+    found = await find_open_invitation(instance, org_id, id)
+    if found is None:
         return None
+    org, invitation = found
     if not may_invite(parse_settings(org.settings), invitation.email):
         return None
     is_known = await instance.store.read(find_owner("email", invitation.email)) is not None

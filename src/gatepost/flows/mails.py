@@ -15,7 +15,7 @@ from gatepost.flows.mail_links import INVITE, RESET, SIGN_UP, VERIFY, make_mail_
 from gatepost.flows.outbox import Content, UndeliveredError, write_letter
 from gatepost.flows.people import check_email
 from gatepost.mail import RefusedMailError
-from gatepost.records import AGREED, WAITING, AppRequest, Letter, Org, User
+from gatepost.records import AGREED, WAITING, AppRequest, Invitation, Letter, Org, User
 from gatepost.secrets import parse_id, render_id
 from gatepost.store.app_requests import get_app_request
 from gatepost.store.invitations import find_invitation
@@ -105,12 +105,10 @@ async def _sign_up(instance: Instance, email: str, content: Content) -> Words | 
 
 async def _invite(instance: Instance, email: str, content: Content) -> Words | None:
     org_id, id = bytes.fromhex(content["org"]), parse_id("inv", content["invitation"]) or b""
-    org, invitation = (
-        await instance.store.read(find_org(org_id)),
-        await instance.store.read(find_invitation(org_id, id)),
-    )
-    if org is None or org.disabled_at is not None or invitation is None or invitation.ended_at is not None:
+    found = await find_open_invitation(instance, org_id, id)
+    if found is None:
         return None
+    org, _ = found
     link = make_mail_link(instance, INVITE, f"{org_id.hex()} {id.hex()}", "mail")
     return Words("invite", {"link": link, "organization": org.name})
 
@@ -162,3 +160,12 @@ async def find_active(instance: Instance, email: str) -> User | None:
     user_id = await instance.store.read(find_owner("email", email))
     user = await instance.store.read(find_user(user_id)) if user_id else None
     return user if user and user.disabled_at is None else None
+
+
+async def find_open_invitation(instance: Instance, org_id: bytes, id: bytes) -> tuple[Org, Invitation] | None:
+    """An invitation and the organization it leads into, while both are there for whoever comes."""
+    org = await instance.store.read(find_org(org_id))
+    invitation = await instance.store.read(find_invitation(org_id, id))
+    if org is None or org.disabled_at is not None or invitation is None or invitation.ended_at is not None:
+        return None
+    return org, invitation
