@@ -8,7 +8,8 @@ import pytest
 
 import postgres
 from gatepost.store import sqlite as sqlite_engine
-from gatepost.store.migrations import NEWEST, apply_next, prepare
+from gatepost.store.migrating import apply_next, prepare
+from gatepost.store.migrations import NEWEST
 from gatepost.store.postgres import PostgresStore
 from gatepost.store.postgres import schema as postgres_schema
 from gatepost.store.question import Store

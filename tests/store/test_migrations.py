@@ -4,7 +4,8 @@ import pytest
 
 from gatepost.secrets import new_id
 from gatepost.store.browsing import uses_of_apps
-from gatepost.store.migrations import MIGRATIONS, NEWEST, apply_all, apply_next, list_applied, prepare, schema_version
+from gatepost.store.migrating import apply_all, apply_next, list_applied, prepare, schema_version
+from gatepost.store.migrations import MIGRATIONS, NEWEST
 from gatepost.store.question import INSTANCE, SQL, Steps, question
 from gatepost.store.tables import tables
 from gatepost.store.usage import ALL, DAY, HOUR, MINUTE, Point, Share, usage_series, usage_sums

@@ -44,8 +44,7 @@ from gatepost.store.grants import (
     rotate,
 )
 from gatepost.store.keys import find_key, list_keys, make_key
-from gatepost.store.migrations import (
-    NEWEST,
+from gatepost.store.migrating import (
     RehearsedError,
     apply_all,
     apply_next,
@@ -54,6 +53,7 @@ from gatepost.store.migrations import (
     rehearse,
     schema_version,
 )
+from gatepost.store.migrations import NEWEST
 from gatepost.store.orgs import claim_name, find_org, find_owner, give_auth_token, list_orgs, make_org, set_org_disabled
 from gatepost.store.people import (
     find_member,

@@ -19,7 +19,8 @@ from gatepost.store.copying import (
     put_page,
     read_page,
 )
-from gatepost.store.migrations import UNFINISHED, schema_version
+from gatepost.store.migrating import schema_version
+from gatepost.store.migrations import UNFINISHED
 from gatepost.store.question import Row, Store
 from gatepost.store.tables import tables
 

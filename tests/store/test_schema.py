@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 import gatepost.store
-from gatepost.store.migrations import MIGRATIONS, NEWEST, prepare
+from gatepost.store.migrating import prepare
+from gatepost.store.migrations import MIGRATIONS, NEWEST
 from gatepost.store.question import SQL, Steps, question
 from gatepost.store.tables import tables
 

@@ -10,7 +10,8 @@ import orjson
 from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance
 from gatepost.oauth.metadata import render_jwks
-from gatepost.store.migrations import NEWEST, schema_version
+from gatepost.store.migrating import schema_version
+from gatepost.store.migrations import NEWEST
 from gatepost.web.message import ANY_ORIGIN, EMPTY, Header, Reply, Request, json_reply
 
 METADATA_MAX_AGE = 3600

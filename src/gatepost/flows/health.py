@@ -15,7 +15,8 @@ from gatepost.flows.upkeep.deployment import LISTED, SOON
 from gatepost.flows.upkeep.doctor import OLD_KEY, shown_instant
 from gatepost.records import SigningKeyRecord, Webhook
 from gatepost.store.browsing import Expiring, list_expiring_of
-from gatepost.store.migrations import NEWEST, schema_version
+from gatepost.store.migrating import schema_version
+from gatepost.store.migrations import NEWEST
 from gatepost.store.signing_keys import list_signing_keys
 from gatepost.store.webhooks import list_webhooks
 

@@ -36,6 +36,7 @@ import apsw
 from gatepost.errors import GatepostError, StoreUnavailableError
 from gatepost.store import migrations
 from gatepost.store.figures import Figures
+from gatepost.store.migrating import apply_all, apply_next, prepare
 from gatepost.store.question import SQL, Question, Row, drive
 
 T = TypeVar("T")
@@ -328,11 +329,11 @@ def upgrade(path: Path, now: int, *, migrate: bool) -> int:
     """
     cursor = connect(path).cursor()
     try:
-        version: int = transact(cursor, [migrations.prepare(DIALECT)])[0]
+        version: int = transact(cursor, [prepare(DIALECT)])[0]
         if version == 0:
-            version = transact(cursor, [migrations.apply_all(DIALECT, now)])[0]
+            version = transact(cursor, [apply_all(DIALECT, now)])[0]
         while migrate and version < migrations.NEWEST:
-            version = transact(cursor, [migrations.apply_next(DIALECT, now)])[0]
+            version = transact(cursor, [apply_next(DIALECT, now)])[0]
         return version
     except REFUSED as fault:
         raise unavailable(fault, path) from fault

@@ -10,6 +10,7 @@ import apsw
 from gatepost.errors import GatepostError, StoreUnavailableError
 from gatepost.progress import Progress
 from gatepost.store import migrations
+from gatepost.store.migrating import apply_next, prepare, schema_version
 from gatepost.store.question import Question, Row, T, drive
 from gatepost.store.sqlite import BUSY_MS, DIALECT, REFUSED, execute, transact
 
@@ -73,14 +74,14 @@ def has_our_schema(path: Path) -> bool:
     with _opened(path, flags=apsw.SQLITE_OPEN_READONLY) as connection:
         try:
             found = set(connection.execute(_SHAPE))
-            version = drive(execute, connection.cursor(), migrations.schema_version())
+            version = drive(execute, connection.cursor(), schema_version())
         except apsw.SQLError:
             return False
     with contextlib.closing(apsw.Connection(":memory:")) as fresh:
         cursor = fresh.cursor()
-        made: int = transact(cursor, [migrations.prepare(DIALECT)])[0]
+        made: int = transact(cursor, [prepare(DIALECT)])[0]
         while made < min(version, migrations.NEWEST):
-            made = transact(cursor, [migrations.apply_next(DIALECT, 0)])[0]
+            made = transact(cursor, [apply_next(DIALECT, 0)])[0]
         return version == made and found == set(cursor.execute(_SHAPE))
 
 

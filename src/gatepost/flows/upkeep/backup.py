@@ -17,7 +17,8 @@ from gatepost.flows.upkeep.archive import (
 )
 from gatepost.progress import Progress
 from gatepost.secrets import Keyring, Secret
-from gatepost.store.migrations import NEWEST, schema_version
+from gatepost.store.migrating import schema_version
+from gatepost.store.migrations import NEWEST
 from gatepost.store.signing_keys import list_signing_keys
 from gatepost.store.sqlite_file import ask, copy, count_rows, find_faults, has_our_schema
 

@@ -33,7 +33,8 @@ from gatepost.store.copying import (
 )
 from gatepost.store.engines import Database
 from gatepost.store.events import Act
-from gatepost.store.migrations import NEWEST, list_applied, schema_version
+from gatepost.store.migrating import list_applied, schema_version
+from gatepost.store.migrations import NEWEST
 from gatepost.store.question import Row, Store
 from gatepost.store.tables import Table, tables
 

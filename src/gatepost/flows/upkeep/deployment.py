@@ -16,7 +16,8 @@ from gatepost.progress import Progress
 from gatepost.records import SigningKeyRecord
 from gatepost.settings import Settings
 from gatepost.store.checkup import Expiring, list_expiring, newest_instant
-from gatepost.store.migrations import NEWEST, schema_version
+from gatepost.store.migrating import schema_version
+from gatepost.store.migrations import NEWEST
 from gatepost.store.question import Store
 from gatepost.store.signing_keys import list_signing_keys
 from gatepost.store.sqlite_file import find_faults

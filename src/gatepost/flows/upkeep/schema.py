@@ -5,17 +5,8 @@ from typing import NamedTuple
 from gatepost.errors import GatepostError, StoreUnavailableError
 from gatepost.progress import Progress
 from gatepost.store.engines import Database
-from gatepost.store.migrations import (
-    MIGRATIONS,
-    NEWEST,
-    Applied,
-    Migration,
-    RehearsedError,
-    apply_next,
-    list_applied,
-    prepare,
-    rehearse,
-)
+from gatepost.store.migrating import Applied, RehearsedError, apply_next, list_applied, prepare, rehearse
+from gatepost.store.migrations import MIGRATIONS, NEWEST, Migration
 from gatepost.store.question import Store
 
 

@@ -10,6 +10,7 @@ from psycopg import pq
 
 from gatepost.errors import StoreUnavailableError
 from gatepost.store import migrations
+from gatepost.store.migrating import apply_all, apply_next, prepare
 from gatepost.store.postgres import mark
 from gatepost.store.postgres.faults import LostError, StatementError, fault_of
 from gatepost.store.postgres.opening import APPLICATION, connect, conninfo_of
@@ -40,12 +41,12 @@ def upgrade(url: str, now: int, *, migrate: bool) -> int:
         pgconn = connection.pgconn
         try:
             _execute(pgconn, _PATIENT)
-            version = transact(pgconn, migrations.prepare(DIALECT))
+            version = transact(pgconn, prepare(DIALECT))
             if version == 0:
-                version = transact(pgconn, migrations.apply_all(DIALECT, now))
+                version = transact(pgconn, apply_all(DIALECT, now))
             while migrate and version < migrations.NEWEST:
                 _build(pgconn, migrations.MIGRATIONS[version])
-                version = transact(pgconn, migrations.apply_next(DIALECT, now))
+                version = transact(pgconn, apply_next(DIALECT, now))
             transact(pgconn, _keep_marks())
             for extra in (_leave_room(), _announce_changes()):
                 with _where_possible():
