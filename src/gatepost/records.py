@@ -149,7 +149,7 @@ class User(NamedTuple):
     name: str | None = None
     email_verified_at: int | None = None
     profile: str = "{}"
-    """Further claims of OpenID Connect Core §5.1, as a JSON object."""
+    """Further claims of OpenID Connect Core §5.1, as a JSON object; `updated_at` is when they or the name changed."""
     epoch: int = 0
     """How often their ways into the account were ended: by a new password, by the first proof of the address."""
 

@@ -22,7 +22,7 @@ def test_a_member_gets_another_role(gatepost: Gatepost, acme: str) -> None:
     member(gatepost, acme, "ana@acme.dev", "developer")
     changed = gatepost.json("user", "role", "ana@acme.dev", "auditor", "--org", acme)
     assert changed["role"] == "auditor"
-    assert gatepost.json("user", "show", "ana@acme.dev", "--org", acme) == changed
+    assert gatepost.json("user", "show", "ana@acme.dev", "--org", acme).items() >= changed.items()
     gatepost.refused(2, "user", "role", "ana@acme.dev", "emperor", "--org", acme)
 
 

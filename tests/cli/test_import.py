@@ -199,6 +199,61 @@ def test_an_export_is_taken_over(gatepost: Gatepost, acme: str, file: Callable[[
         assert sign_in(gatepost, email) == after
 
 
+NAMED = {"name": "Ann Lee", "given_name": "Ann", "family_name": "Lee"}
+ATTRIBUTES = {
+    "locale": ["de"],
+    "phoneNumber": ["+49 30 1234567"],
+    "zoneinfo": [],
+    "shoes": ["42"],
+    "street": ["Main 7"],
+    "locality": ["Berlin"],
+    "picture": "https://not.in/a/list",
+    "birthdate": ["soon"],
+}
+TOLD = NAMED | {
+    "preferred_username": "ann",
+    "locale": "de",
+    "address": {"street_address": "Main 7", "locality": "Berlin"},
+    "phone_number": "+49 30 1234567",
+    "phone_number_verified": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("server", "person", "told"),
+    [
+        ("keycloak", {"firstName": "Ann", "lastName": "Lee", "username": "ann", "attributes": ATTRIBUTES}, TOLD),
+        (
+            "auth0",
+            {
+                **NAMED,
+                "picture": "https://p.test/1",
+                "birthdate": "soon",
+                "updated_at": "2020-01-01",
+                "user_id": "auth0|1",
+            },
+            {**NAMED, "picture": "https://p.test/1"},
+        ),
+        (
+            "django-oauth-toolkit",
+            {"fields": {"first_name": "Ann", "last_name": "Lee", "password": "!", "email": "ann@acme.test"}},
+            NAMED,
+        ),
+    ],
+)
+def test_what_was_told_of_people_is_told_here(
+    gatepost: Gatepost, acme: str, file: Callable[[Any], str], server: str, person: Any, told: dict[str, Any]
+) -> None:
+    rows = [person | {"email": "ann@acme.test"}]
+    did = gatepost.json("import", server, file({"users": rows} if server == "keycloak" else rows), "--org", acme)
+    claims = gatepost.json("user", "show", "ann@acme.test", "--org", acme)["claims"]
+    assert claims.pop("updated_at") > 0
+    assert claims == {**told, "email": "ann@acme.test", "email_verified": False}
+    left_out = " ".join(did["warnings"])
+    assert ("ann@acme.test: birthdate is a day" in left_out) == ("soon" in str(person))
+    assert "soon" not in left_out
+
+
 def test_a_secret_that_was_in_the_export_is_the_apps_and_others_get_a_new_one(
     gatepost: Gatepost, acme: str, file: Callable[[Any], str]
 ) -> None:

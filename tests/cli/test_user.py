@@ -1,5 +1,7 @@
 """People from the command line: one e-mail is one person, whatever its case."""
 
+import json
+
 import pytest
 
 from cli.conftest import Gatepost, Shop, is_refused
@@ -187,3 +189,51 @@ def test_a_mail_server_is_told_what_was_asked_for(
     assert "mail.sender" in gatepost.refused(3, "user", "invite", "eve@new.dev", "--org", "Acme")["message"]
     monkeypatch.setenv("GATEPOST_MAIL__SENDER", "auth@auth.example")
     assert gatepost.json("user", "invite", "eve@new.dev", "--org", "Acme")["mailed"] is True
+
+
+def test_what_apps_are_told_of_a_person(gatepost: Gatepost, acme: str) -> None:
+    gatepost.json(*ANA, "--claim", "name=Ana Ruiz", "--claim", "locale=es")
+    told = {"name": "Ana Ruiz", "locale": "es", "email": "ana@acme.dev", "email_verified": False}
+    show = ("user", "show", "ana@acme.dev", "--org", acme)
+    assert gatepost.json(*show)["claims"].items() >= told.items()
+    address = json.dumps({"address": {"locality": "Berlin", "country": "DE"}, "locale": None})
+    edited = gatepost.json("user", "edit", "ANA@acme.dev", "--claims", "-", "--claim", "nickname=a=b", stdin=address)
+    assert edited == {"id": edited["id"], "claims": gatepost.json(*show)["claims"]}
+    del told["locale"], edited["claims"]["updated_at"]
+    assert edited["claims"] == {**told, "nickname": "a=b", "address": {"locality": "Berlin", "country": "DE"}}
+    assert "Berlin, DE" in gatepost(*show).out
+    gatepost.json("user", "edit", "ana@acme.dev", "--claim", "name=", "--claim", "nickname=")
+    assert gatepost.json(*show)["claims"].keys() == {"email", "email_verified", "address", "updated_at"}
+
+
+def test_a_change_of_what_is_told_is_an_event_that_does_not_tell_it(gatepost: Gatepost, ana: str) -> None:
+    for claim in ("name=Ana Ruiz", "name=Ana Ruiz", "phone_number=+34 600 000 000"):
+        gatepost.json("user", "edit", ana, "--claim", claim)
+    events = gatepost.json("events", "list", "--type", "user.profile_changed")
+    assert [(each["user_id"], each["actor"], each["detail"]) for each in events] == [(ana, "cli", {})] * 2
+    assert not [word for word in ("Ruiz", "600") if word in gatepost("events", "list").out]
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ([], None),
+        (["--claim", "nickname"], None),
+        (["--claim", "nickname=x", "--claim", "nikname=x"], "nikname"),
+        (["--claim", "email_verified=true"], "email_verified"),
+        (["--claim", "phone_number_verified=true"], "phone_number_verified"),
+        (["--claim", "sub=usr_1"], "sub"),
+        (["--claim", "address=Berlin"], "address"),
+        (["--claims", "-"], None),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_told_is_refused_and_nothing_changes(
+    gatepost: Gatepost, ana: str, options: list[str], field: str | None
+) -> None:
+    before = gatepost.json("user", "show", ana, "--org", "Acme")
+    assert gatepost.refused(2, "user", "edit", ana, *options, stdin="[]").get("field") in (field, "claims")
+    assert gatepost.json("user", "show", ana, "--org", "Acme") == before
+    gatepost.refused(4, "user", "edit", "nobody@acme.dev", "--claim", "name=x")
+    gatepost.json("org", "create", "Beta")
+    gatepost.refused(4, "user", "edit", ana, "--org", "Beta", "--claim", "name=x")

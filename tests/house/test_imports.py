@@ -58,7 +58,7 @@ OUTSIDE = {
 
 PURE = {
     *("base64", "binascii", "collections.abc", "functools", "hashlib", "hmac", "orjson", "re", "typing", "unicodedata"),
-    *("urllib.parse", "joserfc.errors", "joserfc.jwk", "joserfc.jws"),
+    *("calendar", "difflib", "urllib.parse", "joserfc.errors", "joserfc.jwk", "joserfc.jws"),
 }
 """What `oauth` may use that is not ours: nothing that knows the time, draws lots, opens or logs anything."""
 

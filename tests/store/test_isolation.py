@@ -270,6 +270,7 @@ ACROSS = {
     "list_listening": "asked by what feeds the webhooks of every organization",
     "bring_people": "makes people, who belong to the instance, members of the organization",
     "replace_password_hash": "people belong to the instance",
+    "replace_profile": "people belong to the instance",
     "list_seal_keys": "the instance's",
     "list_unsealed": "asked by what seals the events of every organization",
     "list_signing_keys": "the instance's",

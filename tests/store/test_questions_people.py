@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gatepost.records import Consent, Session
+from gatepost.records import Consent, Session, User
 from gatepost.secrets import new_id, render_id
 from gatepost.store.apps import set_app_disabled
 from gatepost.store.consents import end_connection, find_consent, give_consent, list_consents, take_back_consents
@@ -13,13 +13,13 @@ from gatepost.store.grants import Gone, Made, Replayed, find_grant, make_grant, 
 from gatepost.store.orgs import set_org_disabled
 from gatepost.store.outbox import claim_letters
 from gatepost.store.people import (
-    BroughtPerson,
     bring_people,
     find_member,
     find_password_hash,
     find_user,
     list_memberships,
     replace_password_hash,
+    replace_profile,
     set_password,
     set_user_disabled,
 )
@@ -351,24 +351,39 @@ async def test_verifiers_are_told(store: Store) -> None:
 
 async def test_people_are_brought_and_those_who_are_known_keep_what_they_have(store: Store) -> None:
     a = await populate(store, "acme")
-    new = BroughtPerson(new_id(), "new@acme.example", "$foreign$hash", "New", NOW, None)
+    new = User(new_id(), "new@acme.example", NOW + 5, NOW, "New", NOW, '{"locale":"de"}')
     known = await store.read(find_user(a.user))
     assert known is not None
-    again = BroughtPerson(new_id(), known.email, "$foreign$other", "Other", None, NOW)
-    await store.ask(bring_people(a.org, (new, again), EPOCH, act()))
-    brought = await store.read(find_user(new.id))
-    assert brought is not None
-    assert (brought.email, brought.name, brought.email_verified_at) == (new.email, "New", NOW)
+    again = User(new_id(), known.email, NOW, NOW, "Other", None, '{"locale":"ar"}')
+    await store.ask(bring_people(a.org, ((new, "$foreign$hash"), (again, "$foreign$other")), EPOCH, act()))
+    assert await store.read(find_user(new.id)) == new
     member = await store.read(find_member(a.org, new.id))
     assert member is not None
     assert member.role == "member"
     assert await store.read(find_user(a.user)) == known
 
 
+async def test_what_is_said_of_a_person_changes_unless_somebody_was_faster(store: Store) -> None:
+    a, b = await populate(store, "acme"), await populate(store, "beta")
+    before, other = await store.read(find_user(a.user)), await store.read(find_user(b.user))
+    assert before is not None
+    named = before._replace(name="Ana", profile='{"nickname":"A","updated_at":5}')
+    assert await store.ask(replace_profile(before, named, act(NOW + 5)))
+    assert await store.read(find_user(a.user)) == named
+    assert await store.read(find_user(b.user)) == other
+    for late in (before, named._replace(name=None), named._replace(name="Ann"), named._replace(profile="{}")):
+        assert not await store.ask(replace_profile(late, before._replace(name="Eve"), act()))
+    assert await store.read(find_user(a.user)) == named
+    nobody = before._replace(id=new_id())
+    assert not await store.ask(replace_profile(nobody, nobody._replace(name="Eve"), act()))
+    told = await store.read(list_events(INSTANCE, 10, user_id=a.user, type="user.profile_changed"))
+    assert [(each.at, each.detail) for each in told] == [(NOW + 5, "{}")]
+
+
 async def test_a_better_hash_is_kept_unless_the_password_changed_meanwhile(store: Store) -> None:
     a = await populate(store, "acme")
-    new = BroughtPerson(new_id(), "new@acme.example", "$foreign$hash", None, None, None)
-    await store.ask(bring_people(a.org, (new,), EPOCH, act()))
+    new = User(new_id(), "new@acme.example", None, NOW)
+    await store.ask(bring_people(a.org, ((new, "$foreign$hash"),), EPOCH, act()))
     for before, after in (("$foreign$hash", "$better"), ("$foreign$hash", "$late")):
         await store.ask(replace_password_hash(new.id, before, after))
     assert await store.read(find_password_hash(new.id)) == "$better"

@@ -6,8 +6,12 @@ import httpx
 import pytest
 
 from gatepost.api.endpoints import ENDPOINTS
+from gatepost.errors import GatepostError
 from gatepost.flows.callers import POWERS
-from gatepost.flows.roles import MATRIX
+from gatepost.flows.claims import set_claims
+from gatepost.flows.roles import MATRIX, Actor, operator
+from gatepost.secrets import parse_id
+from gatepost.store.people import find_user
 
 from .browser import Browser, connected, give_password
 from .conftest import OpenWorld
@@ -252,3 +256,20 @@ async def test_nobody_is_let_in(world: World, authorization: str | None) -> None
         answer = await ask(world, "GET", path, None, headers=headers)
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+async def test_what_apps_are_told_of_a_person_is_no_organizations_to_see_or_say(world: World) -> None:
+    """Case AC-7: a person may belong to several."""
+    staff = await hire(world)
+    path, owner = f"/people/{staff.auditor.id}", Actor(world.act, world.acme.org, "owner")
+    before = await world.instance.store.read(find_user(parse_id("usr", staff.auditor.id) or b""))
+    assert before is not None
+    for more in ({"claims": {"name": "Eve"}}, {"name": "Eve"}, {"email_verified": True}):
+        refused = await ask(world, "PATCH", path, staff.owner, json={"role": "auditor", **more})
+        assert refused.status_code == 400
+        assert next(iter(more)) in refused.json()["detail"]
+    with pytest.raises(GatepostError, match="There is no such thing here"):
+        await set_claims(world.instance, before, {"name": "Eve"}, owner)
+    assert await world.instance.store.read(find_user(before.id)) == before
+    await set_claims(world.instance, before, {"name": "Ann", "locale": "de"}, operator(world.act))
+    assert not {"name", "locale", "claims"} & (await ask(world, "GET", path, staff.owner)).json().keys()

@@ -1,14 +1,41 @@
 """Who the person is, told to whom they let know. OpenID Connect Core §5.3; RI-16 to RI-20 of the cases."""
 
+import json
+from typing import Any
+
 import pytest
 
+from gatepost.flows.claims import set_claims
+from gatepost.flows.roles import operator
 from gatepost.jose import ID_TOKEN_TYPE
+from gatepost.oauth.claims import CLAIMS_OF_SCOPE, parse_claims
+from gatepost.secrets import parse_id
 from gatepost.store.apps import find_app, replace_app
+from gatepost.store.people import find_user
 
 from .browser import Browser, answer_of, connected, redeem, userinfo
 from .world import ISSUER, RESOURCE, Client, World, claims_of, header_of
 
 BOB = "bob@acme.test"
+
+
+SAID: dict[str, Any] = {
+    **dict.fromkeys(("name", "family_name", "given_name", "middle_name", "nickname", "preferred_username"), "Bob"),
+    **dict.fromkeys(("profile", "picture", "website"), "https://bob.test/"),
+    "gender": "male",
+    "birthdate": "0000-02-29",
+    "zoneinfo": "Europe/Berlin",
+    "locale": "de",
+    "phone_number": "+49 30 1234567",
+    "address": {"locality": "Berlin", "country": "DE"},
+}
+
+
+async def say(world: World, **claims: Any) -> None:
+    """Have the operator say these claims of Bob."""
+    user = await world.instance.store.read(find_user(parse_id("usr", world.acme.bob) or b""))
+    assert user is not None
+    await set_claims(world.instance, user, parse_claims(claims), operator(world.act))
 
 
 @pytest.fixture
@@ -33,6 +60,34 @@ async def test_userinfo_says_what_the_scopes_let_it(
     said = (await userinfo(world, tokens["access_token"])).json()
     assert said.keys() == claims
     assert said["sub"] == claims_of(tokens["id_token"])["sub"]
+
+
+@pytest.mark.parametrize("scope", CLAIMS_OF_SCOPE)
+async def test_what_is_said_of_a_person_is_told_by_its_scope_alone(
+    world: World, browser: Browser, app: Client, scope: str
+) -> None:
+    await say(world, **SAID)
+    tokens = await connected(world, browser, app, scope=f"openid {scope}")
+    told = (await userinfo(world, tokens["access_token"])).json()
+    assert told.keys() == {"sub", *CLAIMS_OF_SCOPE[scope]}
+    assert {claim: told[claim] for claim in SAID if claim in told}.items() <= SAID.items()
+    assert told.get("updated_at", world.act.at) == world.act.at
+    assert told.get("phone_number_verified", False) is False
+    await say(world, **dict.fromkeys(SAID))
+    later = (await userinfo(world, tokens["access_token"])).json()
+    assert later.keys() <= {"sub", "updated_at", *CLAIMS_OF_SCOPE["email"]}, "what is taken away is told no more"
+
+
+async def test_discovery_lists_just_what_there_is(world: World, browser: Browser, app: Client) -> None:
+    await say(world, **SAID)
+    document = (await world.call("GET", "/.well-known/openid-configuration")).json()
+    wanted = json.dumps({"id_token": dict.fromkeys(document["claims_supported"])})
+    scope = " ".join(document["scopes_supported"])
+    tokens = await connected(world, browser, app, scope=scope, claims=wanted, nonce="n")
+    assert sorted(tokens["scope"].split()) == sorted(document["scopes_supported"])
+    assert set(claims_of(tokens["id_token"])) == set(document["claims_supported"])
+    told = (await userinfo(world, tokens["access_token"])).json()
+    assert told.items() <= claims_of(tokens["id_token"]).items()
 
 
 async def test_a_claim_can_be_asked_for_by_name(world: World, browser: Browser, app: Client) -> None:

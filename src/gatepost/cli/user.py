@@ -4,15 +4,19 @@ import argparse
 from functools import partial
 from typing import Any
 
+from gatepost.cli import user_claims
 from gatepost.cli.options import Parser, add_verb, add_verbs, confirm, named, read_secret, wants_json
 from gatepost.cli.output import instant, render_fields, show, show_list
 from gatepost.cli.running import check_issuer_is_known, run_verb
+from gatepost.cli.user_claims import add_claim_options, claims_from, render_claims
+from gatepost.flows.claims import set_claims
 from gatepost.flows.instance import Instance
 from gatepost.flows.joining import invite, open_invitations, withdraw
 from gatepost.flows.members import end_membership, member_of, set_role
 from gatepost.flows.organizations import get_org
 from gatepost.flows.people import JoinedUser, create_user, every_member, get_user, reset_password, set_disabled
 from gatepost.flows.roles import ROLES, Actor
+from gatepost.oauth.claims import claims_of
 from gatepost.records import Invitation, Member, User
 from gatepost.secrets import Secret, render_id
 
@@ -28,10 +32,12 @@ def add_arguments(parser: Parser) -> None:
     create.add_argument("--org", metavar="ORG", type=named, required=True, help="the organization's id or name")
     create.add_argument("--role", choices=ROLES, help="what they may do there (a new one: member)")
     create.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
+    add_claim_options(create)
     people = add_verb(verbs, "list", _list, "list an organization's people", "gatepost user list --org Acme")
     people.add_argument("--org", metavar="ORG", type=named, required=True, help="the organization's id or name")
     _add_invitations(verbs)
     _add_membership(verbs)
+    user_claims.add_arguments(verbs)
     for name, run, summary in (
         ("disable", partial(_set_disabled, True), "refuse everything of a person, at once, until they are enabled"),
         ("enable", partial(_set_disabled, False), "let a disabled person back in"),
@@ -88,12 +94,13 @@ async def _member(instance: Instance, options: argparse.Namespace, actor: Actor)
 
 
 def _show(options: argparse.Namespace) -> int:
-    async def verb(instance: Instance, actor: Actor) -> Member:
-        return (await _member(instance, options, actor))[1]
+    async def verb(instance: Instance, actor: Actor) -> tuple[Member, User]:
+        _, member = await _member(instance, options, actor)
+        return member, await get_user(instance, options.user, options.org)
 
-    member = run_verb(options, verb)
+    member, user = run_verb(options, verb)
     document = _render(member) | {"role": member.role}
-    show(wants_json(options), document, render_fields(document))
+    show(wants_json(options), document | {"claims": claims_of(user)}, render_fields(document | render_claims(user)))
     return 0
 
 
@@ -169,10 +176,14 @@ def _render_invitation(invitation: Invitation) -> dict[str, Any]:
 
 def _create(options: argparse.Namespace) -> int:
     password = Secret(read_secret("Password: ")) if options.password_stdin else None
+    claims = claims_from(options)
 
     async def verb(instance: Instance, actor: Actor) -> tuple[JoinedUser, bytes]:
         org = await get_org(instance, options.org)
-        return await create_user(instance, org.id, options.email, options.role, password, actor), org.id
+        user = await create_user(instance, org.id, options.email, options.role, password, actor)
+        if claims:
+            await set_claims(instance, await get_user(instance, render_id("usr", user.id)), claims, actor)
+        return user, org.id
 
     user, org = run_verb(options, verb)
     document = {

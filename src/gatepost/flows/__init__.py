@@ -10,7 +10,7 @@ Where to look:
     a token is looked at    introspect check userinfo inspection
     a token ends            revoke feed
     a person signs in       sign_in passkeys second_step common_passwords links recovery joining sessions
-    their own account       account connections proof logout
+    their own account       account claims connections proof logout
     an organization's own   organizations people members api_keys apps owned_apps clients grants resources scopes
                             trusted_issuers limits browsing usage health playground snippets
     brought from elsewhere  app_import foreign_import foreign_exports

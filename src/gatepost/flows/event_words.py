@@ -73,6 +73,7 @@ SENTENCES = {
     "user.passkey_added": "%(user)s added a passkey",
     "user.passkey_removed": "%(user)s removed a passkey",
     "user.password_set": "%(actor)s gave %(user)s a new password",
+    "user.profile_changed": "%(actor)s changed what apps are told of %(user)s",
     "user.recovery_code_used": "%(user)s signed in with a recovery code",
     "user.recovery_codes_replaced": "%(user)s made new recovery codes",
     "user.removed": "%(actor)s removed %(user)s from the organization",

@@ -11,16 +11,17 @@ from typing import Any, NamedTuple, TypeAlias
 
 from gatepost.errors import GatepostError
 from gatepost.foreign_passwords import render_argon2, render_pbkdf2
+from gatepost.oauth.claims import SAYABLE
 from gatepost.oauth.client_metadata import DEVICE_CODE
 
 Document: TypeAlias = dict[str, Any]
 
 
 class Person(NamedTuple):
-    """Somebody from elsewhere. `password_hash` is in a form of `foreign_passwords`, or None."""
+    """Somebody from elsewhere. `claims` are ours by name alone; `password_hash` is in a form of `foreign_passwords`."""
 
     email: str
-    name: str | None = None
+    claims: Document
     is_verified: bool = False
     is_disabled: bool = False
     password_hash: str | None = None
@@ -48,12 +49,9 @@ def read_keycloak(document: Any) -> Export:
     for user in _objects(document, "users"):
         if user.get("serviceAccountClientId"):
             continue
-        names = filter(None, (user.get("firstName"), user.get("lastName")))
         hashed = _keycloak_hash(user, export.warnings)
-        is_off = user.get("enabled") is False
-        export.people.append(
-            Person(user.get("email") or "", " ".join(names) or None, user.get("emailVerified") is True, is_off, hashed)
-        )
+        is_off, is_verified = user.get("enabled") is False, user.get("emailVerified") is True
+        export.people.append(Person(user.get("email") or "", _keycloak_claims(user), is_verified, is_off, hashed))
     return export
 
 
@@ -93,6 +91,33 @@ def _keycloak_app(client: Document, warnings: list[str]) -> Document:
     )
 
 
+def _keycloak_claims(user: Document) -> Document:
+    """What a realm tells of its people unless it was told otherwise: the mappers of its scopes."""
+    attributes = (user.get("attributes") or {}).items()
+    said = {name: values[0] for name, values in attributes if values and isinstance(values, list)}
+    address = {part: said[name] for name, part in _KEYCLOAK_ADDRESS.items() if name in said}
+    return {
+        **_names(user.get("firstName"), user.get("lastName")),
+        **{claim: said[name] for name, claim in _KEYCLOAK_CLAIMS.items() if name in said},
+        "preferred_username": user.get("username"),
+        "address": address,
+    }
+
+
+_KEYCLOAK_CLAIMS = {
+    **{
+        name: name
+        for name in ("nickname", "profile", "picture", "website", "gender", "birthdate", "zoneinfo", "locale")
+    },
+    "middleName": "middle_name",
+    "phoneNumber": "phone_number",
+}
+_KEYCLOAK_ADDRESS = {
+    **{name: name for name in ("formatted", "locality", "region", "postal_code", "country")},
+    "street": "street_address",
+}
+
+
 def _keycloak_hash(user: Document, warnings: list[str]) -> str | None:
     """The password among a user's credentials. The others, such as a second step, are named."""
     found = None
@@ -124,7 +149,8 @@ def read_auth0(document: Any) -> Export:
     for entry in _objects({"entries": entries}, "entries"):
         if "client_id" not in entry:
             hashed = entry.get("passwordHash") or entry.get("password_hash")
-            person = Person(entry.get("email") or "", entry.get("name"), entry.get("email_verified") is True)
+            claims = {name: entry[name] for name in SAYABLE if name in entry}
+            person = Person(entry.get("email") or "", claims, entry.get("email_verified") is True)
             export.people.append(person._replace(is_disabled=entry.get("blocked") is True, password_hash=hashed))
         elif not entry.get("global"):
             export.apps.append(_auth0_app(entry, export.warnings))
@@ -175,10 +201,10 @@ def read_django(document: Any) -> Export:
         if "client_id" in fields:
             export.apps.append(_django_app(fields, export.warnings))
         elif "password" in fields:
-            names = " ".join(filter(None, (fields.get("first_name"), fields.get("last_name"))))
+            claims = _names(fields.get("first_name"), fields.get("last_name"))
             hashed = _django_hash(fields, export.warnings)
             is_off = fields.get("is_active") is False
-            export.people.append(Person(fields.get("email") or "", names or None, False, is_off, hashed))
+            export.people.append(Person(fields.get("email") or "", claims, False, is_off, hashed))
         else:
             export.warnings.append(f"a row of {row.get('model')} is neither an app nor a person; it was left out")
     return export
@@ -237,6 +263,10 @@ READERS: dict[str, Callable[[Any], Export]] = {
     "hydra": read_hydra,
     "django-oauth-toolkit": read_django,
 }
+
+
+def _names(given: Any, family: Any) -> Document:
+    return {"name": " ".join(filter(None, (given, family))), "given_name": given, "family_name": family}
 
 
 def _app(**members: Any) -> Document:

@@ -13,9 +13,11 @@ from gatepost.flows.instance import Instance, fresh_epoch
 from gatepost.flows.people import check_email
 from gatepost.flows.roles import Actor, Deed
 from gatepost.foreign_passwords import is_checkable
+from gatepost.oauth.claims import change_claims, parse_claim
+from gatepost.records import User
 from gatepost.secrets import new_id
 from gatepost.store.orgs import find_owner
-from gatepost.store.people import BroughtPerson, bring_people
+from gatepost.store.people import bring_people
 
 AT_ONCE = 200
 
@@ -73,7 +75,7 @@ def _read(server: str, document: Any) -> Export:
 
 
 def _texts(person: Person) -> tuple[object, ...]:
-    return person.email, person.name, person.password_hash
+    return person.email, person.password_hash
 
 
 def _checked(people: list[Person], warnings: list[str]) -> list[Person]:
@@ -92,16 +94,23 @@ def _checked(people: list[Person], warnings: list[str]) -> list[Person]:
         if hashed and not is_checkable(hashed):
             warnings.append(f"{email}: the hash of the password is of a kind that is not taken here; left out")
             hashed = None
-        checked[email] = person._replace(email=email, password_hash=hashed)
+        claims = _fit(email, person.claims, warnings)
+        checked[email] = person._replace(email=email, claims=claims, password_hash=hashed)
     return list(checked.values())
 
 
-def _brought(person: Person, now: int) -> BroughtPerson:
-    return BroughtPerson(
-        id=new_id(),
-        email=person.email,
-        password_hash=person.password_hash,
-        name=person.name,
-        email_verified_at=now if person.is_verified else None,
-        disabled_at=now if person.is_disabled else None,
-    )
+def _fit(email: str, claims: dict[str, Any], warnings: list[str]) -> dict[str, Any]:
+    """The claims that can be told here too."""
+    fit = {}
+    for name, value in claims.items():
+        try:
+            fit[name] = parse_claim(name, value)
+        except GatepostError as error:
+            warnings.append(f"{email}: {error.description} It was left out.")
+    return fit
+
+
+def _brought(person: Person, now: int) -> tuple[User, str | None]:
+    disabled_at, verified_at = now if person.is_disabled else None, now if person.is_verified else None
+    user = User(new_id(), person.email, disabled_at, now, email_verified_at=verified_at)
+    return change_claims(user, person.claims, now), person.password_hash

@@ -7,7 +7,8 @@ from gatepost.flows.instance import Instance
 from gatepost.flows.known_apps import KnownApp
 from gatepost.jose import ID_TOKEN_TYPE
 from gatepost.oauth.access_token import render_claims, render_service_claims
-from gatepost.oauth.id_token import describe_person, load_sign_in, render_id_token, subject_of
+from gatepost.oauth.claims import describe_person
+from gatepost.oauth.id_token import load_sign_in, render_id_token, subject_of
 from gatepost.oauth.narrow import Issue
 from gatepost.oauth.refresh_token import render_refresh_token
 from gatepost.oauth.scope import OPENID

@@ -9,7 +9,7 @@ from gatepost.flows.introspect import VerifiedTokens
 from gatepost.flows.known_apps import KnownApp, find_known_app
 from gatepost.flows.minting import subject_for
 from gatepost.jose import ID_TOKEN_TYPE
-from gatepost.oauth.id_token import describe_person
+from gatepost.oauth.claims import describe_person
 from gatepost.oauth.scope import OPENID
 from gatepost.store.people import find_user
 

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 import orjson
 
 from gatepost.errors import OAuthError
+from gatepost.oauth.claims import CLAIMS_OF_SCOPE
 from gatepost.oauth.client_metadata import ClientMetadata, grant_types_of
 from gatepost.oauth.form import parse_repeatable, take_resources
-from gatepost.oauth.id_token import CLAIMS_OF_SCOPE
 from gatepost.oauth.narrow import ceiling_of, narrow
 from gatepost.oauth.pkce import check_challenge
 from gatepost.oauth.redirects import is_registered

@@ -1,4 +1,4 @@
-"""What we say of a person: ID tokens, and the claims that scopes stand for. OpenID Connect Core §2, §5.1 to §5.5, §8.1."""
+"""What we say of a sign-in, and by which name of the person: ID tokens. OpenID Connect Core §2, §3.1.3, §8.1."""
 
 import hashlib
 import hmac
@@ -9,22 +9,8 @@ import orjson
 
 from gatepost import base64url
 from gatepost.oauth.client_metadata import ClientMetadata
-from gatepost.records import User
 
 ID_TOKEN_TTL = 3600
-
-CLAIMS_OF_SCOPE = {
-    "profile": (
-        *("name", "family_name", "given_name", "middle_name", "nickname", "preferred_username", "profile", "picture"),
-        *("website", "gender", "birthdate", "zoneinfo", "locale", "updated_at"),
-    ),
-    "email": ("email", "email_verified"),
-    "address": ("address",),
-    "phone": ("phone_number", "phone_number_verified"),
-}
-"""The claims that a scope asks for. OpenID Connect Core §5.4."""
-
-CLAIMS = tuple(claim for claims in CLAIMS_OF_SCOPE.values() for claim in claims)
 
 
 class SignIn(NamedTuple):
@@ -34,14 +20,6 @@ class SignIn(NamedTuple):
     amr: tuple[str, ...]
     acr: str
     claims: dict[str, Any]
-
-
-def describe_person(user: User, scope: str) -> dict[str, Any]:
-    """The claims about a person that these scopes stand for, where we have them."""
-    wanted = {claim for token in scope.split() for claim in CLAIMS_OF_SCOPE.get(token, ())}
-    known: dict[str, Any] = {**orjson.loads(user.profile), "name": user.name}
-    known |= {"email": user.email, "email_verified": user.email_verified_at is not None}
-    return {claim: known[claim] for claim in CLAIMS if claim in wanted and known.get(claim) is not None}
 
 
 def subject_of(public: str, metadata: ClientMetadata, redirect_uri: str, salt: bytes) -> str:

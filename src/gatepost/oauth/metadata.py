@@ -6,8 +6,8 @@ from typing import Any
 from gatepost.oauth.app_rules import SUBJECT_TYPES
 from gatepost.oauth.assurance import ACR_VALUES
 from gatepost.oauth.authorize import PROMPTS, RESPONSE_MODES, RESPONSE_TYPE
+from gatepost.oauth.claims import CLAIMS
 from gatepost.oauth.foreign_jwt import KEY_OF
-from gatepost.oauth.id_token import CLAIMS
 from gatepost.oauth.identity_assertion import PROFILE
 from gatepost.oauth.pkce import METHOD
 from gatepost.oauth.scope import STANDARD

@@ -1,7 +1,5 @@
 """Questions about people and their memberships. E-mails are kept in one canonical form."""
 
-from typing import NamedTuple
-
 from gatepost.records import Member, User
 from gatepost.secrets import render_id
 from gatepost.store.events import Act, record
@@ -50,31 +48,23 @@ def make_member(
     return user_id, is_new
 
 
-class BroughtPerson(NamedTuple):
-    """Somebody who is brought from elsewhere, with what was known of them there."""
-
-    id: bytes
-    email: str
-    password_hash: str | None
-    name: str | None
-    email_verified_at: int | None
-    disabled_at: int | None
-
-
 @question
-def bring_people(org: bytes, people: tuple[BroughtPerson, ...], epoch: int, act: Act) -> Steps[None]:
-    """Make people members of the organization. Who is known already keeps what they have, a member their role."""
-    for each in people:
+def bring_people(org: bytes, people: tuple[tuple[User, str | None], ...], epoch: int, act: Act) -> Steps[None]:
+    """Make people, each with the hash of their password, members of the organization.
+
+    Who is known already keeps what they have, a member their role.
+    """
+    for user, password_hash in people:
         known = yield SQL(
-            "select owner from names where org = ? and kind = 'email' and name = ?", (INSTANCE, each.email)
+            "select owner from names where org = ? and kind = 'email' and name = ?", (INSTANCE, user.email)
         )
         if known and (yield from find_member(org, known[0][0])):
             continue
-        _, is_new = yield from make_member(org, each.id, each.email, each.password_hash, "member", epoch, act)
+        _, is_new = yield from make_member(org, user.id, user.email, password_hash, "member", epoch, act)
         if is_new:
             yield SQL(
-                "update users set name = ?, email_verified_at = ?, disabled_at = ? where org = ? and id = ?",
-                (each.name, each.email_verified_at, each.disabled_at, INSTANCE, each.id),
+                "update users set name = ?, profile = ?, email_verified_at = ?, disabled_at = ? where org = ? and id = ?",
+                (user.name, user.profile, user.email_verified_at, user.disabled_at, INSTANCE, user.id),
             )
 
 
@@ -184,6 +174,22 @@ def list_memberships(user_id: bytes) -> Steps[list[tuple[bytes, str, int | None]
         (user_id,),
     )
     return [(org, name, disabled_at) for org, name, disabled_at in rows]
+
+
+@question
+def replace_profile(before: User, after: User, act: Act) -> Steps[bool]:
+    """Say other things of a person. False when there is none, or what was said is not as `before` has it (any more).
+
+    The event does not say what was said.
+    """
+    rows = yield SQL(
+        """update users set name = ?, profile = ? where org = ? and id = ? and coalesce(name, '') = ? and profile = ?
+            returning id""",
+        (after.name, after.profile, INSTANCE, before.id, before.name or "", before.profile),
+    )
+    if rows:
+        yield from record(INSTANCE, "user.profile_changed", act._replace(user_id=before.id))
+    return bool(rows)
 
 
 @question
