@@ -129,7 +129,7 @@ class OAuthError(GatepostError):
 
 
 def too_many(what: str, wait: int) -> OAuthError:
-    """The refusal of who asks too often, and may come back in `wait` seconds."""
+    """The refusal of whoever asks too often, and may come back in `wait` seconds."""
     return OAuthError("too_many_requests", f"Too many {what}. Try again in {wait} seconds.", retry_after=wait)
 
 

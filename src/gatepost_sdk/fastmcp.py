@@ -65,7 +65,7 @@ class GatepostProvider(RemoteAuthProvider):
         return [Route(self.guard.metadata_path, self._metadata)]
 
     def get_middleware(self) -> list[Middleware]:
-        """What stands before the endpoint: the look at the token, and in front of that the answer to who may not be looked at.
+        """What stands before the endpoint: the look at the token, and before that the answer to one that is not to blame.
 
         >>> len(provider("https://auth.acme.dev", resource="https://mcp.acme.dev/mcp").get_middleware())
         3

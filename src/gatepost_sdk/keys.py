@@ -43,7 +43,7 @@ class Document(NamedTuple):
 
 
 class IssuerKeys:
-    """What one issuer publishes. `on_change` is called when its keys are others than before."""
+    """What one issuer publishes. `on_change` is called when its keys have changed."""
 
     def __init__(self, issuer: str, fetch: Fetch, clock: Callable[[], float] = time.time) -> None:
         check_url(issuer)

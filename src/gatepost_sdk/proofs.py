@@ -94,7 +94,10 @@ def thumbprint(jwk: dict[str, Any]) -> str:
 
 
 def normal_url(url: object) -> str:
-    """An http URL without query and fragment, its path decoded: frameworks have it so. Raises ValueError for what is none."""
+    """An http URL without query and fragment, its path decoded: frameworks have it so.
+
+    Raises ValueError for anything else.
+    """
     parts = urlsplit(url) if isinstance(url, str) else None
     if parts is None or parts.scheme not in _PORTS or not parts.hostname or "@" in parts.netloc:
         raise ValueError("it is for no http URL")

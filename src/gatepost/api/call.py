@@ -78,7 +78,7 @@ class Call:
 
     @property
     def _bound(self) -> bytes:
-        """A cursor is good for who got it, in their organization, for the same list."""
+        """A cursor is good for whoever got it, in their organization, for the same list."""
         return b"\0".join((self.org, self.actor.act.actor.encode(), self.path.encode()))
 
 

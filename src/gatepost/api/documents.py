@@ -171,7 +171,7 @@ class Person(Struct, frozen=True):
 
 
 class InvitationDocument(Struct, frozen=True):
-    """Somebody who may become a member. `link` is there once, when it is made, for who hands it on by hand."""
+    """Somebody who may become a member. `link` is there once, when it is made, for whoever hands it on by hand."""
 
     id: str
     email: str

@@ -36,7 +36,7 @@ async def trust_issuer(call: Call, ask: asks.NewTrustedIssuer) -> TrustedIssuerD
 
 
 async def distrust_issuer(call: Call, ask: asks.IssuerChoice) -> None:
-    """Take its word no more, from now on."""
+    """Stop taking its word."""
     await distrust(call.instance, call.org, ask.issuer, call.actor)
 
 

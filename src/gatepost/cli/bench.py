@@ -76,7 +76,7 @@ def _bench_revocations(options: argparse.Namespace, place: Path) -> int:
 
 
 def _plan(options: argparse.Namespace) -> Plan:
-    """What to measure. Raises `invalid_request` for an unknown operation or a count that is none."""
+    """What to measure. Raises `invalid_request` for an unknown operation, or a count that is not one."""
     operations = tuple(options.only.split(",")) if options.only else tuple(OPERATIONS)
     for name in operations:
         if name not in OPERATIONS:

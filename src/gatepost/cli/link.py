@@ -1,4 +1,4 @@
-"""A new one-time sign-in link for an owner. Needs the data directory, so only who runs the server can make one."""
+"""A new one-time sign-in link for an owner. Needs the data directory, so only whoever runs the server can make one."""
 
 import argparse
 

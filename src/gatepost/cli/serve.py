@@ -71,7 +71,7 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def check_safe(settings: Settings) -> None:
-    """Raises `invalid_configuration` for what must not face the world, naming the setting and the mend."""
+    """Raises `invalid_configuration` for what must not face the world, naming the setting and the fix."""
     check_issuer(settings.issuer)
     check_tls(settings)
     check_telemetry(settings)

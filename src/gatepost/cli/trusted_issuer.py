@@ -22,7 +22,7 @@ def add_arguments(parser: Parser) -> None:
     create.add_argument("--jwks-uri", metavar="URL", required=True, help="where its public keys are")
     issuers = add_verb(verbs, "list", _list, "list them", "gatepost trusted-issuer list --org Acme")
     example = f"gatepost trusted-issuer delete {_EXAMPLE}"
-    delete = add_verb(verbs, "delete", _delete, "take its word no more, from now on", example)
+    delete = add_verb(verbs, "delete", _delete, "stop taking its word", example)
     for verb in (create, delete):
         verb.add_argument("issuer", metavar="ISSUER", help="as its assertions say it in iss")
     for verb in (create, issuers, delete):
@@ -54,7 +54,7 @@ def _delete(options: argparse.Namespace) -> int:
 
     run_verb(options, verb)
     document = {"issuer": options.issuer, "deleted": True}
-    show(wants_json(options), document, f"{options.issuer} is trusted no more.")
+    show(wants_json(options), document, f"{options.issuer} is no longer trusted.")
     return 0
 
 

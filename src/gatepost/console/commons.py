@@ -39,7 +39,7 @@ class Commons:
         return desk.show("help.html", section="help", cli="")
 
     async def secret(self, desk: Desk) -> Reply:
-        """A secret that was just made. Loaded again, the page has it no more."""
+        """A secret that was just made. Loaded again, the page no longer has it."""
         desk, slip = self._slips.take(desk)
         if slip is None:
             return desk.show("secret_over.html", 410, section="", cli="")

@@ -211,7 +211,7 @@ class Reception:
         return desk
 
     def _at_door(self, desk: Desk) -> Reply | None:
-        """Where somebody goes whose sign-in is not what the organization asks for; None for who may come in."""
+        """Where somebody goes whose sign-in is not what the organization asks for; None for whoever may come in."""
         settings = parse_settings(desk.org.settings)
         lacking = lacks(settings, desk.session, self._instance.clock())
         return self._sign_in(desk.visit, PROVING[lacking]) if lacking else None

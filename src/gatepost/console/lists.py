@@ -75,7 +75,7 @@ def listing(desk: Desk, ask: Ask, page: Page[T]) -> Listing[T]:
 
 
 def _bound(desk: Desk) -> bytes:
-    """A cursor is good for who got it, for the same list: the path names the organization."""
+    """A cursor is good for whoever got it, for the same list: the path names the organization."""
     return f"{desk.session.user_id.hex()} {desk.visit.request.path}".encode()
 
 

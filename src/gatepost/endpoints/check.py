@@ -1,9 +1,10 @@
 """`/check`: a reverse proxy asks whether a request may pass, and learns who sends it. RFC 6750, RFC 9449 §7.
 
-The proxy hands the head of its client's request on; of that, Authorization counts, and for a token that is bound to a key the
-proof in DPoP. Which request the proof has to be for the proxy says in X-Forwarded-Method and X-Forwarded-Uri, which it must
-set itself; where it was sent is configured: it is the origin of the audience, or of `origin`. The answer always has every
-identity header, so a proxy that copies them to the request overwrites whatever its client put there.
+The proxy hands the head of its client's request on; of that, Authorization counts, and for a token that is bound to a
+key the proof in DPoP. The proof has to be for the request that the proxy names in X-Forwarded-Method and
+X-Forwarded-Uri, which it must set itself; the origin of that request is configured: it is that of the audience, or
+`origin`. The answer always has every identity header, so a proxy that copies them to the request overwrites whatever
+its client put there.
 
 What passes is counted against the limits of its grant, app and organization, and of the apps whose tokens it came from, in
 this process; what does not is not.

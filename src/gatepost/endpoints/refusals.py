@@ -1,9 +1,9 @@
 """How a refusal is answered, recorded and logged: one event id in body, header, log and event.
 
-A refusal that an authenticated caller caused is an event of its own. Anybody can cause the others without end, and who
-asks too often does it again and again; so of those a few a minute become events, each with the count of what was left out
-since the last. As many become lines of the log of what is no event, but was shown to a person, who may give us its number.
-Nobody can fill the disk.
+A refusal that an authenticated caller caused is an event of its own. Anybody can cause the others without end, and a
+caller who asks too often causes the same one again and again; so only a few of those a minute become events, each with
+the count of what was left out since the last. What is no event but was shown to a person, who may give us its number,
+is logged at most as often. So nobody can fill the disk.
 """
 
 import asyncio

@@ -65,7 +65,7 @@ class _Stream:
         try:
             page = await self._feed.page(self._after)
         except StoreUnavailableError:
-            return b""  # Who comes back is told why.
+            return b""  # Whoever comes back is told why.
         self._after, self._waits = page.seq, not page.is_full
         return b"id: %d\ndata: %s\n\n" % (page.seq, page.text.encode())
 

@@ -24,7 +24,10 @@ from gatepost.web.app import request_id_of
 from gatepost.web.message import Request
 
 SEND_SECONDS = 2
-"""How long a collector may take; so long, at most, a stopping server waits for one that is away, for each of the two."""
+"""How long a collector may take.
+
+A stopping server waits at most as long for one that is away: once for spans, once for figures.
+"""
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 

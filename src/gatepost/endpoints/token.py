@@ -12,7 +12,7 @@ from gatepost.web.message import ANY_ORIGIN, JSON, Header, Reply, Request, json_
 TOKEN = "/token"
 
 _HEADERS: tuple[Header, ...] = (*JSON, *ANY_ORIGIN, (b"pragma", b"no-cache"))
-"""OAuth 2.1 does without the last one; who holds us to RFC 6749 §5.1 looks for it."""
+"""OAuth 2.1 does without the last one; a client that holds us to RFC 6749 §5.1 looks for it."""
 
 
 class Token:

@@ -80,7 +80,7 @@ Planned: TypeAlias = tuple[Draft, FreshSecret | None]
 
 
 class _Entry(NamedTuple):
-    """One entry of the file, read: how it is called in messages, and its members of the right shape."""
+    """One entry of the file, read: what messages call it, and its members of the right shape."""
 
     label: str
     texts: dict[str, str]

@@ -32,7 +32,7 @@ MAX_GRANT_TTL = 36_500 * 86_400
 NO_METADATA = ClientMetadata()
 
 _TRUSTING = ("first_party", "skip_consent", "open_to_others")
-"""What an app could be given to get from people, unasked, what its maker may not do."""
+"""What would let an app take from people, unasked, what its maker may not have."""
 
 
 class NewApp(NamedTuple):
@@ -86,13 +86,13 @@ def draft_app(
 
 
 def check_trusting(actor: Actor, metadata: Mapping[str, Any]) -> None:
-    """Who may change all apps alone says of one that people need not be asked. Raises as `Actor.check` does."""
+    """Only those who may change all apps can let one do without asking people. Raises as `Actor.check` does."""
     if any(metadata.get(name) for name in _TRUSTING) and actor.org is not None:
         actor.check(Deed.APPS_WRITE, actor.org)
 
 
 def check_asking(actor: Actor, app: App) -> None:
-    """Whoever may not let an app ask nobody changes none that does: trust was given to what it was. Raises `not_allowed`."""
+    """Nobody changes an app that asks nobody unless they may allow that: it was trusted as it was. Raises `not_allowed`."""
     if parse_metadata(app.metadata).skip_consent and not actor.may(Deed.APPS_WRITE):
         raise GatepostError("not_allowed", f"{app.name} asks nobody for consent, so only owners and admins change it.")
 

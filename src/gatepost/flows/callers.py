@@ -12,7 +12,7 @@ from gatepost.store.keys import find_key
 from gatepost.store.question import INSTANCE
 
 DEFAULT_POWERS = ("apps:read", "apps:write", "tokens:issue", "tokens:introspect", "grants:read", "grants:revoke")
-"""What a key may do unless it is said: what the four routes and a gateway need."""
+"""What a key may do by default: what the four routes and a gateway need."""
 
 POWERS = (
     *DEFAULT_POWERS,

@@ -8,9 +8,9 @@ begins with the organization's id. A seal takes up a piece of the chain: it keep
 check can say *which* event is not what it was, and a statement that the instance's active signing key signed: from which
 head to which, over how many events, under which number.
 
-So whoever changes, removes or adds a sealed event has to change the seal too, and cannot sign it. Whoever removes a seal
-leaves a hole in the numbers. Only the end can be cut off unseen, events and seals together: against that helps whoever keeps
-a head (its number and its hash) somewhere else, and has it looked for.
+So whoever changes, removes or adds a sealed event has to change the seal too, and cannot sign it. Whoever removes a
+seal leaves a hole in the numbers. Only the end can be cut off unseen, events and seals together: whoever keeps a head
+(its number and its hash) somewhere else can look for it, and notices.
 
 What is too new is not sealed yet: a transaction that commits late must not slip under a seal. See `flows.sealing`.
 """

@@ -1,7 +1,7 @@
 """Apps and people brought from another server. Everything is looked at before anything is written.
 
-People come first, some hundreds in a transaction so that a running server's writes are not held up; who is known already
-keeps all they have. The apps come last, in one. So a run that was cut short is simply run again.
+People come first, some hundreds in a transaction so that a running server's writes are not held up; whoever is known
+already keeps all they have. The apps come last, in one. So a run that was cut short is simply run again.
 """
 
 from typing import Any, NamedTuple

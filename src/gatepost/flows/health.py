@@ -1,9 +1,9 @@
 """What an organization should look after: one literal table of checks, each a pure judgement of the facts.
 
-`gatepost doctor` looks at the whole machine, and what it finds there is the operator's. An organization may be one of many
-on a server, and no role of it is the operator's; so its people are told what concerns them, and of the server only what
-anybody can see from outside or has to reckon with: how it is reached, whether it sends mails, how its keys stand. Who may
-not see a thing is not told about it either.
+`gatepost doctor` looks at the whole machine, and what it finds there is the operator's. An organization may be one of
+many on a server, and no role of it is the operator's; so its people are told what concerns them, and of the server only
+what anybody can see from outside or has to reckon with: how it is reached, whether it sends mails, how its keys stand.
+Whoever may not see a thing is not told about it either.
 """
 
 from collections.abc import Callable, Iterator

@@ -36,7 +36,7 @@ class Opened(NamedTuple):
 def create_link(instance: Instance, org: bytes, user_id: bytes, *, is_mailed: bool = False) -> Secret:
     """The URL of a link that stands for a member of an organization, once, for a quarter of an hour.
 
-    `is_mailed` for one that reaches nobody but who reads their mails.
+    `is_mailed` for one that only whoever reads their mails gets.
     """
     expires_at = instance.clock() + LINK_TTL
     plain = new_id() + org + user_id + expires_at.to_bytes(8, "big")

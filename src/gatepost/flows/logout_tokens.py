@@ -36,7 +36,7 @@ async def tell_apps(instance: Instance, target: str, content: Content) -> tuple[
 
 
 async def send_logout_token(instance: Instance, target: str, content: Content) -> tuple[Letter, ...]:
-    """Send one app its logout token; one that has gone meanwhile, or listens no more, is left alone. §2.5."""
+    """Send one app its logout token; one that has gone meanwhile, or no longer listens, is left alone. §2.5."""
     known = await find_known_app(instance, target)
     uri = known.metadata.backchannel_logout_uri if known and not known.is_disabled else None
     if known is None or uri is None:

@@ -39,7 +39,7 @@ def make_mail_link(instance: Instance, purpose: str, subject: str, state: str = 
 
 
 def open_mail_link(instance: Instance, purpose: str, text: str) -> MailLink | None:
-    """What a link stands for; None when it is none of ours, of another purpose, or too old."""
+    """What a link stands for; None when it is not ours, of another purpose, or too old."""
     plain = instance.keyring.unseal_text(MAIL_LINK, text)
     link = MailLink(*orjson.loads(plain)) if plain else None
     return link if link and link.purpose == purpose and instance.clock() < link.expires_at else None

@@ -97,7 +97,7 @@ async def _verify(instance: Instance, email: str, content: Content) -> Words | N
 
 
 async def _sign_up(instance: Instance, email: str, content: Content) -> Words | None:
-    """A link to go on with; for who has an account already, a word about that."""
+    """A link to go on with; for whoever has an account already, a word about that."""
     if await instance.store.read(find_owner("email", email)) is not None:
         return Words("known", {"link": instance.issuer.rstrip("/") + "/reset"})
     return Words("sign_up", {"link": make_mail_link(instance, SIGN_UP, email)})

@@ -24,7 +24,7 @@ async def member_of(instance: Instance, org: bytes, text: str, actor: Actor) -> 
 
 
 async def set_role(instance: Instance, org: bytes, member: Member, role: str, actor: Actor) -> Member:
-    """Give a member another role; who changes owners is one.
+    """Give a member another role; only an owner changes owners.
 
     Raises `invalid_request`, `conflict` for the last owner, `overtaken` when somebody else was faster, and as `Actor.check` does.
     """

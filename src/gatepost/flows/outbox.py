@@ -1,8 +1,9 @@
 """What this server sends on its own: mails, logout tokens, events. Kept in the database first, sent by whichever node comes.
 
 A letter is put in the same transaction as the act that it tells of, or right behind it, so nobody waits for another's
-server and nothing is lost with a process. Its content is sealed: a dump of the database gives no link away. It is sent at
-least once; who could not be reached is tried again ever more rarely, and then an event says that it was given up.
+server and nothing is lost with a process. Its content is sealed: a dump of the database gives no link away. It is sent
+at least once; a server that could not be reached is tried again ever more rarely, and then an event says that it was
+given up.
 """
 
 import asyncio

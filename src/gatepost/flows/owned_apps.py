@@ -40,7 +40,7 @@ async def check_apps(instance: Instance, actor: Actor, deed: Deed, org: bytes, c
 async def set_disabled(instance: Instance, app: App, disabled: bool, actor: Actor) -> None:
     """Disable or enable an app; everything of it is refused from now on, or answered again. Raises as `Actor.check` does.
 
-    It may have been disabled against its maker, so only who may change all apps enables one.
+    It may have been disabled against its maker, so only somebody who may change all apps enables one.
     """
     act = actor.check(Deed.APPS_WRITE, app.org, app)
     if not disabled and not actor.may(Deed.APPS_WRITE):

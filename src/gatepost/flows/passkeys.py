@@ -132,7 +132,7 @@ async def passkeys_of(instance: Instance, user_id: bytes) -> list[Passkey]:
 
 
 async def forget_passkey(instance: Instance, session: Session, id: bytes, address: str) -> None:
-    """Sign in with this one no more."""
+    """Stop signing in with this one."""
     await instance.store.ask(remove_passkey(session.user_id, id, Act(instance.clock(), "user", address)))
 
 

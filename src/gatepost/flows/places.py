@@ -1,7 +1,7 @@
 """Where a person may connect an app: in which of their organizations, and why not in the others.
 
 Every way on which a person connects an app looks here again at its last step, so what an organization wants of apps holds
-on all of them. That no grant is made of what was let through before is for the store to see: see `make_grant`.
+on all of them. For what was let through before, the store makes no grant: see `make_grant`.
 """
 
 from collections.abc import Iterable

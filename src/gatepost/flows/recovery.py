@@ -46,9 +46,9 @@ async def set_by_link(
 ) -> bool:
     """Set a new password and end every session and grant; whoever has a second step still needs it to sign in.
 
-    But where this is the first time that somebody shows the address to be theirs, that ends too, unless they are signed in
-    `here` as this person: see `store.recovery`. False when the link is good no more. Raises `invalid_request` for what
-    cannot be a password; the link stays good then.
+    But where this is the first time that somebody shows the address to be theirs, that ends too, unless they are signed
+    in `here` as this person: see `store.recovery`. False when the link is no longer good. Raises `invalid_request` for
+    what cannot be a password; the link stays good then.
     """
     found = await find_reset(instance, text)
     if found is None:
@@ -65,7 +65,7 @@ async def set_by_link(
 
 
 async def find_verification(instance: Instance, text: str) -> User | None:
-    """Whose address a link proves. None when it is theirs no more."""
+    """Whose address a link proves. None when it is no longer theirs."""
     link = open_mail_link(instance, VERIFY, text)
     user = await instance.store.read(find_user(bytes.fromhex(link.subject))) if link else None
     return user if link and user and user.email == link.state else None

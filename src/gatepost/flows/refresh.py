@@ -1,7 +1,7 @@
 """Refreshing: from a refresh token to the next tokens. RFC 6749 §6, RFC 9700 §4.14.
 
-The order is possession, policy, liveness, then the one write: who does not hold an authentic token learns nothing and moves
-nothing, and a refused refresh leaves the generation where it was.
+The order is possession, policy, liveness, then the one write: whoever does not hold an authentic token learns nothing
+and moves nothing, and a refused refresh leaves the generation where it was.
 
 All of it but the signature is one question to the store. So the grant is looked up in the transaction that rotates it, where
 the row that is judged is the one at hand to be changed; looked up before it, it would be read twice.

@@ -1,7 +1,7 @@
 """Apps register themselves, look at their registration, change it and take it back. RFC 7591, RFC 7592.
 
 Registering writes nothing. A row comes with the first consent, with the first change, or when the app takes itself back:
-then it says that it is no more.
+then the row says that it has ended.
 """
 
 import hmac

@@ -45,7 +45,7 @@ def _check_own(caller: Caller, org: bytes, app_org: bytes, client_id: str) -> No
         caller.app.client_id == client_id and caller.org == app_org if caller.app else caller.org in (org, INSTANCE)
     )
     if not is_own:
-        # Who holds an authentic token learns nothing new; 200 would say that it is dead.
+        # Whoever holds an authentic token learns nothing new; 200 would say that it is dead.
         raise OAuthError("invalid_grant", "This token belongs to another app; nothing was revoked.")
 
 

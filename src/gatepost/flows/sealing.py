@@ -23,7 +23,7 @@ PIECE = 100
 """Events in one seal at most: a millisecond or two of work between which requests are answered."""
 
 PAUSE_SECONDS = 0.01
-"""How long those who have much to catch up with, after an import or an outage, leave the loop to requests behind each piece."""
+"""How long a node that has much to seal, as after an import or an outage, leaves the loop to requests after each piece."""
 
 ORGS = 500
 """Organizations that are looked at in one question."""

@@ -23,7 +23,7 @@ async def trust(instance: Instance, org: bytes, issuer: str, jwks_uri: str, acto
 
 
 async def distrust(instance: Instance, org: bytes, issuer: str, actor: Actor) -> None:
-    """Trust an issuer no more; what it said who is who is forgotten. Raises `not_found`, and as `Actor.check` does."""
+    """Stop trusting an issuer, and forget what it said of who is who. Raises `not_found`, and as `Actor.check` does."""
     act = actor.check(Deed.TRUST_WRITE, org)
     if not await instance.store.ask(delete_trusted_issuer(org, issuer, act)):
         raise GatepostError("not_found", f"{issuer} is not trusted here.", fix="gatepost trusted-issuer list --org ORG")

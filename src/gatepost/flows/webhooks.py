@@ -36,7 +36,7 @@ OVERLAP = 86_400
 async def create_webhook(
     instance: Instance, org: bytes, url: str, types: Iterable[str], name: str, actor: Actor
 ) -> tuple[Webhook, Secret]:
-    """Make a webhook, that hears of events from now on, and its secret, which is shown once.
+    """Make a webhook, which hears of events from now on, and its secret, which is shown once.
 
     `types` are types or families of events; none is all. Raises `invalid_request`, `conflict` for one too many, and as
     `Actor.check` does.

@@ -66,7 +66,7 @@ def settle(given: Mapping[str, Any], known: ClientMetadata, profile: str, kind: 
 
 
 def check_choices(app: App, metadata: ClientMetadata) -> None:
-    """Raises `invalid_request` for choices that exclude each other, with the mend."""
+    """Raises `invalid_request` for choices that exclude each other, saying how to mend it."""
     _check_one_of(app.kind, KINDS, "kind")
     _check_one_of(app.profile, PROFILES, "profile")
     _check_one_of(app.auth_method, (None, *AUTH_METHODS), "auth_method")

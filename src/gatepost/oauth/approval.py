@@ -18,7 +18,7 @@ CODE_TTL = 60
 class Approval(NamedTuple):
     """Who approved what for which app, and how the app has to prove itself. Ids are hex.
 
-    `epoch` as in `store.grants`; None in what a version before approved, which did not look.
+    `epoch` as in `store.grants`; None in one that an older version sealed, which did not count yet.
     """
 
     id: str
@@ -82,7 +82,10 @@ def load_approval(plain: bytes) -> Approval:
 
 
 def check_exchange(approval: Approval, app_org: bytes, client_id: str, redirect_uri: str | None, now: int) -> None:
-    """Raises `invalid_grant` unless this app may exchange this approval now. Whether it was before is the store's to say."""
+    """Raises `invalid_grant` unless this app may exchange this approval now.
+
+    Whether it was exchanged before, only the store knows.
+    """
     if (approval.app_org, approval.client_id) != (app_org.hex(), client_id):
         raise _refused("it belongs to another app")
     if now >= approval.expires_at:

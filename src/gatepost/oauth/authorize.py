@@ -167,7 +167,7 @@ REFUSALS: tuple[Callable[[VerifiedAsk], None], ...] = (
 
 def _narrowed(verified: VerifiedAsk, resources: list[Resource]) -> tuple[str, str | None]:
     if verified.app.is_free:
-        # Which APIs there are is for the workspace to say, and that is the person's to choose.
+        # The workspace says which APIs there are, and the person has yet to choose it.
         asked = dict.fromkeys(map(check_resource_uri, verified.ask.resources))
         return " ".join(parse_scope(verified.ask.fields.get("scope", ""))), " ".join(asked) or None
     issue = narrow(verified.app, verified.ask.fields.get("scope"), verified.ask.resources, resources)
@@ -175,9 +175,10 @@ def _narrowed(verified: VerifiedAsk, resources: list[Resource]) -> tuple[str, st
 
 
 def _with_named(app: App, scope: str, claims: dict[str, Any], resources: list[Resource]) -> str:
-    """The scope, with those whose claims are asked for by name, as far as the app may have them. OIDC Core §5.4, §5.5.
+    """The scope, with the scopes of claims that are asked for by name, if the app may have them. OIDC Core §5.4, §5.5.
 
-    For scopes are what a person is shown, what an organization approves, and what an app may have at most.
+    A claim counts as its scope, because scopes are what a person is shown, what an organization approves, and what an app
+    may have at most.
     """
     granted = scope.split()
     if OPENID not in granted:

@@ -25,7 +25,7 @@ class Life(NamedTuple):
 
 
 class Once(NamedTuple):
-    """What makes an assertion this one: its id, to be spent, when it was made, and until when it could be sent again."""
+    """What tells one assertion from all others: its id, to be spent, when it was made, and until when it can be sent again."""
 
     id: bytes
     made_at: int
@@ -64,7 +64,7 @@ def check_life(claims: dict[str, Any], ahead: int, now: int) -> Life:
 
 
 def once_of(claims: dict[str, Any], signer: str, life: Life) -> Once:
-    """What makes it this one of its signer's. Raises ValueError."""
+    """What tells an assertion from its signer's others. Raises ValueError."""
     return Once(id_of(claims, signer), life.made_at or life.expires_at - MAX_AHEAD, life.expires_at + SKEW)
 
 

@@ -67,7 +67,7 @@ def fault_of(key: Any) -> str:
 
 
 def _bits(number: Any) -> int:
-    """The length of a number in base64url; 0 for what is none."""
+    """The length of a number in base64url; 0 if it is not one."""
     if not isinstance(number, str) or not re.fullmatch(r"[A-Za-z0-9_-]{2,2048}", number):
         return 0
     try:

@@ -45,7 +45,7 @@ GRANT_TYPES = {
     "device": ("authorization_code", DEVICE_CODE, "refresh_token"),
     "service": ("client_credentials",),
 }
-"""What an app may do that names no grant types of its own. Client credentials are never a login's fallback."""
+"""What an app may do if it names no grant types of its own. Client credentials are never a login's fallback."""
 
 PROFILES = ("oauth21", "oidc", "fapi2")
 AUTH_METHODS = ("client_secret_basic", "client_secret_post", "private_key_jwt", "none")
@@ -61,7 +61,7 @@ HIDDEN = frozenset(("Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"))
 
 
 class ClientMetadata(NamedTuple):
-    """What no statement joins on, by its name in RFC 7591, OpenID Connect Registration, and the logout specifications."""
+    """What an app says of itself that no statement joins on, named as in RFC 7591 and OpenID Connect."""
 
     id_token_signed_response_alg: str = "RS256"
     userinfo_signed_response_alg: str | None = None

@@ -51,7 +51,7 @@ def render_user_code(user_code: str) -> str:
 
 
 def parse_user_code(text: str) -> str | None:
-    """The code that somebody typed, whatever their case, spaces and dashes; None for what cannot be one."""
+    """The code that somebody typed, in upper or lower case, with any spaces and dashes; None if it cannot be one."""
     letters = re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text[:100])).upper()
     return letters if _USER_CODE.fullmatch(letters) else None
 

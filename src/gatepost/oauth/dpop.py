@@ -23,7 +23,7 @@ PROOF_TYPE = "dpop+jwt"
 SKEW = 60
 """Seconds by which a proof may be older, or newer, than this moment."""
 NONCE_SECONDS = 300
-"""How long a nonce is given out; it is taken for as long again."""
+"""How long a nonce is given out; it is accepted for as long again."""
 
 _THUMBPRINT = {"EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x"), "RSA": ("e", "kty", "n")}
 _PORTS = {"https": 443, "http": 80}
@@ -33,7 +33,7 @@ _MAC_BYTES = 16
 
 
 class Proof(NamedTuple):
-    """A good proof: whose key it shows, and what makes it this one, to be spent; `made_at` and until when it could be sent."""
+    """A good proof: the key it shows, the id by which it is spent, when it was made, and until when it could be sent."""
 
     jkt: str
     id: bytes
@@ -68,7 +68,7 @@ def check_proof(
     made_at, expires_at, not_before = (instant_of(claims, name) for name in ("iat", "exp", "nbf"))
     if made_at is None or abs(now - made_at) > SKEW:
         raise ValueError("iat is not now")
-    # Nobody has to say these; who does is taken at their word. RFC 7519 §4.1.4, §4.1.5.
+    # These two are optional; whoever sends them is taken at their word. RFC 7519 §4.1.4, §4.1.5.
     if (expires_at or now) <= now - SKEW or (not_before or now) > now + SKEW:
         raise ValueError("it has expired, or is not good yet")
     jkt = thumbprint(jwt.jwk)
@@ -87,7 +87,7 @@ def thumbprint(key: dict[str, Any]) -> str:
 def normal_uri(uri: Any) -> str:
     """An http URL without query and fragment, in the one form in which URLs are compared. RFC 3986 §6.2.2, §6.2.3.
 
-    Raises ValueError for what is none.
+    Raises ValueError for anything else.
     """
     if not isinstance(uri, str) or not (uri.isascii() and uri.isprintable()) or " " in uri:
         raise ValueError("htu is not a URL")
@@ -101,7 +101,7 @@ def normal_uri(uri: Any) -> str:
 
 
 def origin_of(uri: str) -> str:
-    """Scheme, host and port of an http URL; empty for what is none."""
+    """Scheme, host and port of an http URL; empty for anything else."""
     try:
         return "/".join(normal_uri(uri).split("/")[:3])
     except ValueError:

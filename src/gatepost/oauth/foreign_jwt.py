@@ -108,7 +108,7 @@ def instant_of(claims: dict[str, Any], name: str) -> int | None:
 
 
 def id_of(claims: dict[str, Any], signer: str) -> bytes:
-    """What makes a token this one of its signer's, to be spent. Raises ValueError. RFC 7519 §4.1.7."""
+    """What tells a token from its signer's others, so that it can be spent. Raises ValueError. RFC 7519 §4.1.7."""
     jti = claims.get("jti")
     if not isinstance(jti, str) or not 1 <= len(jti) <= MAX_JTI:
         raise ValueError(f"jti is not a text of 1 to {MAX_JTI} characters")

@@ -12,13 +12,13 @@ from gatepost.oauth.scope import OFFLINE_ACCESS, STANDARD, check_ceiling, lowere
 from gatepost.records import App, Resource
 
 ANY_KEY = "*"
-"""A grant whose refreshes have to be proved with a key, whichever it is: its app proves by itself who it is."""
+"""Stands for a key in a grant whose refreshes need a proof, but of any key: its app proves in another way who it is."""
 
 
 class Issue(NamedTuple):
     """What will be granted. `resource` are the registered spellings, separated by spaces; None is the issuer itself.
 
-    `jkt` is the thumbprint of the key that its tokens are bound to; None for those that whoever bears them may use.
+    `jkt` is the thumbprint of the key that its tokens are bound to; None for bearer tokens.
     """
 
     scope: str
@@ -50,7 +50,7 @@ def ceiling_of(app: App, registered: list[Resource]) -> tuple[str, ...]:
 def part_of(held: tuple[str, ...], ceiling: tuple[str, ...], scope: str) -> str:
     """The part of what is held that an app may have and asks for; all that it may have, if it asks for none.
 
-    For tokens that no refresh token comes with, so there is nothing to stay connected with. Raises `invalid_scope`.
+    For tokens that come without a refresh token, so never with `offline_access`. Raises `invalid_scope`.
     """
     allowed = [token for token in held if token in ceiling and token != OFFLINE_ACCESS]
     asked = parse_scope(scope)

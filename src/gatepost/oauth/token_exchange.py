@@ -63,9 +63,9 @@ def check_actor(actor: dict[str, Any], app: App, proved: str | None) -> None:
 def check_may_act(app: App, subject: dict[str, Any], registered: list[Resource], proved: str | None) -> None:
     """Whether this app may act on with the token: it got it itself, is an API that it is for, or is named in it.
 
-    Another app was handed the token. To have the grant type is enough then only for one that is not an API, which nobody could
-    address a token to, and for a token that whoever bears it may use. An API that took any would be a confused deputy.
-    Its own bound token an app proves the key of; an API cannot, and saw it proved when it was called. RFC 8693 §4.4, §5.
+    Another app's token has to be for this one, or to name it. Only an app that is no API, which nobody could address a
+    token to, may act on with any bearer token: an API that took any would be a confused deputy. An app proves the key
+    of its own bound token; an API cannot, and saw it proved when it was called. RFC 8693 §4.4, §5.
 
     Raises `invalid_request`.
     """

@@ -104,7 +104,7 @@ class Authorize:
             return see_other(visit, CONSENT + seal_flow(self._instance, flow))
         view = await view_consent(self._instance, step, visit.session)
         if fields.get("shown") != view.shown:
-            # The app has changed since the page was shown: what the person said yes to is no more.
+            # The app has changed since the page was shown: what the person said yes to is gone.
             return see_other(visit, CONSENT + seal_flow(self._instance, flow))
         org = parse_id("org", fields.get("org", view.places[0].id)) or b""
         kept = [each.name for each in view.required]

@@ -48,7 +48,10 @@ class MailOrders:
         self._by_address = by_address
 
     def take(self, email: str, address: str) -> bool:
-        """Whether the mail may go out now. Who asks is not told. Raises `too_many_requests` for an address that asks often."""
+        """Whether the mail may go out now.
+
+        Whoever asks is not told. Raises `too_many_requests` for an address that asks often.
+        """
         _refuse(self._by_address.take(bucket_of(address)))
         return not self._by_mailbox.take(_named(email))
 

@@ -35,7 +35,7 @@ class Joining:
         return await self._show_invitation(visit, parse_form(request.query).get("link", ""))
 
     async def accept(self, request: Request) -> Reply:
-        """Yes. Somebody new brings a password; who has an account here is signed in with it."""
+        """Yes. Somebody new brings a password; whoever has an account here is signed in with it."""
         visit, fields = await self._visits.read_form(request)
         link, password = fields.get("link", ""), Secret(fields.get("new_password", ""))
         invited = await find_invited(self._instance, link)

@@ -67,7 +67,7 @@ class Recovery:
         return await self._show_password(visit, parse_form(request.query))
 
     async def set_password(self, request: Request) -> Reply:
-        """A new password was sent. Nobody is signed in by that: who has a second step still needs it."""
+        """A new password was sent. Nobody is signed in by that: whoever has a second step still needs it."""
         visit, fields = await self._visits.read_form(request)
         link, password = fields.get("link", ""), Secret(fields.get("new_password", ""))
         try:

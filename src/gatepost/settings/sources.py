@@ -38,7 +38,7 @@ def load_settings(
 ) -> Settings:
     """Settings from every source. `flags` and `defaults` are by dotted name; `config` None looks for ./gatepost.toml.
 
-    Raises `invalid_configuration`, or for a flag `invalid_request`, naming the value, its place and the mend.
+    Raises `invalid_configuration`, or for a flag `invalid_request`, naming the value, its place and the fix.
     """
     known = {setting.name: setting for setting in known_settings()}
     given = {

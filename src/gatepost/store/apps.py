@@ -26,7 +26,7 @@ class Taken(NamedTuple):
 
 
 class Saved(NamedTuple):
-    """The app has the redirect URI; what of it is new?"""
+    """The app has the redirect URI; which of the two is new."""
 
     app_is_new: bool
     uri_is_new: bool
@@ -140,7 +140,7 @@ def keep_free_app(app: App, redirect_uris: tuple[str, ...], epoch: int, act: Act
 
 @question
 def end_free_app(app: App, redirect_uris: tuple[str, ...], epoch: int, act: Act) -> Steps[None]:
-    """Note that an app that belongs to no organization is no more. Its row says so, so it never comes back by itself."""
+    """Note that an app that belongs to no organization has ended. Its row says so, so it never comes back by itself."""
     yield from make_app(app, redirect_uris, epoch, act)
     yield from set_app_disabled(app.org, app.client_id, True, act)
 

@@ -43,7 +43,7 @@ class Page(NamedTuple, Generic[T]):
 
 
 class Named(NamedTuple):
-    """A grant, and by their names the app and the person, who has none once they are no member."""
+    """A grant, with the names of its app and its person; the person's is None once they are no longer a member."""
 
     grant: Grant
     app: str

@@ -77,7 +77,7 @@ def list_recovery_codes(user_id: bytes) -> Steps[list[bytes]]:
 
 @question
 def spend_recovery_code(user_id: bytes, code_hash: bytes, act: Act) -> Steps[bool]:
-    """Use a recovery code up. False when it is none, or was used."""
+    """Use a recovery code up. False when it is not one, or was used."""
     rows = yield SQL(
         "delete from recovery_codes where org = ? and user_id = ? and code_hash = ? returning code_hash",
         (INSTANCE, user_id, code_hash),

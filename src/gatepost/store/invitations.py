@@ -54,7 +54,7 @@ def withdraw_invitation(org: bytes, id: bytes, act: Act) -> Steps[bool]:
 def accept_invitation(
     org: bytes, id: bytes, candidate: bytes, password_hash: str | None, epoch: int, act: Act, *, is_mailed: bool = False
 ) -> Steps[tuple[bytes, bool] | None]:
-    """Make whom an invitation is for a member; answers their id and whether they are new. None when it is open no more.
+    """Make whom an invitation is for a member; answers their id and whether they are new. None when it is no longer open.
 
     Somebody new brings a password; without one it is whoever the account belongs to, signed in to it. An invitation that
     came by mail proves the address, see `recovery`.

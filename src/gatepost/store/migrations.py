@@ -307,7 +307,7 @@ MIGRATIONS: tuple[Migration, ...] = (
             "alter table users add column epoch bigint not null default 0",
         ),
     ),
-    # Due with the first migration after the release of 0.1.0, whose nodes need it no more: "drop table usage".
+    # Due with the first migration after the release of 0.1.0, whose nodes no longer need it: "drop table usage".
 )
 
 NEWEST = MIGRATIONS[-1].number

@@ -59,7 +59,7 @@ def use_passkey(id: bytes, sign_count: int, act: Act) -> Steps[bool]:
 
 @question
 def remove_passkey(user_id: bytes, id: bytes, act: Act) -> Steps[bool]:
-    """Forget one of a person's passkeys. False when they have no such."""
+    """Forget one of a person's passkeys. False when they have no such passkey."""
     rows = yield SQL(
         "delete from passkeys where org = ? and user_id = ? and id = ? returning id", (INSTANCE, user_id, id)
     )

@@ -12,7 +12,7 @@ _MEMBER = """select u.id, u.email, m.role, u.disabled_at, m.created_at from memb
 
 _OWNED = """(role <> 'owner' or ? = 'owner' or exists
     (select 1 from memberships o where o.org = ? and o.role = 'owner' and o.user_id <> ?))"""
-"""There is an owner afterwards too."""
+"""Whether the organization still has an owner afterwards."""
 
 
 @question
@@ -52,7 +52,7 @@ def make_member(
 def bring_people(org: bytes, people: tuple[tuple[User, str | None], ...], epoch: int, act: Act) -> Steps[None]:
     """Make people, each with the hash of their password, members of the organization.
 
-    Who is known already keeps what they have, a member their role.
+    Whoever is known already keeps what they have, and a member their role.
     """
     for user, password_hash in people:
         known = yield SQL(

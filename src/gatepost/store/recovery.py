@@ -6,7 +6,7 @@ Whoever was handed an invitation, or was made by the operator, has an account wi
 of its address. It may be somebody else's address: then what they set up waits for its owner, who would share the account
 with them. So the first proof of the address ends all that was set up before it, in its own transaction: the password, the
 passkeys, the second step, every session, consent and grant. Only what the account's own person proves from a session of the
-account stays: who is signed in to it, and reads its mails, has shown both.
+account stays: whoever is signed in to it and reads its mails has shown both.
 
 What is under way meanwhile, with a password that was looked at a moment before, must not come to its end after it. So a
 person has an `epoch`, which every such end moves on; and what signs in, or adds a way in, is held against the one that it
@@ -28,7 +28,7 @@ def reset_password(
 ) -> Steps[bool]:
     """Give a person a new password by a link, and end their sessions and grants: whoever knew the old one is out.
 
-    False when the link was used. Who follows it reads the mails, so the e-mail is proved too: see `prove_email`.
+    False when the link was used. Whoever follows it reads the mails, so the e-mail is proved too: see `prove_email`.
     """
     if not (yield from spend("mail", link, made_at, expires_at, act.at)):
         return False
@@ -57,7 +57,7 @@ def prove_email(user_id: bytes, act: Act, *, is_here: bool = False) -> Steps[Non
 
 @question
 def verify_email(user_id: bytes, email: str, act: Act, *, is_here: bool = False) -> Steps[bool]:
-    """Prove an address by a link that was mailed to it, see `prove_email`. False when it is theirs no more."""
+    """Prove an address by a link that was mailed to it, see `prove_email`. False when it is no longer theirs."""
     rows = yield SQL("select id from users where org = ? and id = ? and email = ?", (INSTANCE, user_id, email))
     if rows:
         yield from prove_email(user_id, act, is_here=is_here)

@@ -10,8 +10,8 @@ What was written after the backup is forgotten. Three things must not follow fro
   restore, so the moment of the restore is kept, and nothing that was made before it can be spent any more: see
   `spent.spend`. Whoever holds such a thing gets a new one.
 
-Two things do follow, and only the operator can mend them: who connected since must connect again, and what was revoked
-since is live again. `gatepost restore` says so.
+Two things do follow, and only the operator can mend them: whoever connected since must connect again, and what was
+revoked since is live again. `gatepost restore` says so.
 """
 
 from gatepost.store.events import Act, record

@@ -49,7 +49,7 @@ DIALECT = {"bytes": "blob", "text": "text", "table": " without rowid"}
 BATCH = 256
 BUSY_MS = 2000
 LEAST_BUSY_MS = 50
-"""What even they wait who were queued for long: the time in which a command commits."""
+"""What even those wait who were queued for long: enough for a command's commit."""
 
 RECENT_SECONDS = 0.25
 

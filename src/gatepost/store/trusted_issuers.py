@@ -49,7 +49,7 @@ def find_trusted_issuer(org: bytes, issuer: str) -> Steps[TrustedIssuer | None]:
 
 @question
 def delete_trusted_issuer(org: bytes, issuer: str, act: Act) -> Steps[bool]:
-    """Trust an issuer no more, and forget whom it means. False when it was not trusted."""
+    """Stop trusting an issuer, and forget whom it means. False when it was not trusted."""
     rows = yield SQL("delete from trusted_issuers where org = ? and issuer = ? returning issuer", (org, issuer))
     if rows:
         yield SQL("delete from identities where org = ? and issuer = ?", (org, issuer))
@@ -59,7 +59,7 @@ def delete_trusted_issuer(org: bytes, issuer: str, act: Act) -> Steps[bool]:
 
 @question
 def find_identity(org: bytes, issuer: str, subject: str) -> Steps[bytes | None]:
-    """Who it is that an issuer calls so; None when that was never said."""
+    """The person whom an issuer calls so; None when it never named one."""
     rows = yield SQL(
         "select user_id from identities where org = ? and issuer = ? and subject = ?", (org, issuer, subject)
     )

@@ -115,7 +115,7 @@ def usage_series(
 def usage_sums(
     org: bytes, kinds: tuple[str, ...], since: int, client_ids: tuple[str, ...] = (ALL,)
 ) -> Steps[list[Share]]:
-    """What happened to each of these apps from an instant on, which is one that a row begins with."""
+    """What happened to each of these apps from an instant on, at which a row has to begin."""
     apart = f"""select client_id, kind, name, times from counts where org = ? and width = ?
         and client_id in ({_marks(client_ids)}) and kind in ({_marks(kinds)}) and at >= ? and at < ?"""
     parts: list[str] = []

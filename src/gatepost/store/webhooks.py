@@ -150,7 +150,10 @@ def list_deliveries(org: bytes, webhook: bytes, limit: int, before: bytes | None
 
 @question
 def note_attempt(org: bytes, delivery: Delivery, failing_at: int | None) -> Steps[None]:
-    """Keep how a delivery stands. Who has its letter alone does this; `failing_at` is since when the webhook fails, if so."""
+    """Keep how a delivery stands.
+
+    Only whoever holds its letter does this; `failing_at` is since when the webhook fails, if so.
+    """
     yield SQL(
         "update webhook_deliveries set state = ?, attempts = ? where org = ? and webhook_id = ? and event_id = ?",
         (delivery.state, delivery.attempts, org, delivery.webhook_id, delivery.event_id),

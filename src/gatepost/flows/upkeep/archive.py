@@ -168,7 +168,7 @@ def _parse_manifest(content: bytes) -> tuple[Manifest, str]:
 
 
 def _check(manifest: Manifest, key: bytes) -> str:
-    """The hash of what is beside the database. It shows an accident; who makes an archive can make this too."""
+    """The hash of what is beside the database. It shows an accident; whoever makes an archive can make this too."""
     return hashlib.sha256(orjson.dumps(manifest._asdict(), option=orjson.OPT_SORT_KEYS) + key).hexdigest()
 
 

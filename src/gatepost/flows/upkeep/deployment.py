@@ -65,7 +65,7 @@ class Disk(NamedTuple):
 class Facts(NamedTuple):
     """A deployment as it was found. `disk` is None for a database on a server. A fault is a text, empty where there is none.
 
-    `refusals` are what `serve` would refuse of the settings, each with its mend.
+    `refusals` are what `serve` would refuse of the settings, each with its fix.
     """
 
     settings: Settings

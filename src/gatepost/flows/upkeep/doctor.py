@@ -1,4 +1,4 @@
-"""What is wrong with a deployment: one literal table of checks, each a pure judgement of the facts, with a mend for each finding.
+"""What is wrong with a deployment: one literal table of checks, each a pure judgement of the facts, with a fix for each finding.
 
 A problem is what is broken or unsafe. Advice is what may be meant so, or becomes a problem later. A deployment whose issuer
 is a public https URL is held to more than one that only this machine reaches.

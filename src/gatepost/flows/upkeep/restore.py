@@ -74,7 +74,7 @@ def restore(
     """Put a backup in this place. Nothing is touched before all of it was found good.
 
     Raises `conflict` when there is data and it is not to be replaced, or somebody uses it; `not_found` without the archive;
-    `invalid_request` for an archive that is none of ours or damaged; `invalid_configuration` for a newer Gatepost's, or a
+    `invalid_request` for an archive that is not ours or damaged; `invalid_configuration` for a newer Gatepost's, or a
     key that does not open it.
     """
     if holds_data(place) and not replace:

@@ -12,7 +12,7 @@ from gatepost.store.postgres import mark
 CONNECT_SECONDS = 2
 
 APPLICATION = "gatepost"
-"""How our connections are called in the server's own list."""
+"""What our connections are called in the server's own list."""
 
 _DEFAULTS = {
     "application_name": APPLICATION,

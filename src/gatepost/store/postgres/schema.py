@@ -136,7 +136,10 @@ def _build(pgconn: pq.abc.PGconn, migration: migrations.Migration) -> None:
 
 
 def _build_index(pgconn: pq.abc.PGconn, index: str) -> None:
-    """Build an index without holding up who writes. What is left of an attempt that was cut short is no index: it goes."""
+    """Build an index without holding up writers.
+
+    What an attempt that was cut short left is not a whole index, and is dropped.
+    """
     name = index.partition(" ")[0]
     half = SQL("select 1 from pg_index where indexrelid = to_regclass(?) and not indisvalid", (name,))
     if _execute(pgconn, half):
