@@ -45,6 +45,7 @@ from gatepost.pages.login import Login
 from gatepost.pages.logout import LOGOUT, SIGNED_OUT, Logout
 from gatepost.pages.mails import Postman
 from gatepost.pages.outbox import DevOutbox
+from gatepost.pages.profile import PROFILE, Profile
 from gatepost.pages.recovery import MAIL_SIGN_IN, RESET, Recovery
 from gatepost.pages.security import PASSKEY_GONE, PASSKEYS, RECOVERY_CODES, SECURITY, TOTP, TOTP_OFF, Security
 from gatepost.pages.sign_ins import SignIns
@@ -234,6 +235,7 @@ class People:
         self.choice = Choice(instance, visits)
         self.verify = Verify(instance, visits, sign_ins, tries)
         self.account = Account(instance, visits, passwords, guesses)
+        self.profile = Profile(instance)
         self.security = Security(instance, passwords, guesses, tries)
         self.connections = Connections(instance)
         orders = MailOrders(limits.mails_to_one, limits.mail_orders)
@@ -309,6 +311,7 @@ def _account_routes(visits: Visits, people: People, refuse: Refuse) -> dict[str,
         "/account/password": page(account.ask_password, account.change_password),
         "/account/sessions/end": form(account.end_session),
         "/account/sessions/end-all": page(account.ask_everywhere, account.end_everywhere),
+        PROFILE: page(people.profile.page, people.profile.change),
         APPS: page(connections.page),
         DETAILS: page(connections.details),
         "/account/apps/revoke": form(connections.revoke),

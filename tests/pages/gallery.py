@@ -91,6 +91,13 @@ def _wrong(visitor: Visitor) -> None:
     visitor.page.wait_for_selector("#error")
 
 
+def _wrong_profile(visitor: Visitor) -> None:
+    open_own(visitor, "/account/profile")
+    visitor.page.fill("#birthdate", "soon")
+    visitor.page.click("#submit")
+    visitor.page.wait_for_selector("#error")
+
+
 def _leaving(response_mode: str) -> Way:
     def go(visitor: Visitor) -> None:
         # The app has no content to show, so the browser stays on our page.
@@ -220,6 +227,8 @@ PAGES: dict[str, Way] = {
     "leaving": _leaving("query"),
     "posting": _leaving("form_post"),
     "account": _signed_in("/account"),
+    "profile": _signed_in("/account/profile"),
+    "profile-wrong": _wrong_profile,
     "password": _signed_in("/account/password"),
     "sign-out-everywhere": _signed_in("/account/sessions/end-all"),
     "signed-out": _plain("/signed-out"),
@@ -260,6 +269,7 @@ SHOWN_ONCE = {
     "cancelled-by-hand",
     "reset-mailed",
     "login-wrong",
+    "profile-wrong",
     "device-wrong",
     "recovery-codes",
     "posting",

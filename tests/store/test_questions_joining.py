@@ -14,7 +14,15 @@ from gatepost.store.invitations import (
 )
 from gatepost.store.orgs import find_org, find_owner
 from gatepost.store.passkeys import find_passkey, keep_passkey, list_passkeys
-from gatepost.store.people import find_member, find_password_hash, find_user, hold_ways_in, make_member, set_password
+from gatepost.store.people import (
+    find_member,
+    find_password_hash,
+    find_user,
+    hold_ways_in,
+    make_member,
+    replace_profile,
+    set_password,
+)
 from gatepost.store.question import Store
 from gatepost.store.recovery import enter_by_mail, prove_email, reset_password, sign_up, verify_email
 from gatepost.store.restored import note_restored
@@ -129,6 +137,25 @@ async def test_the_first_proof_of_an_email_ends_what_was_before_it(store: Store)
     assert await store.ask(verify_email(a.user, a.email, act(NOW + 3)))
     await store.ask(prove_email(a.user, act(NOW + 4)))
     assert await store.read(find_password_hash(a.user)) == "after", "only the first proof ends anything"
+
+
+async def test_the_first_proof_of_an_email_ends_what_was_said_from_inside_the_account(store: Store) -> None:
+    a, b = await populate(store, "acme"), await populate(store, "beta")
+    for each, own_epoch in ((a, 0), (b, None)):
+        user = await store.read(find_user(each.user))
+        assert user is not None
+        said = user._replace(name="Eve", profile='{"nickname":"E"}')
+        assert await store.ask(replace_profile(user, said, act(), own_epoch))
+        assert await store.ask(replace_profile(said, said._replace(profile='{"locale":"de"}'), act()))
+        await store.ask(prove_email(each.user, act(NOW + 1)))
+    mine, theirs = await store.read(find_user(a.user)), await store.read(find_user(b.user))
+    assert mine is not None
+    assert theirs is not None
+    assert (mine.name, mine.profile) == (None, "{}")
+    assert (theirs.name, theirs.profile) == ("Eve", '{"locale":"de"}'), "the operator said it"
+    again = mine._replace(name="Ana")
+    assert not await store.ask(replace_profile(mine, again, act(), 0)), "its session began before"
+    assert await store.ask(replace_profile(mine, again, act(), mine.epoch))
 
 
 async def test_what_began_before_the_ways_in_were_ended_comes_to_nothing(store: Store) -> None:

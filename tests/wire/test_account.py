@@ -48,6 +48,7 @@ def words_of(page: httpx.Response) -> str:
 
 OWN_PAGES = (
     "/account",
+    "/account/profile",
     "/account/password",
     "/account/sessions/end-all",
     "/account/apps",
@@ -55,6 +56,7 @@ OWN_PAGES = (
     "/account/apps/revoke-all",
 )
 OWN_FORMS = (
+    "/account/profile",
     "/account/password",
     "/account/sessions/end",
     "/account/sessions/end-all",

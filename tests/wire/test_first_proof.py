@@ -25,7 +25,10 @@ SESSION = "__Host-gatepost_session"
 
 
 class Taken(NamedTuple):
-    """What Mallory has set up for Eve's address: a browser signed in, a passkey, a second step, a connected app."""
+    """What Mallory has set up for Eve's address: a browser signed in, a passkey, a second step, a connected app.
+
+    Apps are told a phone number of his, too.
+    """
 
     browser: Browser
     device: Authenticator
@@ -47,6 +50,8 @@ async def taken(world: World) -> Taken:
     tokens = await connected(world, Browser(world), app, EVE, scope="openid offline_access")
     assert (await add(browser, device)).status_code == 303
     await set_up(world, browser)
+    details = form_of(await browser.get("/account/profile"))
+    await browser.post(details.action, details.fields | {"phone_number": "+49 30 1234567"})
     return Taken(browser, device, app, tokens)
 
 
@@ -97,7 +102,8 @@ async def test_the_first_proof_ends_what_somebody_else_set_up(world: World, take
     done = await way(world, taken, Browser(world))
     assert done.status_code in (200, 303)
     assert set((await opens(world, taken)).values()) == {False}
-    assert (await get_user(world.instance, EVE)).email_verified_at == world.clock()
+    eve = await get_user(world.instance, EVE)
+    assert (eve.email_verified_at, "phone_number" in eve.profile) == (world.clock(), False)
     assert len(await world.events(INSTANCE, "user.begun_anew")) == 1
 
 
@@ -116,6 +122,7 @@ async def test_who_proves_it_from_their_own_session_keeps_it(world: World, taken
     assert kept["passkey"]
     assert kept["password"] is (way is not by_reset)
     assert kept["session"] is (way is not by_reset)
+    assert "phone_number" in (await get_user(world.instance, EVE)).profile
     assert await world.events(INSTANCE, "user.begun_anew") == []
 
 

@@ -307,6 +307,14 @@ MIGRATIONS: tuple[Migration, ...] = (
             "alter table users add column epoch bigint not null default 0",
         ),
     ),
+    Migration(
+        19,
+        "details that people gave themselves",
+        (
+            # 1 once they changed what apps are told of them: it ends with the first proof of their address.
+            "alter table users add column own_profile bigint not null default 0",
+        ),
+    ),
     # Due with the first migration after the release of 0.1.0, whose nodes no longer need it: "drop table usage".
 )
 

@@ -177,15 +177,20 @@ def list_memberships(user_id: bytes) -> Steps[list[tuple[bytes, str, int | None]
 
 
 @question
-def replace_profile(before: User, after: User, act: Act) -> Steps[bool]:
-    """Say other things of a person. False when there is none, or what was said is not as `before` has it (any more).
+def replace_profile(before: User, after: User, act: Act, own_epoch: int | None = None) -> Steps[bool]:
+    """Say other things of a person; with `own_epoch`, they do so themselves, in a session that had this one.
 
+    False when there is none, when what was said is not as `before` has it (any more), or when their ways in were ended.
     The event does not say what was said.
     """
     rows = yield SQL(
-        """update users set name = ?, profile = ? where org = ? and id = ? and coalesce(name, '') = ? and profile = ?
+        """update users set name = ?, profile = ?, own_profile = case when ? = 1 then 1 else own_profile end
+            where org = ? and id = ? and coalesce(name, '') = ? and profile = ? and epoch = coalesce(?, epoch)
             returning id""",
-        (after.name, after.profile, INSTANCE, before.id, before.name or "", before.profile),
+        (
+            *(after.name, after.profile, int(own_epoch is not None)),
+            *(INSTANCE, before.id, before.name or "", before.profile, own_epoch),
+        ),
     )
     if rows:
         yield from record(INSTANCE, "user.profile_changed", act._replace(user_id=before.id))

@@ -5,8 +5,9 @@
 Whoever was handed an invitation, or was made by the operator, has an account without having shown that they read the mails
 of its address. It may be somebody else's address: then what they set up waits for its owner, who would share the account
 with them. So the first proof of the address ends all that was set up before it, in its own transaction: the password, the
-passkeys, the second step, every session, consent and grant. Only what the account's own person proves from a session of the
-account stays: whoever is signed in to it and reads its mails has shown both.
+passkeys, the second step, what somebody in the account had apps told of its person, every session, consent and grant. Only
+what the account's own person proves from a session of the account stays: whoever is signed in to it and reads its mails has
+shown both.
 
 What is under way meanwhile, with a password that was looked at a moment before, must not come to its end after it. So a
 person has an `epoch`, which every such end moves on; and what signs in, or adds a way in, is held against the one that it
@@ -98,6 +99,10 @@ def sign_up(
 def _begin_anew(user_id: bytes, act: Act) -> Steps[None]:
     yield SQL(
         "update users set password_hash = null, totp = null, epoch = epoch + 1 where org = ? and id = ?",
+        (INSTANCE, user_id),
+    )
+    yield SQL(
+        "update users set name = null, profile = '{}', own_profile = 0 where org = ? and id = ? and own_profile = 1",
         (INSTANCE, user_id),
     )
     yield SQL("delete from recovery_codes where org = ? and user_id = ?", (INSTANCE, user_id))
