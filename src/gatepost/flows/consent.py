@@ -9,6 +9,7 @@ from gatepost.flows.places import list_places
 from gatepost.flows.scopes import Permission, describe_scopes
 from gatepost.oauth.client_document import is_url
 from gatepost.oauth.consent import UNAPPROVED, host_of, is_elsewhere, risk_of
+from gatepost.oauth.flow import Flow
 from gatepost.oauth.narrow import Issue
 from gatepost.oauth.scope import OFFLINE_ACCESS
 from gatepost.records import Session
@@ -24,8 +25,8 @@ class Choice(NamedTuple):
     why_not: str
 
 
-class ConsentView(NamedTuple):
-    """All that the page shows. `warning` is the one that weighs most; `shown` is what the answer is bound to.
+class Asker(NamedTuple):
+    """Who asks, on every page of a flow: the app by the name it gives itself, who vouches for it, and where it leads.
 
     `vouches` is empty for an app that nobody registered; `published_at` is then the host that it speaks for, if it has one.
     """
@@ -37,6 +38,12 @@ class ConsentView(NamedTuple):
     is_first_party: bool
     host: str
     is_public_host: bool
+
+
+class ConsentView(NamedTuple):
+    """All that the page shows. `warning` is the one that weighs most; `shown` is what the answer is bound to."""
+
+    asker: Asker
     email: str
     places: list[Choice]
     needs_approval: bool
@@ -51,15 +58,10 @@ class ConsentView(NamedTuple):
     tos_uri: str | None
 
 
-async def view_consent(instance: Instance, step: NeedsConsent, session: Session) -> ConsentView:
-    """The page for this step of a flow."""
-    flow, known = step.flow, step.known
+async def view_asker(instance: Instance, known: KnownApp, flow: Flow) -> Asker:
+    """Who asks in this flow."""
     owner = await instance.store.read(find_org(known.app.org))
-    may_leave_out = {*known.metadata.optional_scope.split(), OFFLINE_ACCESS}
-    permissions = await describe_scopes(instance, known.app.home(step.places[0][0]), flow.asked.scope)
-    places = await list_choices(instance, known, session, issue_of(flow))
-    is_own = any(place.id == render_id("org", known.app.org) for place in places)
-    return ConsentView(
+    return Asker(
         app=known.app.name,
         is_agent=known.metadata.agent,
         vouches=owner.name if owner else "",
@@ -67,6 +69,18 @@ async def view_consent(instance: Instance, step: NeedsConsent, session: Session)
         is_first_party=known.metadata.first_party,
         host=host_of(flow.redirect_uri),
         is_public_host=is_elsewhere(flow.redirect_uri),
+    )
+
+
+async def view_consent(instance: Instance, step: NeedsConsent, session: Session) -> ConsentView:
+    """The page for this step of a flow."""
+    flow, known = step.flow, step.known
+    may_leave_out = {*known.metadata.optional_scope.split(), OFFLINE_ACCESS}
+    permissions = await describe_scopes(instance, known.app.home(step.places[0][0]), flow.asked.scope)
+    places = await list_choices(instance, known, session, issue_of(flow))
+    is_own = any(place.id == render_id("org", known.app.org) for place in places)
+    return ConsentView(
+        asker=await view_asker(instance, known, flow),
         email=session.email,
         places=places,
         needs_approval=any(place.why_not in UNAPPROVED for place in places),

@@ -8,6 +8,7 @@ from gatepost.flows.recovery import begins_anew
 from gatepost.flows.sign_in import Passwords, check_password
 from gatepost.oauth.flow import Flow
 from gatepost.oauth.form import parse_form
+from gatepost.pages.carried import follow
 from gatepost.pages.guesses import Guesses
 from gatepost.pages.sign_ins import SignIns
 from gatepost.secrets import Secret
@@ -76,6 +77,7 @@ class Login:
         if opened is None:
             raise link_over(visit)
         anew = opened.is_mailed and await begins_anew(self._instance, opened.member.id, visit.user_id)
+        visit, flow = await follow(self._instance, self._visits, visit, flow)
         return show(visit, "link.html", email=opened.member.email, link=link, flow=flow, begins_anew=anew)
 
     async def _show(self, visit: Visit, flow: Flow | None, *, email: str = "", fault: str = "") -> Reply:

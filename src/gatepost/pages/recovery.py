@@ -5,12 +5,12 @@ links, and must not use them up.
 """
 
 from gatepost.errors import GatepostError
-from gatepost.flows.authorize import open_flow
 from gatepost.flows.instance import Instance
 from gatepost.flows.mails import order_mail
 from gatepost.flows.recovery import begins_anew, find_reset, find_verification, set_by_link, verify_by_link
 from gatepost.flows.sign_in import Passwords
 from gatepost.oauth.form import parse_form
+from gatepost.pages.carried import follow
 from gatepost.pages.guesses import MailOrders
 from gatepost.records import Session
 from gatepost.secrets import Secret
@@ -46,20 +46,19 @@ class Recovery:
         return await self._order(request, "sign_in", MAIL_SIGN_IN)
 
     async def _ask(self, request: Request, action: str) -> Reply:
-        visit = await self._visits.read(request)
-        return show(visit, "order_mail.html", action=action, flow=self._flow(visit, parse_form(request.query)))
+        visit, flow = await self._follow(await self._visits.read(request), parse_form(request.query))
+        return show(visit, "order_mail.html", action=action, flow=flow)
 
     async def _order(self, request: Request, purpose: str, action: str) -> Reply:
         visit, fields = await self._visits.read_form(request)
-        email, flow = fields.get("email", ""), self._flow(visit, fields)
+        visit, flow = await self._follow(visit, fields)
+        email = fields.get("email", "")
         if self._orders.take(email, request.address):
             await order_mail(self._instance, purpose, email, visit.locale, flow=flow)
         return show(visit, "mail_ordered.html", action=action, flow=flow)
 
-    def _flow(self, visit: Visit, fields: dict[str, str]) -> str:
-        """The flow that led here, as it was sent; empty for one that is over or another browser's."""
-        flow = fields.get("flow", "")
-        return flow if open_flow(self._instance, flow, visit.browser) else ""
+    async def _follow(self, visit: Visit, fields: dict[str, str]) -> tuple[Visit, str]:
+        return await follow(self._instance, self._visits, visit, fields.get("flow", ""))
 
     async def ask_password(self, request: Request) -> Reply:
         """The page of a reset link."""
@@ -80,7 +79,8 @@ class Recovery:
             return await self._show_password(visit, fields, is_unfit=True)
         if not done:
             raise link_over(visit)
-        return show(visit, "password_set.html", flow=self._flow(visit, fields))
+        visit, flow = await self._follow(visit, fields)
+        return show(visit, "password_set.html", flow=flow)
 
     async def order_verification(self, visit: Visit, session: Session, fields: dict[str, str]) -> Reply:
         """A mail to the address of whoever is signed in."""
@@ -110,14 +110,15 @@ class Recovery:
         found = await find_reset(self._instance, link)
         if found is None:
             raise link_over(visit)
-        status, anew = 400 if is_unfit else 200, await begins_anew(self._instance, found[1].id, visit.user_id)
+        anew = await begins_anew(self._instance, found[1].id, visit.user_id)
+        visit, flow = await self._follow(visit, fields)
         return show(
             visit,
             "reset_password.html",
-            status,
+            400 if is_unfit else 200,
             email=found[1].email,
             link=link,
-            flow=self._flow(visit, fields),
+            flow=flow,
             is_unfit=is_unfit,
             begins_anew=anew,
         )

@@ -9,6 +9,7 @@ from urllib.parse import urlencode, urlsplit
 
 from gatepost import base64url
 from gatepost.errors import GatepostError
+from gatepost.flows.consent import Asker, view_asker
 from gatepost.flows.instance import Instance
 from gatepost.flows.known_apps import find_known_app
 from gatepost.flows.organizations import Brand, brand_of
@@ -16,11 +17,9 @@ from gatepost.flows.sessions import SignedIn, find_signed_in
 from gatepost.oauth.device import parse_user_code
 from gatepost.oauth.flow import Flow
 from gatepost.oauth.form import parse_form, parse_pairs, parse_repeatable
-from gatepost.oauth.newcomers import CLIENT_IDS
 from gatepost.oauth.org_settings import SECOND_FACTOR, SIGN_IN
 from gatepost.records import Session
 from gatepost.secrets import Secret
-from gatepost.store.question import INSTANCE
 from gatepost.ui.rendering import LOCALES, choose_locale, render_page
 from gatepost.web.app import Handler
 from gatepost.web.cookies import Cookie, parse_cookies
@@ -67,6 +66,8 @@ class Visit(NamedTuple):
     shortcuts: bool
     brand: Brand | None = None
     """Of the organization that the page leads to, if it leads to one."""
+    asker: Asker | None = None
+    """Whose flow leads the person, if one does."""
 
     @property
     def user_id(self) -> bytes | None:
@@ -176,12 +177,14 @@ class Visits:
         return handler
 
     async def led_by(self, visit: Visit, flow: Flow | None) -> Visit:
-        """The visit as an app leads it: in the languages that it asks for, and as its organization has its pages."""
+        """The visit as an app leads it: in its name and the languages that it asks for, as its organization has its pages."""
         if flow is None:
             return visit
-        # An app without an organization of its own is looked up elsewhere, and nobody's brand.
-        known = None if flow.client_id.startswith(CLIENT_IDS) else await find_known_app(self._instance, flow.client_id)
-        return await self.led_to(visit.speaking(flow.asked.ui_locales), known.app.org if known else INSTANCE)
+        visit, known = visit.speaking(flow.asked.ui_locales), await find_known_app(self._instance, flow.client_id)
+        if known is None:
+            return visit
+        visit = visit._replace(asker=await view_asker(self._instance, known, flow))
+        return await self.led_to(visit, known.app.org)
 
     async def led_to(self, visit: Visit, org: bytes) -> Visit:
         """The visit of pages that lead to an organization."""
@@ -256,6 +259,7 @@ def show(
         session=visit.session,
         theme=visit.theme,
         brand=visit.brand if visit.brand and visit.brand.shades else None,
+        asker=visit.asker,
         languages=_language_links(visit) if menu and status < 400 else (),
         **view,
     )
