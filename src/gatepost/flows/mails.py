@@ -86,9 +86,10 @@ async def _sign_in(instance: Instance, email: str, content: Content) -> Words | 
     return Words("sign_in", {"link": link + _onward(content)})
 
 
-def _onward(content: Content) -> str:
+def _onward(content: Content, joint: str = "&") -> str:
     """What a link has besides: whoever began a flow goes on with it; in another browser it is not theirs, and leads nowhere."""
-    return f"&flow={quote(content['flow'])}" if content["flow"] else ""
+    flow = content.get("flow")
+    return f"{joint}flow={quote(flow)}" if flow else ""
 
 
 async def _verify(instance: Instance, email: str, content: Content) -> Words | None:
@@ -99,8 +100,8 @@ async def _verify(instance: Instance, email: str, content: Content) -> Words | N
 async def _sign_up(instance: Instance, email: str, content: Content) -> Words | None:
     """A link to go on with; for whoever has an account already, a word about that."""
     if await instance.store.read(find_owner("email", email)) is not None:
-        return Words("known", {"link": instance.issuer.rstrip("/") + "/reset"})
-    return Words("sign_up", {"link": make_mail_link(instance, SIGN_UP, email)})
+        return Words("known", {"link": instance.issuer.rstrip("/") + "/reset" + _onward(content, "?")})
+    return Words("sign_up", {"link": make_mail_link(instance, SIGN_UP, email) + _onward(content)})
 
 
 async def _invite(instance: Instance, email: str, content: Content) -> Words | None:

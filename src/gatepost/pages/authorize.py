@@ -11,6 +11,7 @@ from gatepost.flows.authorize import (
     NeedsConsent,
     NeedsSecondStep,
     NeedsSignIn,
+    NoPlace,
     Step,
     allow,
     begin,
@@ -130,6 +131,8 @@ class Authorize:
 
     def _show(self, visit: Visit, step: Step) -> Reply:
         """A step that is no way back to the app."""
+        if isinstance(step, NeedsSignIn | NoPlace):
+            visit = self._visits.keep_flow(visit, seal_flow(self._instance, step.flow))
         if isinstance(step, NeedsSignIn):
             return see_other(visit, "/login?flow=" + seal_flow(self._instance, step.flow))
         if isinstance(step, NeedsSecondStep):

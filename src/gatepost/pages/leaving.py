@@ -19,7 +19,7 @@ CONTINUE = "/continue/"
 
 
 class Leaving:
-    """The ways to leave, and the handler of the page that does."""
+    """The ways to leave, and the handler of the page that does. Whoever leaves is on the way to nothing any more."""
 
     def __init__(self, instance: Instance, visits: Visits) -> None:
         self._instance = instance
@@ -37,16 +37,17 @@ class Leaving:
     def from_form(self, visit: Visit, leave: Leave) -> Reply:
         """Leave after a form of ours was posted: over the page above."""
         plain = orjson.dumps([visit.browser.hex(), list(leave)])
-        return see_other(visit, CONTINUE + self._instance.keyring.seal_text(EXIT, plain))
+        return see_other(self._visits.keep_flow(visit, ""), CONTINUE + self._instance.keyring.seal_text(EXIT, plain))
 
     def from_link(self, visit: Visit, leave: Leave) -> Reply:
         """Leave at once, for somebody whom a link or a redirect brought."""
         if leave.response_mode == "form_post":
             return self.from_page(visit, leave)
-        return see_other(visit, url_of(leave))
+        return see_other(self._visits.keep_flow(visit, ""), url_of(leave))
 
     def from_page(self, visit: Visit, leave: Leave) -> Reply:
         """Leave from a page that is shown now."""
+        visit = self._visits.keep_flow(visit, "")
         if leave.response_mode == "form_post":
             origin = urlsplit(leave.redirect_uri)
             target = f"{origin.scheme}://{origin.netloc}" if origin.netloc else f"{origin.scheme}:"
@@ -55,6 +56,7 @@ class Leaving:
 
     def by_hand(self, visit: Visit, leave: Leave) -> Reply:
         """Leave when the person wants to, and knows where that leads. RFC 9700 §4.11.2."""
+        visit = self._visits.keep_flow(visit, "")
         denied, host = leave.params.get("error") == "access_denied", _shown_host(leave)
         return show(visit, "leave.html", menu=False, url=url_of(leave), host=host, by_itself=False, was_denied=denied)
 

@@ -15,7 +15,7 @@ from gatepost.flows.known_apps import find_known_app
 from gatepost.flows.organizations import Brand, brand_of
 from gatepost.flows.sessions import SignedIn, find_signed_in
 from gatepost.oauth.device import parse_user_code
-from gatepost.oauth.flow import Flow
+from gatepost.oauth.flow import FLOW_TTL, Flow
 from gatepost.oauth.form import parse_form, parse_pairs, parse_repeatable
 from gatepost.oauth.org_settings import SECOND_FACTOR, SIGN_IN
 from gatepost.records import Session
@@ -41,6 +41,8 @@ PROVING = {SIGN_IN: "/login?again=yes", SECOND_FACTOR: "/login/verify"}
 """Where somebody gets what their sign-in lacks for an organization, and goes on from."""
 _ONWARD = re.compile(CONSOLE + r"[A-Za-z0-9/._~-]{0,500}")
 """Where a sign-in may lead to: nowhere but to our own console."""
+_MAX_COOKIE = 3500
+"""Bytes of a cookie's value that every browser keeps. RFC 6265 §6.1."""
 
 _CSRF = b"form of ours"
 _BROWSER_BYTES = 16
@@ -50,7 +52,8 @@ class Visit(NamedTuple):
     """One request of a browser. `browser` is random, and tells it from every other browser; our pages are below `base`.
 
     `device` is the user code of a device that the person was about to answer when they had to sign in first; `onward` is
-    the page of ours that they were about to see; empty without one.
+    the page of ours that they were about to see; `flow` is the last one that an app sent them with and that they have not
+    left yet; empty without one.
     """
 
     request: Request
@@ -62,6 +65,7 @@ class Visit(NamedTuple):
     cookies: tuple[Header, ...]
     device: str | None
     onward: str
+    flow: str
     theme: str
     shortcuts: bool
     brand: Brand | None = None
@@ -108,6 +112,7 @@ class Visits:
         self._device_cookie = Cookie("device", instance.issuer)
         self._language_cookie = Cookie(LANGUAGE, instance.issuer)
         self._onward_cookie = Cookie("onward", instance.issuer)
+        self._flow_cookie = Cookie("flow", instance.issuer)
         self._theme_cookie = Cookie("theme", instance.issuer)
         self._shortcuts_cookie = Cookie("shortcuts", instance.issuer)
 
@@ -140,6 +145,7 @@ class Visits:
             tuple(headers),
             device,
             onward if is_onward(onward) else "",
+            self._flow_cookie.read(cookies),
             theme if theme in THEMES else "",
             self._shortcuts_cookie.read(cookies) != "off",
         )
@@ -197,6 +203,12 @@ class Visits:
     def keep_onward(self, visit: Visit, path: str) -> Visit:
         """The visit with a page of ours to see after the sign-in; empty: the person is there."""
         return visit._replace(cookies=(*visit.cookies, self._onward_cookie.write(path if is_onward(path) else "")))
+
+    def keep_flow(self, visit: Visit, flow: str) -> Visit:
+        """The visit with a flow, while it may be answered, for who has to be invited first; empty, or too long: with none."""
+        kept = flow if len(flow) <= _MAX_COOKIE else ""
+        cookie = self._flow_cookie.write(kept, FLOW_TTL)
+        return visit._replace(cookies=(*visit.cookies, cookie)) if kept or visit.flow else visit
 
     def keep_theme(self, visit: Visit, theme: str) -> Visit:
         """The visit with the theme that the person chose; empty: the browser's."""
