@@ -19,6 +19,7 @@ METADATA_MAX_AGE = 3600
 _CSS, _SCRIPT = b"text/css; charset=utf-8", b"text/javascript; charset=utf-8"
 ASSETS = {
     "gatepost.css": (_CSS, ("colors.css", "gatepost.css")),
+    "api.css": (_CSS, ("api.css",)),
     "console.css": (_CSS, ("colors.css", "console.css")),
     "gatepost.svg": (b"image/svg+xml", ("gatepost.svg",)),
     "submit.js": (_SCRIPT, ("submit.js",)),
