@@ -28,6 +28,17 @@ def test_no_is_an_answer_too(visitor: Visitor) -> None:
     assert visitor.answer()["error"] == "access_denied"
 
 
+def test_who_turned_back_may_think_better_of_it(visitor: Visitor) -> None:
+    """Nothing was said yet that could be taken back, so the page is as good as it was, and leads all the way."""
+    visitor.begin(prompt="consent")
+    visitor.page.click("#cancel button")
+    assert visitor.answer()["error"] == "access_denied"
+    visitor.page.go_back()
+    visitor.sign_in()
+    visitor.allow()
+    assert "code" in visitor.answer()
+
+
 def test_a_wrong_password_can_be_mended(visitor: Visitor) -> None:
     page = visitor.begin()
     page.fill("#email", visitor.who.email)

@@ -1,5 +1,6 @@
 """Somebody sets an account up with an address that is not theirs, and waits for its owner. AC-1 and AC-11 of the cases."""
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
@@ -157,6 +158,16 @@ async def test_the_page_says_what_will_end(world: World, taken: Taken, path: str
     await by_the_mail_that_mallory_ordered(world, taken, Browser(world))
     world.clock.forward(60)
     assert 'id="anew"' not in (await Browser(world).get(await mailed(world, path))).text
+
+
+async def test_who_set_it_up_themselves_is_led_to_where_they_sign_in(world: World, taken: Taken) -> None:
+    """Whoever else is signed in there."""
+    other = Browser(world)
+    _, link = await invite(world.instance, world.acme.org, "oscar@new.test", "member", world.operator)
+    await join(other, link.reveal().removeprefix(ISSUER))
+    page = await other.get(await mailed(world, "/login/mail"))
+    (keep,) = re.findall(r'id="keep" href="([^"]*)"', page.text)
+    assert 'id="password"' in (await other.get(keep)).text
 
 
 async def test_the_page_of_a_proof_says_what_will_end(world: World, taken: Taken) -> None:

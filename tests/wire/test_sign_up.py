@@ -1,6 +1,7 @@
 """Becoming somebody: by invitation, or by signing up where everybody may. AC-8, AC-11, AC-15, AC-16, UI-17 of the cases."""
 
 import asyncio
+import re
 
 import pytest
 
@@ -131,7 +132,10 @@ async def test_who_has_an_account_signs_in_to_join(world: World) -> None:
     assert "bob@beta.test" not in await members(world)
     other = Browser(world)
     await other.enter("ann@example.test")
-    assert "You have an account here." in (await other.get(link)).text, "somebody else's session joins nobody"
+    page = await other.get(link)
+    assert "You have an account here." in page.text, "somebody else's session joins nobody"
+    (way,) = re.findall(r'class="button" href="([^"]*)"', page.text)
+    assert 'id="password"' in (await other.get(way)).text
     own = Browser(world)
     await own.enter("bob@beta.test")
     await own.press(link, "/invite")

@@ -96,7 +96,7 @@ class Recovery:
         if user is None:
             raise link_over(visit)
         anew = await begins_anew(self._instance, user.id, visit.user_id)
-        return show(visit, "verify_email.html", email=user.email, link=link, begins_anew=anew)
+        return show(visit, "verify_email.html", email=user.email, link=link, flow="", begins_anew=anew)
 
     async def verify(self, request: Request) -> Reply:
         visit, fields = await self._visits.read_form(request)
