@@ -46,7 +46,7 @@ class ApiKey(NamedTuple):
     org_disabled_at: int | None
 
     def may(self, power: str) -> bool:
-        return power in self.scopes.split()
+        return f" {power} " in f" {self.scopes} "
 
 
 class App(NamedTuple):

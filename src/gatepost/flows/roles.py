@@ -5,7 +5,7 @@ recorded. So a verb cannot act without having asked, whichever face it was calle
 """
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from typing import NamedTuple
 
 from gatepost.errors import GatepostError, OAuthError
@@ -15,7 +15,7 @@ from gatepost.store.events import Act
 ROLES = ("owner", "admin", "developer", "auditor", "member")
 
 
-class Deed(Enum):
+class Deed(StrEnum):
     """What there is to be done, in the words that complete “you may not …”."""
 
     ORG_READ = "see the organization"

@@ -36,10 +36,10 @@ def narrow(app: App, scope: str | None, asked: tuple[str, ...], registered: list
 
     An app without scopes of its own may ask for any that the organization's resources define, and gets none unasked.
     """
-    granted = check_ceiling(parse_scope(scope), ceiling_of(app, registered)) if scope else tuple(app.scope.split())
+    granted = " ".join(check_ceiling(parse_scope(scope), ceiling_of(app, registered))) if scope else app.scope
     wanted = asked or ((app.default_resource,) if app.default_resource else ())
     found = dict.fromkeys(find_resource(each, registered).uri for each in wanted)
-    return Issue(" ".join(granted), " ".join(found) or None)
+    return Issue(granted, " ".join(found) or None)
 
 
 def ceiling_of(app: App, registered: list[Resource]) -> tuple[str, ...]:
