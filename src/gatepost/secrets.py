@@ -89,13 +89,11 @@ def parse_text(prefix: str, text: str) -> bytes | None:
     """The payload of a text with this prefix; None when it is not one, to the last bit."""
     if not text.startswith(prefix) or len(text) > _MAX_TEXT or not text.isascii():
         return None
-    body = text[len(prefix) :]
     try:
-        raw = base64url.decode_leniently(body.encode())
+        raw = base64url.decode(text[len(prefix) :].encode())
     except ValueError:
         return None
     payload = raw[:-_CHECKSUM_BYTES]
-    # Rendering again refuses what a lenient decoder lets pass: foreign characters, padding, spare bits.
     return payload if hmac.compare_digest(render_text(prefix, payload), text) else None
 
 
@@ -103,7 +101,7 @@ def parse_start(prefix: str, text: str, length: int) -> bytes | None:
     """The first bytes of a text with this prefix, unchecked: enough to look up what the whole text is compared with."""
     start = len(prefix)
     try:
-        raw = base64url.decode_leniently(text[start : start + -(-length // 3) * 4].encode())
+        raw = base64url.decode(text[start : start + -(-length // 3) * 4].encode())
     except ValueError:
         return None
     return raw[:length] if len(raw) >= length and len(text) <= _MAX_TEXT and text.startswith(prefix) else None

@@ -48,6 +48,7 @@ OUTSIDE = {
     "orjson": {"bench", "console", "endpoints", "flows", "jose", "oauth", "pages", "web", "webauthn"},
     "prometheus_client": {"endpoints"},
     "psycopg": {"store"},
+    "pybase64": {"base64url"},
     "segno": {"pages"},
     "pytest": {"pytest_plugin"},
     "shtab": {"cli"},
