@@ -52,6 +52,19 @@ async def test_what_does_not_say_it_is_a_form_is_not_read(world: World, path: st
     assert response.json()["error"] == "unsupported_media_type"
 
 
+@pytest.mark.parametrize("media_type", ["", "application/json"])
+@pytest.mark.parametrize(
+    ("path", "status", "error"),
+    [("/introspect", 400, "invalid_request"), ("/revoke", 400, "invalid_request"), ("/token", 401, "invalid_client")],
+)
+async def test_where_nothing_is_sent_the_answer_is_what_is_missing(
+    world: World, path: str, status: int, error: str, media_type: str
+) -> None:
+    headers = {"content-type": media_type} if media_type else {}
+    response = await world.call("POST", path, world.acme, headers=headers)
+    assert (response.status_code, response.json()["error"]) == (status, error)
+
+
 BAD_JSON = {
     "nothing": b"",
     "blank": b"  ",

@@ -73,6 +73,8 @@ def _refuse_repeated(repeated: dict[str, list[str]]) -> None:
 
 
 def _check_form(request: Request) -> None:
-    request.check_media_type(FORM)
+    # Where nothing is sent, the answer is what is missing, not what type nothing should have.
+    if request.body:
+        request.check_media_type(FORM)
     if request.query:
         raise OAuthError("invalid_request", "Send parameters in the body, not in the URL.")
