@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias, TypeVar
+from weakref import WeakValueDictionary
 
 import httptools
 
@@ -30,9 +31,15 @@ CONNECT_SECONDS = 1.5
 """What one address may take of that, so that a silent one leaves time for the next."""
 
 AT_ONCE = 64
-"""How many requests are under way at most; the others wait, within their time."""
+"""How many requests are under way at most in a lane; the others wait, within their time."""
 
-_RESOLVERS = 8
+OF_A_SITE = 8
+"""How many of what is asked go to one site: whoever has one that hangs takes a part of the places, and not all."""
+
+LOOKUPS_OF_A_SITE = 4
+"""How many of its names are looked up: that ends when the resolver gives up, long after we did."""
+
+_RESOLVERS = 32
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve: TypeAlias = Callable[[str, int], Awaitable[list[str]]]
@@ -92,17 +99,59 @@ class _Target(NamedTuple):
     path: str
 
 
+class _Places:
+    """Places for so many at once of each site. A site is known only while somebody goes there."""
+
+    def __init__(self, at_once: int) -> None:
+        self._at_once = at_once
+        self._of_site: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+
+    def of(self, host: str) -> asyncio.Semaphore:
+        """Those of a host's site: whoever has a domain has every name below it."""
+        return self._of_site.setdefault(".".join(host.split(".")[-2:]), asyncio.Semaphore(self._at_once))
+
+
+class _Lane:
+    """A way out with places and resolvers of its own, so that one lane never holds up the other."""
+
+    def __init__(self, of_a_site: int) -> None:
+        self.in_all = asyncio.Semaphore(AT_ONCE)
+        self.sites = _Places(of_a_site)
+        self._lookups = _Places(LOOKUPS_OF_A_SITE)
+
+    @cached_property
+    def _resolvers(self) -> ThreadPoolExecutor:
+        """Threads of our own: names that take long to resolve hold up nobody but those who wait for names."""
+        return ThreadPoolExecutor(_RESOLVERS, "gatepost-resolve")
+
+    async def look_up(self, host: str, port: int) -> list[str]:
+        places = self._lookups.of(host)
+        await places.acquire()
+        asked = asyncio.get_running_loop().run_in_executor(
+            self._resolvers, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        )
+        # Whoever asked may be gone by then, but the thread is not.
+        asked.add_done_callback(lambda _: places.release())
+        found = await asyncio.shield(asked)
+        return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
 class Fetcher:
-    """Makes guarded requests. `allow_loopback` lets them reach this machine, with http too: for development."""
+    """Makes guarded requests. `allow_loopback` lets them reach this machine, with http too: for development.
+
+    What is asked for, any stranger may have caused by naming a URL of theirs. What is sent, we have to send: it has a lane of
+    its own.
+    """
 
     def __init__(self, *, allow_loopback: bool, resolve: Resolve | None = None) -> None:
         self._allow_loopback = allow_loopback
-        self._resolve = resolve or self._look_up
-        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._resolve = resolve
+        self._asking = _Lane(OF_A_SITE)
+        self._sending = _Lane(AT_ONCE)
 
     async def get(self, url: str, *, accept: str = "application/json", limit: int = MAX_BODY) -> Fetched:
         """The answer to a GET. Raises `OutboundError`; any status is an answer."""
-        return await _in_task(self._fetch(url, b"GET", f"Accept: {accept}\r\n", b"", limit))
+        return await _in_task(self._fetch(self._asking, url, b"GET", f"Accept: {accept}\r\n", b"", limit))
 
     async def post(
         self, url: str, content_type: str, body: bytes, headers: Mapping[str, str] = MappingProxyType({})
@@ -110,7 +159,7 @@ class Fetcher:
         """The answer to a POST, with further headers of ours. Raises `OutboundError`; any status is an answer."""
         head = f"Accept: */*\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n"
         head += "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        return await _in_task(self._fetch(url, b"POST", head, body, MAX_BODY))
+        return await _in_task(self._fetch(self._sending, url, b"POST", head, body, MAX_BODY))
 
     async def check(self, url: str) -> None:
         """Look whether a request may go to this URL at all. Raises `OutboundError`."""
@@ -119,11 +168,11 @@ class Fetcher:
     async def _check(self, url: str) -> None:
         try:
             async with asyncio.timeout(TOTAL_SECONDS):
-                await self._checked_addresses(_parse(url))
+                await self._checked_addresses(self._asking, _parse(url))
         except TimeoutError:
             raise OutboundError("time", f"no address within {TOTAL_SECONDS:g} s") from None
 
-    async def _fetch(self, url: str, method: bytes, head: str, body: bytes, limit: int) -> Fetched:
+    async def _fetch(self, lane: _Lane, url: str, method: bytes, head: str, body: bytes, limit: int) -> Fetched:
         target = _parse(url)
         request = (
             method
@@ -132,8 +181,8 @@ class Fetcher:
             + body
         )
         try:
-            async with asyncio.timeout(TOTAL_SECONDS), self._slots:
-                addresses = await self._checked_addresses(target)
+            async with asyncio.timeout(TOTAL_SECONDS), lane.sites.of(target.host), lane.in_all:
+                addresses = await self._checked_addresses(lane, target)
                 reader, writer = await self._connect(target, addresses)
                 try:
                     writer.write(request)
@@ -148,10 +197,10 @@ class Fetcher:
         except OSError as fault:
             raise OutboundError("connect", fault.strerror or str(fault)) from None
 
-    async def _checked_addresses(self, target: _Target) -> list[Address]:
+    async def _checked_addresses(self, lane: _Lane, target: _Target) -> list[Address]:
         """The addresses of the target's host, all of them fit to connect to: one that is not spoils them all."""
         try:
-            texts = await self._resolve(target.host, target.port)
+            texts = await (self._resolve or lane.look_up)(target.host, target.port)
         except OSError as fault:
             raise OutboundError("resolve", fault.strerror or str(fault)) from None
         addresses = [ipaddress.ip_address(text.partition("%")[0]) for text in texts]
@@ -190,17 +239,6 @@ class Fetcher:
     def _trust(self) -> ssl.SSLContext:
         """The system's certificates, or those of `SSL_CERT_FILE`; read once, when first needed."""
         return ssl.create_default_context()
-
-    @cached_property
-    def _resolvers(self) -> ThreadPoolExecutor:
-        """Threads of our own: names that take long to resolve hold up nobody but those who wait for names."""
-        return ThreadPoolExecutor(_RESOLVERS, "gatepost-resolve")
-
-    async def _look_up(self, host: str, port: int) -> list[str]:
-        found = await asyncio.get_running_loop().run_in_executor(
-            self._resolvers, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        )
-        return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 def is_public(address: Address) -> bool:
@@ -256,6 +294,10 @@ class _Answer:
     def feed(self, data: bytes) -> None:
         self._parser.feed_data(data)
 
+    def on_message_begin(self) -> None:
+        if self.is_whole:
+            raise OutboundError("answer", "another one stands behind it")
+
     def on_header(self, name: bytes, value: bytes) -> None:
         self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
@@ -289,6 +331,8 @@ async def _read_answer(reader: asyncio.StreamReader, limit: int) -> Fetched:
             if received > MAX_HEAD + 2 * limit:
                 raise OutboundError("size", "its head or its chunks are without end")
             answer.feed(data)
+    except httptools.HttpParserUpgrade:
+        raise OutboundError("answer", "it changes to another protocol, which was not asked for") from None
     except httptools.HttpParserError as fault:
         # What a callback raised is inside; anything else is no HTTP.
         if isinstance(fault.__context__, OutboundError):

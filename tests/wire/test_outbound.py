@@ -3,8 +3,11 @@
 import asyncio
 import gzip
 import ipaddress
+import socket
 import ssl
+import threading
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -224,6 +227,8 @@ ABUSE: dict[str, tuple[Answer, str]] = {
     "an answer that breaks off": (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n123", "answer"),
     "chunks that break off": (CHUNKED + b"5\r\nab", "answer"),
     "no answer": (b"", "answer"),
+    "another protocol": (b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n", "answer"),
+    "two answers": (ok(b"{}") + ok(b"{}", status="500 No"), "answer"),
 }
 
 
@@ -261,6 +266,44 @@ async def test_only_so_many_requests_are_under_way(monkeypatch: pytest.MonkeyPat
         await asyncio.sleep(0.15)
         assert hanging.connections == 2
         assert set(await asyncio.gather(*asks)) == {"time"}
+
+
+async def test_a_site_that_hangs_holds_up_neither_others_nor_what_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbound, "TOTAL_SECONDS", 0.5)
+    fetcher = Fetcher(allow_loopback=True, resolve=Resolver(["127.0.0.1"]))
+    async with stranger(silence) as hanging, stranger(ok(b"{}")) as there:
+        names = [f"{number}.trap.test" for number in range(outbound.AT_ONCE)]
+        asks = [asyncio.create_task(refusal(fetcher.get(f"http://{name}:{hanging.port}/"))) for name in names]
+        await asyncio.sleep(0.05)
+        assert hanging.connections == outbound.OF_A_SITE
+        assert (await fetcher.get(f"http://app.other.test:{there.port}/")).status == 200
+        assert (await fetcher.post(f"http://hook.trap.test:{there.port}/", "text/plain", b"")).status == 200
+        assert not any(each.done() for each in asks)
+        assert set(await asyncio.gather(*asks)) == {"time"}
+
+
+async def test_names_of_a_site_that_take_long_to_look_up_hold_up_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resolver's thread is busy for longer than anybody waits for it."""
+    monkeypatch.setattr(outbound, "TOTAL_SECONDS", 0.2)
+    asked, over = Counter[str](), threading.Event()
+
+    def look_up(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+        asked[host.partition(".")[2]] += 1
+        if host.endswith(".trap.test"):
+            over.wait(5)
+        return [(0, 0, 0, "", ("127.0.0.1", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    fetcher = Fetcher(allow_loopback=True)
+    try:
+        async with stranger(ok(b"{}")) as there:
+            for _ in range(2):
+                asks = [refusal(fetcher.get(f"https://{number}.trap.test/")) for number in range(outbound.OF_A_SITE)]
+                assert set(await asyncio.gather(*asks)) == {"time"}
+            assert asked["trap.test"] == outbound.LOOKUPS_OF_A_SITE
+            assert (await fetcher.get(f"http://app.test:{there.port}/")).status == 200
+    finally:
+        over.set()
 
 
 @pytest.mark.parametrize(
