@@ -186,12 +186,15 @@ class Guard:
 
 
 def is_public(path: str, public: Iterable[str]) -> bool:
-    """Whether a path is one of these, or below one; below the root nothing is.
+    """Whether a path is one of these, or below one; below the root nothing is, nor where dots lead out again.
 
     >>> is_public("/docs/oauth2-redirect", ["/docs"]), is_public("/docs.old", ["/docs"]), is_public("/me", ["/", ""])
     (True, False, False)
     """
-    return any(path == each or (each.strip("/") and path.startswith(each.rstrip("/") + "/")) for each in public)
+    # The application may hand a path on to what resolves it.
+    return ".." not in path.split("/") and any(
+        path == each or (each.strip("/") and path.startswith(each.rstrip("/") + "/")) for each in public
+    )
 
 
 def _name_scheme(error: TokenError, proof: Proof | None) -> None:

@@ -80,7 +80,8 @@ def _is_of_now(claims: dict[str, Any], now: float) -> bool:
         isinstance(made_at, int | float)
         and isinstance(expires_at, int | float)
         and isinstance(not_before, int | float)
-        and abs(now - made_at) <= SKEW_SECONDS
+        # Compared, never subtracted: a number of any length may stand there.
+        and made_at - SKEW_SECONDS <= now <= made_at + SKEW_SECONDS
         and not_before - SKEW_SECONDS <= now < expires_at + SKEW_SECONDS
     )
 

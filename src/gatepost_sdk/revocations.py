@@ -22,12 +22,13 @@ TYPE = "revocations+jwt"
 MAX_WAIT = 20
 RETRY_SECONDS, MAX_RETRY_SECONDS = 0.5, 10.0
 SPARE_SECONDS = 60
-"""How long an entry is kept beyond the life of the tokens it refuses, for clocks that differ."""
+"""By how much clocks may differ: an entry is kept for so long beyond the life of the tokens it refuses."""
 
 _ALWAYS = float("inf")
 
 
 class _Page(NamedTuple):
+    made_at: int
     bound: int
     seq: int
     more: bool
@@ -150,7 +151,7 @@ class Feed:
     def _turn_page(self) -> bool:
         """Read the next page; answer whether the one behind it is there already."""
         asked_at = self._clock()
-        page = self._read_page()
+        page = self._read_page(asked_at)
         for entry in page.entries:
             self.revoked.add(entry, page.bound)
         self._seq = page.seq
@@ -159,7 +160,7 @@ class Feed:
             self._whole_at = asked_at
         return page.more
 
-    def _read_page(self) -> _Page:
+    def _read_page(self, asked_at: float) -> _Page:
         endpoint = self._keys.metadata().get("revocation_feed_endpoint")
         if endpoint is None:
             raise ValueError(f"{self._keys.issuer} has no revocation feed")
@@ -169,7 +170,7 @@ class Feed:
         answer = self._fetch(Ask(url, {"authorization": self.authorization()}, timeout=patience + TIMEOUT_SECONDS))
         if answer.status != 200:
             raise OSError(f"the revocation feed answers {answer.status}")
-        return _parse_page(self._open(answer.body.decode().strip()), self._seq)
+        return _parse_page(self._open(answer.body.decode().strip()), self._seq, asked_at)
 
     def _open(self, raw: str) -> dict[str, Any]:
         """The page's content, if the issuer signed it."""
@@ -186,10 +187,11 @@ class Feed:
         return content
 
 
-def _parse_page(content: dict[str, Any], after: int) -> _Page:
-    page = _Page(content["bound"], content["seq"], content["more"], content["entries"])
+def _parse_page(content: dict[str, Any], after: int, asked_at: float) -> _Page:
+    page = _Page(content["iat"], content["bound"], content["seq"], content["more"], content["entries"])
     # An old page, sent again by somebody between, would hide what came after it.
-    if content["after"] != after or page.seq < after or type(page.bound) is not int:
+    is_new = content["after"] == after and page.seq >= after and page.made_at >= asked_at - SPARE_SECONDS
+    if not is_new or type(page.bound) is not int:
         raise ValueError("the page is not the one that was asked for")
     return page
 

@@ -130,6 +130,12 @@ def test_a_public_root_opens_nothing_else(paths: list[str]) -> None:
     assert not is_public("/agents", paths)
 
 
+@pytest.mark.parametrize("path", ["/docs/../agents", "/docs/..", "/docs/a/../../agents"])
+def test_what_leads_out_of_a_public_place_is_not_public(path: str) -> None:
+    assert not is_public(path, ["/docs"])
+    assert is_public(path.replace("..", "..."), ["/docs"])
+
+
 def test_an_audience_that_is_no_url_has_no_metadata() -> None:
     with pytest.raises(ValueError, match="resource="):
         gatepost_sdk.fastapi.Auth(ISSUER, audience="jobs").metadata_router()

@@ -285,6 +285,8 @@ def test_a_silent_feed_may_be_put_up_with(
         {"after": 7},
         {"seq": -1},
         {"bound": "long"},
+        {"iat": int(time.time()) - 600},
+        {"iat": "now"},
         {"entries": None},
         {"entries": [{"kind": "grant"}]},
     ],
