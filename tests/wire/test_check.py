@@ -1,17 +1,23 @@
 """`/check`: what a reverse proxy is told of the token in its client's request. RFC 6750 §3."""
 
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 
+from gatepost.endpoints.check import WANTED, Check
+from gatepost.errors import OAuthError
 from gatepost.flows.apps import change_app, get_app
+from gatepost.flows.introspect import VerifiedTokens
 from gatepost.secrets import parse_id
 from gatepost.store.apps import delete_app, set_app_disabled
 from gatepost.store.orgs import set_org_disabled
 from gatepost.store.people import set_user_disabled
 from gatepost.store.question import Question
+from gatepost.web.limits import NoMinuteBuckets
+from gatepost.web.message import Request
 
 from .door import Door, request
 from .test_introspect import forged
@@ -190,3 +196,17 @@ async def test_the_answer_has_no_body_on_the_wire(world: World, door: Door) -> N
         answer = await line.answer()
         assert (answer.status, answer.headers["x-auth-client"]) == (204, "web-acme")
         assert "content-length" not in answer.headers
+
+
+async def test_what_strangers_ask_is_not_remembered_without_end(world: World) -> None:
+    checks = Check(world.instance, VerifiedTokens(), NoMinuteBuckets())
+    tracemalloc.start()
+    try:
+        for number in range(2 * WANTED):
+            query = "scope=" + "+".join(f"{number}.{word}" for word in range(200))
+            with pytest.raises(OAuthError):
+                await checks.check(Request("GET", b"/check", query.encode(), {}, "", b""))
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 1_000_000

@@ -118,6 +118,16 @@ async def test_an_upgrade_is_answered_in_http_1_1_and_closed(world: World, door:
     assert (answer.status, answer.headers["connection"]) == (200, "close")
 
 
+async def test_an_upgrade_makes_one_header_of_no_two_and_asks_for_a_body_once(door: Door) -> None:
+    wish = ("Connection: upgrade", "Upgrade: x")
+    for twice in ("Host: other.test", "Authorization: Bearer x"):
+        (answer,) = await door.ask(request("GET", "/healthz", "Authorization: Bearer x", *wish, twice))
+        assert (answer.status, orjson.loads(answer.body)["error"]) == (400, "invalid_request")
+    line = await door.line()
+    await line.send(request("POST", "/refresh", JSON, *wish, "Expect: 100-continue", body=b"{}"))
+    assert [(await line.answer()).status for _ in "ab"] == [100, 400]
+
+
 @pytest.mark.parametrize(
     "line",
     ["X-HTTP-Method-Override: POST", "X-HTTP-Method: DELETE", "X-Method-Override: POST"],

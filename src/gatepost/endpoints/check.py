@@ -29,6 +29,10 @@ from gatepost.secrets import Secret
 from gatepost.web.limits import MINUTE, MinuteBuckets, Quota
 from gatepost.web.message import EMPTY, Header, Reply, Request
 
+WANTED = 256
+LONGEST_WANTED = 512
+"""How many queries are remembered once they were read, and how long they are: strangers make up others at no cost."""
+
 IDENTITY = (b"x-auth-subject", b"x-auth-org", b"x-auth-client", b"x-auth-scope", b"x-auth-grant")
 """The headers that say who passes, in the order of `Passed`."""
 
@@ -41,10 +45,10 @@ class Check:
         self._verified = verified
         self._buckets = buckets
         self._seen = SeenProofs()
-        self._wanted = lru_cache(maxsize=1024)(self._read)
+        self._known = lru_cache(maxsize=WANTED)(self._read)
 
     async def check(self, request: Request) -> Reply:
-        wanted = self._wanted(request.query)
+        wanted = (self._known if len(request.query) <= LONGEST_WANTED else self._read)(request.query)
         presented = _presented(request, wanted.origin)
         passed, rates, org = await check(self._instance, self._verified, self._seen, wanted, presented)
         headers = _identity(passed) + nonce_headers(self._instance, request)
@@ -71,7 +75,7 @@ class Check:
         return _rate_headers(quotas)
 
     def _read(self, query: bytes) -> Wanted:
-        """What the proxy asks for. Its configuration says it, so the same few come again and again."""
+        """What the proxy asks for. Its configuration says it, so the same few short ones come again and again."""
         asked = parse_form(query)
         audience = asked.get("audience", "")
         origin = origin_of(asked.get("origin") or audience or self._instance.issuer)

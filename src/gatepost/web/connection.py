@@ -129,10 +129,11 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserUpgrade as upgrade:
             if self._parser.get_method() == b"CONNECT":
                 raise httptools.HttpParserError("nothing to connect to") from None
-            # We stay with HTTP/1.1 (RFC 9110 §7.8). The parser leaves the body of such a request unread, as if it were
-            # of the other protocol; so it reads the head again, without that wish, and then the rest.
-            kept = [header for header in self._headers.items() if header[0] not in (b"connection", b"upgrade")]
-            head = b"%s %s HTTP/1.1\r\n%s\r\n" % (self._parser.get_method(), self._url, _render([*kept, CLOSE]))
+            # We stay with HTTP/1.1 (RFC 9110 §7.8). The parser leaves the body of such a request unread, as if it were of the
+            # other protocol; so it reads the head again, without what is over, and then the rest. What was twice is it again.
+            kept = [each for each in self._headers.items() if each[0] not in (b"connection", b"upgrade", b"expect")]
+            kept += [CLOSE, (self._repeated, b"")] if self._repeated else [CLOSE]
+            head = b"%s %s HTTP/1.1\r\n%s\r\n" % (self._parser.get_method(), self._url, _render(kept))
             self._parser = httptools.HttpRequestParser(self)
             self._parser.feed_data(head)
             self._feed(data[upgrade.args[0] :])
@@ -357,8 +358,7 @@ class Connection(asyncio.Protocol):
         try:
             self._transport.write_eof()
             self._due_at = time.monotonic() + LINGER_SECONDS
-        except OSError:
-            # The client has left already.
+        except OSError:  # The client has left already.
             self._transport.abort()
 
     # What the server tells us.
