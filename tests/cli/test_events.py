@@ -183,6 +183,13 @@ def test_no_cell_of_a_csv_is_a_formula(gatepost: Gatepost, acme: str, start: str
     assert row["actor"] == f"app:{formula}"
 
 
+@pytest.mark.parametrize("between", ["", " ", '"'])
+def test_no_cell_is_one_where_semicolons_end_cells(gatepost: Gatepost, acme: str, between: str) -> None:
+    tell(gatepost, acme, "app.made", client_id=f"an app (X11; Linux);{between}=1+1;2", detail='{"why":";-1"}')
+    *_, row = csv.DictReader(io.StringIO(gatepost("events", "export", "--format", "csv").out, newline=""))
+    assert (row["client_id"], row["detail"]) == (f"an app (X11; Linux);'{between}=1+1;2", '{"why": ";\'-1"}')
+
+
 # Exports
 
 

@@ -7,7 +7,7 @@ from graphlib import TopologicalSorter
 from .source import Module, assert_none, assert_same, imports, modules, nodes, place
 
 FLOORS = (
-    ("__init__", "base64url", "errors", "foreign_passwords", "progress", "rates", "strict_json"),
+    ("__init__", "base64url", "errors", "foreign_passwords", "progress", "rates", "spreadsheet", "strict_json"),
     (
         "records",
         "secrets",

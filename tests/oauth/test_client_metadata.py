@@ -65,6 +65,8 @@ def test_a_name_is_kept_in_one_form(name: str, kept: str) -> None:
         "a\u2028b",
         "\ud800",
         "\ue000",
+        "\u3164",
+        "a\u2800b",
     ],
 )
 def test_a_name_that_does_not_show_as_it_is_is_refused(name: str) -> None:

@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import csv
 import io
 import json
 import sys
@@ -24,6 +23,7 @@ from gatepost.flows.organizations import get_org
 from gatepost.flows.people import get_user
 from gatepost.flows.roles import Actor
 from gatepost.settings import parse_duration
+from gatepost.spreadsheet import render_line
 from gatepost.store.orgs import find_org, find_owner
 from gatepost.store.question import INSTANCE
 
@@ -167,14 +167,8 @@ def _jsonl(out: TextIO, row: dict[str, Any]) -> None:
 
 
 def _csv(out: TextIO, row: dict[str, Any]) -> None:
-    cells = [_safe_cell(row[field]) for field in FIELDS]
-    csv.writer(out).writerow(cells)
-
-
-def _safe_cell(value: object) -> str:
-    """A cell that a spreadsheet takes for text, never for a formula, whatever was put into an event."""
-    text = json.dumps(value) if isinstance(value, dict) else "" if value is None else str(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    cells = (row[field] for field in FIELDS)
+    out.write(render_line([json.dumps(each) if isinstance(each, dict) else each for each in cells]))
 
 
 FORMATS = {"jsonl": _jsonl, "csv": _csv}
@@ -189,7 +183,7 @@ def _export(options: argparse.Namespace) -> int:
         count = 0
         with _output(options) as out, progress("Exporting", is_hidden=out.isatty()) as advance:
             if format == "csv":
-                csv.writer(out).writerow(FIELDS)
+                out.write(render_line(FIELDS))
             async for told in each_event(instance, org, filter):
                 write(out, render_event(*told))
                 count += 1

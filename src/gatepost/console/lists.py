@@ -3,16 +3,15 @@
 A list never counts what it does not show: a page costs the same in an organization with ten apps and with a million.
 """
 
-import csv
-import io
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import urlencode
 
 import orjson
 
 from gatepost.console.desk import Desk
 from gatepost.secrets import CURSOR
+from gatepost.spreadsheet import Cell, render_line
 from gatepost.store.browsing import Page
 from gatepost.web.message import Header, Reply
 
@@ -20,11 +19,6 @@ T = TypeVar("T")
 
 LIMIT = 50
 EXPORT_LIMIT = 1000
-
-_UNSAFE = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet reads as the beginning of a formula."""
-
-Cell: TypeAlias = str | int | None
 
 
 class Ask(NamedTuple):
@@ -99,9 +93,9 @@ def _csv_reply(name: str, columns: Sequence[str], rows: AsyncIterator[Sequence[C
     """All rows as CSV, sent as they are read: it takes the same memory however many there are. RFC 4180."""
 
     async def lines() -> AsyncIterator[bytes]:
-        yield _csv_line(columns)
+        yield render_line(columns).encode()
         async for row in rows:
-            yield _csv_line(row)
+            yield render_line(row).encode()
 
     return download(name, b"text/csv; charset=utf-8", lines())
 
@@ -135,16 +129,6 @@ async def each_row(read: Callable[[Any, int], Awaitable[Page[T]]]) -> AsyncItera
         cursor = page.next
         if cursor is None:
             return
-
-
-def _csv_line(row: Sequence[Cell]) -> bytes:
-    line = io.StringIO()
-    csv.writer(line).writerow(_cell(each) for each in row)
-    return line.getvalue().encode()
-
-
-def _cell(value: Cell) -> Cell:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_UNSAFE) else value
 
 
 _DOWNLOAD: tuple[Header, ...] = (

@@ -17,7 +17,7 @@ from gatepost.flows.places import list_places
 from gatepost.flows.roles import MATRIX, Actor, Deed
 from gatepost.flows.scopes import Permission, describe_scopes
 from gatepost.oauth.client_document import is_url
-from gatepost.oauth.client_metadata import HIDDEN
+from gatepost.oauth.client_metadata import is_hidden
 from gatepost.oauth.consent import UNAPPROVED, UNASKED, host_of
 from gatepost.oauth.narrow import Issue
 from gatepost.records import AGREED, REFUSED, WAITING, AppRequest, Letter, Session
@@ -192,7 +192,7 @@ async def decide(
 
 def _check_reason(reason: str) -> str:
     """Words that show as they are, or none. Raises `invalid_request`."""
-    if len(reason) > MAX_REASON or any(unicodedata.category(each) in HIDDEN for each in reason):
+    if len(reason) > MAX_REASON or any(map(is_hidden, reason)):
         raise GatepostError(
             "invalid_request",
             f"A reason has up to {MAX_REASON} characters, none of them control or invisible ones.",

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 import orjson
 
 from gatepost.errors import GatepostError
-from gatepost.oauth.client_metadata import HIDDEN
+from gatepost.oauth.client_metadata import is_hidden
 from gatepost.records import User
 
 MAX_LINE = 200
@@ -48,7 +48,7 @@ def _text(value: Any, most: int, but: str = "") -> str:
     """A text that shows as it is."""
     if not isinstance(value, str) or len(value) > most:
         raise ValueError(f"is a text of up to {most} characters")
-    if any(unicodedata.category(each) in HIDDEN and each not in _JOINERS + but for each in value):
+    if any(is_hidden(each) and each not in _JOINERS + but for each in value):
         raise ValueError("has control or invisible characters")
     return unicodedata.normalize("NFC", value)
 

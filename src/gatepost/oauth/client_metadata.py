@@ -56,8 +56,10 @@ MAX_CLIENT_ID = 200
 
 _CLIENT_ID = re.compile(rf"(?!{REGISTRATION}|(?:usr|org)_[0-9a-f]{{32}}$)[A-Za-z0-9._~-]{{1,{MAX_CLIENT_ID}}}")
 
-HIDDEN = frozenset(("Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"))
+_HIDDEN = frozenset(("Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"))
 """Categories of characters that show as nothing, or change how others show."""
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""Those that are letters, marks or signs by their category, and show as nothing all the same."""
 
 
 class ClientMetadata(NamedTuple):
@@ -122,10 +124,15 @@ def check_client_id(client_id: str) -> str:
     return client_id
 
 
+def is_hidden(character: str) -> bool:
+    """Whether a character shows as nothing, or changes how others show."""
+    return unicodedata.category(character) in _HIDDEN or character in _BLANK
+
+
 def check_name(name: str, field: str = "name") -> str:
     """A name that shows as it is: no control, bidirectional or invisible characters. Raises `invalid_request`."""
     if not 1 <= len(name) <= 200 or not name.strip():
         raise OAuthError("invalid_request", f"{field} has 1 to 200 characters, not all of them blank.", field=field)
-    if any(unicodedata.category(character) in HIDDEN for character in name):
+    if any(map(is_hidden, name)):
         raise OAuthError("invalid_request", f"{field} has control or invisible characters.", field=field)
     return unicodedata.normalize("NFC", name)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from gatepost.errors import OAuthError
 from gatepost.oauth.app_rules import settle
-from gatepost.oauth.client_metadata import HIDDEN, ClientMetadata, render_metadata
+from gatepost.oauth.client_metadata import ClientMetadata, is_hidden, render_metadata
 from gatepost.oauth.consent import is_elsewhere
 from gatepost.oauth.redirects import check_redirect_uri
 from gatepost.records import App
@@ -126,7 +126,7 @@ def read_optional(content: dict[str, Any], field: str) -> Any:
 
 def cut_name(name: str) -> str:
     """As much of a name as fits and shows as it is: what cannot be seen is left out."""
-    seen = "".join(each for each in name if unicodedata.category(each) not in HIDDEN)
+    seen = "".join(each for each in name if not is_hidden(each))
     return unicodedata.normalize("NFC", seen.strip())[:MAX_NAME]
 
 
