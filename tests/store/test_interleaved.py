@@ -77,7 +77,7 @@ async def test_one_of_two_wins_in_every_order(store: Store, schedule: tuple[int,
     assert sorted(outcome.app_is_new for outcome in saved) == [False, True]
 
     await store.ask(put_letter(a_letter()))
-    assert sorted(map(len, await interleave(store, schedule, *[claim_letters(NOW, 60, 5)] * 2))) == [0, 1]
+    assert sorted(map(len, await interleave(store, schedule, *[claim_letters("mail", NOW, 60, 5)] * 2))) == [0, 1]
 
     told = await interleave(store, schedule, *[revoke_grant(a.org, grant, act())] * 2)
     assert sorted(map(bool, told)) == [False, True]

@@ -98,7 +98,7 @@ async def test_of_many_who_ask_or_decide_at_once_one_does(store: Store) -> None:
     new = [an_app_request(a, "https://new.example/", id=new_id()) for _ in range(4)]
     asked = await asyncio.gather(*(store.ask(ask_for_app(a.org, each, (a_letter(),), act())) for each in new))
     assert sorted(asked) == [False, False, False, True]
-    assert len(await store.ask(claim_letters(NOW, 60, 10))) == 1
+    assert len(await store.ask(claim_letters("mail", NOW, 60, 10))) == 1
     shown = await found(store, a, "https://new.example/")
     decisions = [decide_app_request(a.org, shown, state, "", (), act()) for state in (AGREED, REFUSED) * 2]
     assert sorted(await asyncio.gather(*map(store.ask, decisions))) == [False, False, False, True]

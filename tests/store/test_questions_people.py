@@ -139,14 +139,14 @@ async def test_the_end_of_a_session_ends_the_grants_that_hang_on_it(store: Store
         assert await store.ask(make_grant(a.org, new, act()))
     assert await store.read(list_apps_of_session(session.id)) == [(a.org, a.client_id, a.user)]
     assert await store.ask(end_session(session.id, act(NOW + 1))) == [(a.org, a.client_id)]
-    [letter] = await store.ask(claim_letters(NOW + 1, 60, 10))
+    [letter] = await store.ask(claim_letters(SESSION_ENDED, NOW + 1, 60, 10))
     assert (letter.kind, letter.target) == (SESSION_ENDED, render_id("ses", session.id))
     ended, lives = [await store.read(find_grant(a.org, new.id)) for new in (online, offline)]
     assert ended is not None
     assert lives is not None
     assert (ended.revoked_at, lives.revoked_at) == (NOW + 1, None)
     assert await store.ask(end_session(session.id, act(NOW + 2))) == []
-    assert await store.ask(claim_letters(NOW + 2, 60, 10)) == []
+    assert await store.ask(claim_letters(SESSION_ENDED, NOW + 2, 60, 10)) == []
     again = new_grant(a, new_id())._replace(session_id=session.id)
     assert not await store.ask(make_grant(a.org, again, act())), "nothing more comes of a session that ended"
     types = [event.type for event in await store.read(list_events(INSTANCE, 100))]

@@ -63,7 +63,7 @@ async def test_an_event_becomes_one_delivery_with_one_letter(store: Store) -> No
     assert await store.ask(feed(a.org, a.webhook, event, "grant.made", a_letter()))
     assert not await store.ask(feed(a.org, a.webhook, event, "grant.made", a_letter()))
     assert not await store.ask(feed(a.org, new_id(), event, "grant.made", a_letter()))
-    assert len(await store.ask(claim_letters(NOW, 60, 9))) == 1
+    assert len(await store.ask(claim_letters("mail", NOW, 60, 9))) == 1
     delivery = Delivery(a.webhook, event, "grant.made", PENDING, NOW, "[]")
     assert await store.read(find_delivery(a.org, a.webhook, event)) == delivery
     assert [each.event_id for each in await store.read(list_deliveries(a.org, a.webhook, 9))] == [event, a.event]
@@ -80,7 +80,7 @@ async def test_a_delivery_that_failed_is_noted_and_sent_again_once(store: Store)
     assert webhook.failing_at == NOW, "since the first of them"
     assert await store.ask(send_again(a.org, delivery, a_letter(), act()))
     assert not await store.ask(send_again(a.org, delivery, a_letter(), act())), "it is under way"
-    assert len(await store.ask(claim_letters(NOW, 60, 9))) == 1
+    assert len(await store.ask(claim_letters("mail", NOW, 60, 9))) == 1
     await store.ask(note_attempt(a.org, delivery._replace(state=DELIVERED), None))
     assert (await store.read(list_webhooks(a.org)))[0].failing_at is None
 

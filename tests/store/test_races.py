@@ -222,7 +222,7 @@ async def test_a_letter_is_claimed_once(database: Database, store: Store) -> Non
     letters = [a_letter() for _ in range(30)]
     for letter in letters:
         await store.ask(put_letter(letter))
-    claimed = [each for batch in await race(database, [claim_letters(NOW, 60, 4)] * 20) for each in batch]
+    claimed = [each for batch in await race(database, [claim_letters("mail", NOW, 60, 4)] * 20) for each in batch]
     assert sorted(each.id for each in claimed) == [each.id for each in letters]
 
 

@@ -131,6 +131,21 @@ async def test_the_loop_goes_on_beside_one_that_hangs_and_ends_when_told(
     assert running.cancelled()
 
 
+async def test_a_kind_that_hangs_keeps_no_other_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(outbox, "STOP_SECONDS", 0.05)
+    for _ in range(outbox.AT_ONCE + 1):
+        await world.instance.store.ask(put_letter(write_letter(world.instance, "hanging", "nobody", {})))
+    world.clock.forward(1)
+    post = Post()
+    await put(world)
+    running = asyncio.create_task(Outbox(world.instance, {"hanging": _hang, "test": post}).run())
+    await asyncio.sleep(0.2)
+    running.cancel()
+    await asyncio.wait([running], timeout=2)
+    assert [text for _, text in post.arrived] == ["hello"]
+
+
 async def test_the_content_is_sealed(world: World) -> None:
     letter = await put(world, "open sesame")
     assert b"sesame" not in letter.sealed

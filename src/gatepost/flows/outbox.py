@@ -3,7 +3,7 @@
 A letter is put in the same transaction as the act that it tells of, or right behind it, so nobody waits for another's
 server and nothing is lost with a process. Its content is sealed: a dump of the database gives no link away. It is sent
 at least once; a server that could not be reached is tried again ever more rarely, and then an event says that it was
-given up.
+given up. Each kind of letter has a loop of its own: webhooks that hang, however many, keep no mail back.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from gatepost.store.question import INSTANCE
 
 POLL_SECONDS = 2
 AT_ONCE = 50
-"""How many letters one node sends at the same time."""
+"""How many letters of a kind one node sends at the same time."""
 
 SEND_SECONDS = 20
 """How long one try may take."""
@@ -75,10 +75,19 @@ class Outbox:
 
     async def run(self) -> None:
         """Send until cancelled; then let the tries under way end, for a while."""
+        loops = [asyncio.create_task(self._run(kind)) for kind in self._deliveries]
+        try:
+            await asyncio.gather(*loops)
+        finally:
+            for each in loops:
+                each.cancel()
+            await asyncio.wait(loops)
+
+    async def _run(self, kind: str) -> None:
         under_way: set[asyncio.Task[None]] = set()
         try:
             while True:
-                under_way |= {asyncio.create_task(self._send(each)) for each in await self._claim(len(under_way))}
+                under_way |= {asyncio.create_task(self._send(each)) for each in await self._claim(kind, len(under_way))}
                 if under_way:
                     # One that is sent may have left others, and makes room.
                     await asyncio.wait(under_way, timeout=POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
@@ -93,17 +102,17 @@ class Outbox:
 
     async def send_due(self) -> int:
         """Send what is due now, and answer how many letters that was."""
-        letters = await self._claim(0)
+        letters = [letter for kind in self._deliveries for letter in await self._claim(kind, 0)]
         await asyncio.gather(*map(self._send, letters))
         return len(letters)
 
-    async def _claim(self, busy: int) -> list[Letter]:
+    async def _claim(self, kind: str, busy: int) -> list[Letter]:
         store, now = self._instance.store, self._instance.clock()
         try:
-            due_at = await store.read(next_due_at())
+            due_at = await store.read(next_due_at(kind))
             if due_at is None or due_at > now or busy >= AT_ONCE:
                 return []
-            return await store.ask(claim_letters(now, LEASE_SECONDS, AT_ONCE - busy))
+            return await store.ask(claim_letters(kind, now, LEASE_SECONDS, AT_ONCE - busy))
         except StoreUnavailableError as fault:
             _log.warning("the outbox cannot be read", extra={"detail": fault.detail})
             return []

@@ -315,7 +315,9 @@ MIGRATIONS: tuple[Migration, ...] = (
             "alter table users add column own_profile bigint not null default 0",
         ),
     ),
-    # Due with the first migration after the release of 0.1.0, whose nodes no longer need it: "drop table usage".
+    Migration(20, "a queue for each kind of letter", indexes=("outbox_by_kind on outbox (org, kind, next_at)",)),
+    # Due with the first migration after the release of 0.1.0, whose nodes no longer need them: "drop table usage",
+    # "drop index outbox_by_time".
 )
 
 NEWEST = MIGRATIONS[-1].number

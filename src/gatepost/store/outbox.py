@@ -1,8 +1,8 @@
 """Questions about the outbox: what is to be sent to other servers, kept until it arrived or is given up.
 
-It is the instance's: whichever node comes first sends a letter, and `claim_letters` is a lease on it. A node that dies with
-a letter in its hands loses it to another one when the lease ends, so a letter is sent at least once, and never twice at a
-time.
+Each kind of letter is a queue of its own, and all are the instance's: whichever node comes first sends a letter, and
+`claim_letters` is a lease on it. A node that dies with a letter in its hands loses it to another one when the lease ends, so
+a letter is sent at least once, and never twice at a time.
 """
 
 from gatepost.records import Letter
@@ -23,23 +23,24 @@ def put_letter(letter: Letter) -> Steps[bool]:
 
 
 @question
-def next_due_at() -> Steps[int | None]:
-    """When the next letter is due; None when there is none. Asked often, and writes nothing."""
-    rows = yield SQL("select min(next_at) from outbox where org = ?", (INSTANCE,))
+def next_due_at(kind: str) -> Steps[int | None]:
+    """When the next letter of a kind is due; None when there is none. Asked often, and writes nothing."""
+    rows = yield SQL("select min(next_at) from outbox where org = ? and kind = ?", (INSTANCE, kind))
     due: int | None = rows[0][0]
     return due
 
 
 @question
-def claim_letters(now: int, lease: int, limit: int) -> Steps[list[Letter]]:
-    """Up to `limit` letters that are due, each handed to one caller alone until `lease` seconds from now.
+def claim_letters(kind: str, now: int, lease: int, limit: int) -> Steps[list[Letter]]:
+    """Up to `limit` letters of a kind that are due, each handed to one caller alone until `lease` seconds from now.
 
     What the inner select found may be another's by now, so the update looks at `next_at` again.
     """
     rows = yield SQL(
         f"""update outbox set tries = tries + 1, next_at = ? where org = ? and next_at <= ? and id in
-            (select id from outbox where org = ? and next_at <= ? order by next_at limit ?) returning {_COLUMNS}""",
-        (now + lease, INSTANCE, now, INSTANCE, now, limit),
+            (select id from outbox where org = ? and kind = ? and next_at <= ? order by next_at limit ?)
+            returning {_COLUMNS}""",
+        (now + lease, INSTANCE, now, INSTANCE, kind, now, limit),
     )
     return [Letter._make(row) for row in rows]
 
