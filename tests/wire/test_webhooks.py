@@ -347,3 +347,20 @@ async def test_old_deliveries_are_swept(world: World, monkeypatch: pytest.Monkey
         await tell(world)
         await deliver(world)
         assert 3 <= len(await state(world, webhook)) <= 4
+
+
+async def test_what_is_swept_before_it_arrived_arrives_all_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gatepost.store.webhooks.KEPT", 3)
+    async with stranger(ok(b"", status="503 Busy")) as there:
+        webhook, secret = await listen(world, there, "resource")
+        told = {("resource.made", await tell(world)) for _ in range(8)}
+        await deliver(world)
+        world.clock.forward(DAY)
+        await Feeder(world.instance).feed_new(look_back=True)
+        assert len(await state(world, webhook)) < len(told)
+        there.answer = GOOD
+        there.requests.clear()
+        await send_due(world)
+        assert set(events(world, there, secret)) == told

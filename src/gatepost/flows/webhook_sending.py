@@ -15,7 +15,7 @@ from gatepost.outbound import Fetched, OutboundError
 from gatepost.records import Event, Letter, Webhook
 from gatepost.secrets import render_id
 from gatepost.store.events import find_event
-from gatepost.store.webhooks import DELIVERED, FAILED, Delivery, find_delivery, find_webhook, note_attempt
+from gatepost.store.webhooks import DELIVERED, FAILED, PENDING, Delivery, find_delivery, find_webhook, note_attempt
 
 WEBHOOK = "webhook"
 
@@ -53,10 +53,11 @@ async def send_event(instance: Instance, target: str, content: Content) -> tuple
     """Send one event to one webhook; to one that is gone or disabled meanwhile, nothing is sent."""
     org, id, event_id = (bytes.fromhex(content[name]) for name in ("org", "webhook", "event"))
     webhook = await instance.store.read(find_webhook(org, id))
-    delivery = await instance.store.read(find_delivery(org, id, event_id))
-    if webhook is None or webhook.disabled_at is not None or delivery is None:
+    if webhook is None or webhook.disabled_at is not None:
         return ()
-    attempt = await deliver(instance, org, webhook, delivery)
+    delivery = await instance.store.read(find_delivery(org, id, event_id))
+    # Only the newest can be looked at, but what is older is still to be sent.
+    attempt = await deliver(instance, org, webhook, delivery or Delivery(id, event_id, "", PENDING, 0, "[]"))
     if not attempt.is_ok:
         raise UndeliveredError(attempt.error or f"it answered {attempt.status}", final=attempt.status == _GONE)
     return ()
