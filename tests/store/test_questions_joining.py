@@ -81,8 +81,13 @@ async def test_an_invitation_ends_in_time_or_when_withdrawn(store: Store) -> Non
 async def test_a_new_invitation_ends_the_old_one_for_the_same_address(store: Store) -> None:
     a, b = await populate(store, "acme"), await populate(store, "beta")
     new = an_invitation(new_id())
-    await store.ask(make_invitation(a.org, new, act()))
-    assert [each.id for each in await store.read(list_invitations(a.org, NOW))] == [new.id]
+    assert await store.ask(make_invitation(a.org, new, act())) == NOW
+    assert (
+        await store.ask(make_invitation(a.org, an_invitation(new_id())._replace(email="new@acme.example"), act()))
+        is None
+    )
+    assert new.id in [each.id for each in await store.read(list_invitations(a.org, NOW))]
+    assert a.invitation not in [each.id for each in await store.read(list_invitations(a.org, NOW))]
     assert [each.id for each in await store.read(list_invitations(b.org, NOW))] == [b.invitation]
 
 

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from gatepost.errors import GatepostError
-from gatepost.flows.joining import invite, open_invitations, withdraw
+from gatepost.flows.joining import MAIL_GAP, invite, open_invitations, withdraw
 from gatepost.flows.mail_links import INVITE, SIGN_UP, TTLS
 from gatepost.flows.people import every_member, get_user
 from gatepost.records import Member
@@ -113,9 +113,22 @@ async def test_an_invitation_is_withdrawn(world: World) -> None:
 
 
 async def test_a_new_invitation_takes_the_place_of_the_old(world: World) -> None:
-    old, new = await invited(world, role="owner"), await invited(world, role="auditor")
+    old = await invited(world, role="owner")
+    world.clock.forward(MAIL_GAP)
+    new = await invited(world, role="auditor")
     assert (await Browser(world).get(old)).status_code == 400
     await join(world, new)
+    assert (await members(world))[EVE].role == "auditor"
+
+
+async def test_many_invitations_in_a_row_are_two_mails(world: World) -> None:
+    first = await invited(world)
+    for role in ("admin", "developer", "auditor"):
+        world.clock.forward(5)
+        assert await invited(world, role=role) == first
+    world.clock.forward(MAIL_GAP)
+    assert [to for to, _ in await mails(world)] == [EVE, EVE]
+    await join(world, await link_for(world, EVE))
     assert (await members(world))[EVE].role == "auditor"
 
 

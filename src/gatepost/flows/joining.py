@@ -30,6 +30,9 @@ from gatepost.store.outbox import put_letter
 from gatepost.store.people import find_member, find_user
 from gatepost.store.recovery import sign_up
 
+MAIL_GAP = 60
+"""Seconds between two mails that invite the same address to the same organization."""
+
 
 class Invited(NamedTuple):
     """Who is invited where, whether they are known here already, and whether the link reached their mailbox."""
@@ -48,7 +51,10 @@ class Joined(NamedTuple):
 
 
 async def invite(instance: Instance, org: bytes, email: str, role: str, actor: Actor) -> tuple[Invitation, Secret]:
-    """Invite an address; a mail goes out if this server sends any. Answers the link too, for who hands it on by hand.
+    """Invite an address. Answers the link too, for whoever hands it on by hand.
+
+    A mail goes out if this server sends any: a minute after the last one at the earliest, so that nobody's mailbox is bombed.
+    By then only the newest invitation is open.
 
     Raises `invalid_request`, `conflict` for a member, `not_allowed` where nobody may join, and as `Actor.check` does.
     """
@@ -67,11 +73,13 @@ async def invite(instance: Instance, org: bytes, email: str, role: str, actor: A
     if known and await instance.store.read(find_member(org, known)) is not None:
         raise GatepostError("conflict", f"{canonical} is a member already.")
     invitation = Invitation(new_id(), canonical, role, act.at, act.at + TTLS[INVITE], None)
-    await instance.store.ask(make_invitation(org, invitation, act))
+    last_at = await instance.store.ask(make_invitation(org, invitation, act))
     if instance.mailer is not None:
         language = (settings.languages or LANGUAGES)[0]
         more = {"org": org.hex(), "invitation": render_id("inv", invitation.id)}
-        await instance.store.ask(put_letter(write_mail(instance, "invite", canonical, language, **more)))
+        letter = write_mail(instance, "invite", canonical, language, **more)
+        due_at = max(letter.next_at, (last_at or 0) + MAIL_GAP)
+        await instance.store.ask(put_letter(letter._replace(next_at=due_at)))
     return invitation, Secret(make_mail_link(instance, INVITE, f"{org.hex()} {invitation.id.hex()}", "hand"))
 
 

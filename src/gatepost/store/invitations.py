@@ -10,14 +10,19 @@ _COLUMNS = "id, email, role, created_at, expires_at, ended_at"
 
 
 @question
-def make_invitation(org: bytes, invitation: Invitation, act: Act) -> Steps[None]:
-    """Keep a new invitation. An open one for the same e-mail ends with it."""
+def make_invitation(org: bytes, invitation: Invitation, act: Act) -> Steps[int | None]:
+    """Keep a new invitation. An open one for the same e-mail ends with it; answers when the last one before it was made."""
+    [(last_at,)] = yield SQL(
+        "select max(created_at) from invitations where org = ? and email = ?", (org, invitation.email)
+    )
     yield SQL(
         "update invitations set ended_at = ? where org = ? and email = ? and ended_at is null",
         (act.at, org, invitation.email),
     )
     yield SQL(f"insert into invitations (org, {_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?)", (org, *invitation))
     yield from record(org, "invitation.made", act, detail=detail_of("inv", invitation.id))
+    at: int | None = last_at
+    return at
 
 
 @question
