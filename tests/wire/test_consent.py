@@ -66,14 +66,17 @@ async def test_the_page_says_who_asks_for_what_and_where_it_leads(world: World, 
     assert warning_of(page) is None
 
 
-async def test_what_is_optional_may_be_left_out_and_nothing_else(world: World, browser: Browser) -> None:
+@pytest.mark.parametrize(("left_out", "kept"), [("write", "read offline_access"), ("offline_access", "read write")])
+async def test_what_is_optional_may_be_left_out_and_nothing_else(
+    world: World, browser: Browser, left_out: str, kept: str
+) -> None:
     await change(world, world.acme.web, world.acme.org, metadata='{"optional_scope":"write"}')
     page = await asked(browser, world.acme.web, scope="read write offline_access")
     form = form_of(page)
     assert {name for name in form.fields if name.startswith("scope ")} == {"scope write", "scope offline_access"}
-    kept = {name: value for name, value in form.fields.items() if name != "scope write"}
-    answer = await browser.leave(await browser.post(form.action, kept | {"decision": "allow", "scope read": ""}))
-    assert (await redeem(world, world.acme.web, answer["code"])).json()["scope"] == "read offline_access"
+    ticked = {name: value for name, value in form.fields.items() if name != f"scope {left_out}"}
+    answer = await browser.leave(await browser.post(form.action, ticked | {"decision": "allow", "scope read": ""}))
+    assert (await redeem(world, world.acme.web, answer["code"])).json()["scope"] == kept
 
 
 async def test_what_was_taken_back_before_the_app_came_for_it_is_over(world: World, browser: Browser) -> None:

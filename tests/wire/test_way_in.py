@@ -92,6 +92,13 @@ async def test_the_second_step_and_the_choice_say_it_too(world: World, browser: 
     assert SAID in asker_of(await browser.get(half.headers["location"]))
 
 
+async def test_the_page_that_asks_for_a_second_step_says_for_which_app(world: World, browser: Browser) -> None:
+    led = await browser.sign_in(await browser.authorize(world.acme.web, acr_values="2"), BOB)
+    while led.has_redirect_location:
+        led = await browser.get(led.headers["location"])
+    assert (led.status_code, SAID in asker_of(led)) == (403, True)
+
+
 async def test_an_app_of_others_cannot_pass_for_us(world: World, browser: Browser) -> None:
     app = await of_others(world)
     await change(world, world.beta.org, app.client_id, name="Gatepost</bdi><h1>Sign in")
@@ -115,6 +122,13 @@ async def test_an_app_that_is_gone_is_not_named(world: World, browser: Browser) 
 
 
 # Becoming somebody on the way.
+
+
+async def test_who_would_sign_up_in_vain_is_told_before(world: World, browser: Browser) -> None:
+    for app, is_in_vain in ((world.acme.web, True), (await of_others(world), False)):
+        page = await browser.get(link_of(await login_of(browser, app), "sign-up"))
+        assert ("This app is for members of another organization." in page.text) is is_in_vain
+    assert "another organization" not in (await browser.get("/sign-up")).text
 
 
 async def ordered(world: World, browser: Browser, app: Client, email: str = EVE) -> str:

@@ -29,6 +29,7 @@ class Asker(NamedTuple):
     """Who asks, on every page of a flow: the app by the name it gives itself, who vouches for it, and where it leads.
 
     `vouches` is empty for an app that nobody registered; `published_at` is then the host that it speaks for, if it has one.
+    `is_open` says that members of any organization may connect it.
     """
 
     app: str
@@ -38,6 +39,7 @@ class Asker(NamedTuple):
     is_first_party: bool
     host: str
     is_public_host: bool
+    is_open: bool
 
 
 class ConsentView(NamedTuple):
@@ -69,6 +71,7 @@ async def view_asker(instance: Instance, known: KnownApp, flow: Flow) -> Asker:
         is_first_party=known.metadata.first_party,
         host=host_of(flow.redirect_uri),
         is_public_host=is_elsewhere(flow.redirect_uri),
+        is_open=known.metadata.open_to_others,
     )
 
 
