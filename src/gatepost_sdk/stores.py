@@ -178,7 +178,10 @@ class KeyringStore:
         >>> with KeyringStore("acme-cli").lock(): pass
         """
         name = hashlib.sha256(f"{self._service}\0{self._user}".encode()).hexdigest()[:16]
-        with _locked(Path(tempfile.gettempdir()) / f"gatepost-{os.getuid()}-{name}.lock"):
+        # Not where everybody may put files: whoever had made this one first could hold it for ever.
+        folder = Path.home() / ".cache" / "gatepost"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _locked(folder / f"{name}.lock"):
             yield
 
 

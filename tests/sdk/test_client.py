@@ -274,7 +274,8 @@ STORES: dict[str, Callable[[Path], Store]] = {
 
 
 @pytest.fixture(params=STORES)
-def store(request: pytest.FixtureRequest, tmp_path: Path, ring: Ring) -> Store:
+def store(request: pytest.FixtureRequest, tmp_path: Path, ring: Ring, monkeypatch: pytest.MonkeyPatch) -> Store:
+    monkeypatch.setenv("HOME", str(tmp_path))
     return STORES[request.param](tmp_path)
 
 
@@ -303,6 +304,15 @@ def test_a_stores_lock_keeps_others_out(store: Store) -> None:
         assert not entered.wait(0.05)
     thread.join(10)
     assert entered.is_set()
+
+
+def test_the_lock_of_a_keyring_is_where_its_user_alone_makes_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with KeyringStore("acme-cli").lock():
+        (lock,) = tmp_path.rglob("*.lock")
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (lock, lock.parent)] == [0o600, 0o700]
 
 
 def test_tokens_that_could_not_be_kept_are_not_left_beside_the_file(tmp_path: Path) -> None:
