@@ -1,4 +1,4 @@
-"""The gate: whether a grant is alive now, with everything it stands on. Called last, by everything that mints or vouches."""
+"""The gate: whether a grant is alive now, with everything it stands on. Whatever mints from it or vouches for it asks last."""
 
 from gatepost.errors import OAuthError
 from gatepost.records import UNTIL_USED, Grant
