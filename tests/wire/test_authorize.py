@@ -150,6 +150,7 @@ async def test_only_the_port_of_a_native_apps_loopback_may_differ(
             for name in ("acr", "sub")
             for unreadable in ('"2"', '{"value":2}', '{"values":"2"}', '{"values":["2",2]}', '{"value":null}', "[]")
         ),
+        ({"login_hint": "x" * 2049}, "invalid_request"),
         ({"dpop_jkt": "short"}, "invalid_request"),
         ({"id_token_hint": "eyJhbGciOiJub25lIn0.e30."}, "invalid_request"),
     ],
@@ -163,6 +164,18 @@ async def test_every_other_fault_goes_back_to_the_app(
     answer = answer_of(response.headers["location"])
     assert (answer["error"], answer["state"], answer["iss"]) == (error, "a state", ISSUER)
     assert "code" not in answer
+
+
+async def test_an_app_without_the_grant_is_sent_back(world: World, browser: Browser) -> None:
+    job = await world.make_app(world.acme.org, grant_types="client_credentials")
+    answer = answer_of((await browser.authorize(job)).headers["location"])
+    assert answer["error"] == "unauthorized_client"
+
+
+async def test_a_method_without_a_challenge_is_refused_where_none_is_needed_too(world: World, browser: Browser) -> None:
+    old = await world.make_app(world.acme.org, profile="oidc")
+    answer = answer_of((await browser.authorize(old, code_challenge=None)).headers["location"])
+    assert answer["error"] == "invalid_request"
 
 
 @pytest.mark.parametrize("name", ["state", "scope", "nonce", "code_challenge", "response_type", "prompt", "max_age"])

@@ -99,6 +99,11 @@ async def test_a_claim_can_be_asked_for_by_name(world: World, browser: Browser, 
     assert (told["email_verified"], "email" in told) == (False, False), "only what is named goes into the ID token"
 
 
+async def test_without_openid_no_claim_can_be_asked_for(world: World, browser: Browser, app: Client) -> None:
+    tokens = await connected(world, browser, app, scope="profile", claims='{"userinfo":{"email":null}}')
+    assert tokens["scope"] == "profile"
+
+
 async def test_a_claim_by_name_is_asked_of_the_person_like_its_scope(
     world: World, browser: Browser, app: Client
 ) -> None:
