@@ -34,6 +34,7 @@ class Canary(logging.Handler):
         self._secrets: set[str] = set()
         self._lines: list[str] = []
         self._records: list[str] = []
+        self._faults: list[str] = []
 
     def lines(self) -> list[str]:
         """The log, as the server writes it."""
@@ -48,6 +49,13 @@ class Canary(logging.Handler):
             return  # The client's own log, not the server's.
         self._lines.append(self.format(record))
         self._records.append(repr({**vars(record), "exc_info": None, "exc_text": None}))
+        if record.levelno >= logging.ERROR and record.exc_info:
+            self._faults.append(self._lines[-1])
+
+    def take_faults(self) -> list[str]:
+        """The faults of ours that were logged since the last time. Those that no test takes fail it at its end."""
+        taken, self._faults = self._faults, []
+        return taken
 
     def is_watching(self, secret: str) -> bool:
         return secret in self._secrets
@@ -79,7 +87,8 @@ class Canary(logging.Handler):
         self._check("an answer", f"{response.status_code} {response.headers} {rest}".encode())
 
     def check(self, *files: Path) -> None:
-        """Look for every watched secret in the log and in the files."""
+        """Look for every watched secret in the log and in the files, and in the log for faults of ours."""
+        assert not self.take_faults()
         self._check("the log", "\n".join(self._lines + self._records).encode())
         for file in filter(Path.exists, files):
             self._check(file.name, file.read_bytes())

@@ -192,5 +192,6 @@ async def test_a_fault_of_ours_is_told_by_its_place_alone(world: World, canary: 
     except ValueError:
         logging.getLogger("gatepost.test").exception("A fault of ours")
     entry = canary.entries()[-1]
+    assert len(canary.take_faults()) == 1
     assert entry["fault"] == "ValueError"
     assert "test_events.py" in str(entry["trace"])

@@ -69,6 +69,7 @@ async def test_what_fails_is_tried_again_ever_more_rarely(world: World) -> None:
         world.clock.forward(1)
     await box.send_due()
     assert (post.tries, len(post.arrived)) == (4, 1)
+    assert len(world.canary.take_faults()) == 1, "the bug alone"
 
 
 async def test_what_never_arrives_is_given_up_with_an_event_for_its_organization(world: World) -> None:

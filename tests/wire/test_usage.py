@@ -133,6 +133,7 @@ async def test_the_rest_is_written_when_the_server_stops(world: World, monkeypat
     running.cancel()
     await asyncio.wait([running])
     assert await counted(await world.again(), world.acme.org) == {("issued", "verify"): 1}
+    assert len(world.canary.take_faults()) == 1
 
 
 async def fails() -> None:
