@@ -8,6 +8,7 @@ import httpx
 import orjson
 import pytest
 
+from gatepost.flows import passkeys
 from gatepost.flows.people import get_user, set_disabled
 from gatepost.store.question import INSTANCE
 
@@ -168,6 +169,12 @@ async def test_a_challenge_to_sign_in_makes_no_passkey(world: World, browser: Br
     theirs, options = asked_of(await thief.get("/account/security"), "/account/security/passkeys")
     mixed = {"ceremony": theirs.fields["ceremony"], "answer": device.create(options)}
     assert (await add(browser, device, **mixed)).status_code == 400, "it is of another session"
+
+
+async def test_a_person_keeps_so_many_and_no_more(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passkeys, "MAX_PASSKEYS", 1)
+    await enrolled(browser)
+    assert (await add(browser, Authenticator())).status_code == 400
 
 
 async def test_a_passkey_belongs_to_one_person(world: World, browser: Browser) -> None:
