@@ -31,7 +31,10 @@ CONNECT_SECONDS = 1.5
 """What one address may take of that, so that a silent one leaves time for the next."""
 
 AT_ONCE = 64
-"""How many requests are under way at most in a lane; the others wait, within their time."""
+"""How many requests are under way at most of what is asked; the others wait, within their time."""
+
+SENT_AT_ONCE = 256
+"""The same of what is sent: more than the outbox sends at once, which knows what may hold up what."""
 
 OF_A_SITE = 8
 """How many of what is asked go to one site: whoever has one that hangs takes a part of the places, and not all."""
@@ -114,8 +117,8 @@ class _Places:
 class _Lane:
     """A way out with places and resolvers of its own, so that one lane never holds up the other."""
 
-    def __init__(self, of_a_site: int) -> None:
-        self.in_all = asyncio.Semaphore(AT_ONCE)
+    def __init__(self, at_once: int, of_a_site: int) -> None:
+        self.in_all = asyncio.Semaphore(at_once)
         self.sites = _Places(of_a_site)
         self._lookups = _Places(LOOKUPS_OF_A_SITE)
 
@@ -146,8 +149,8 @@ class Fetcher:
     def __init__(self, *, allow_loopback: bool, resolve: Resolve | None = None) -> None:
         self._allow_loopback = allow_loopback
         self._resolve = resolve
-        self._asking = _Lane(OF_A_SITE)
-        self._sending = _Lane(AT_ONCE)
+        self._asking = _Lane(AT_ONCE, OF_A_SITE)
+        self._sending = _Lane(SENT_AT_ONCE, SENT_AT_ONCE)
 
     async def get(self, url: str, *, accept: str = "application/json", limit: int = MAX_BODY) -> Fetched:
         """The answer to a GET. Raises `OutboundError`; any status is an answer."""

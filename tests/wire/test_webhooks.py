@@ -9,6 +9,7 @@ import pytest
 from gatepost.flows.deliveries import DELIVERIES
 from gatepost.flows.outbox import WAITS, Outbox
 from gatepost.flows.webhook_feeding import Feeder
+from gatepost.flows.webhook_sending import WEBHOOK
 from gatepost.flows.webhooks import (
     MAX_WEBHOOKS,
     change_webhook,
@@ -364,3 +365,21 @@ async def test_what_is_swept_before_it_arrived_arrives_all_the_same(
         there.requests.clear()
         await send_due(world)
         assert set(events(world, there, secret)) == told
+
+
+async def test_what_is_for_a_webhook_that_fails_waits_in_a_queue_of_its_own(world: World) -> None:
+    async with stranger(ok(b"", status="503 Busy")) as failing, stranger(GOOD) as there:
+        await listen(world, failing, "resource")
+        _, secret = await listen(world, there, "resource")
+        first = await tell(world)
+        await deliver(world)
+        second = await tell(world)
+        await Feeder(world.instance).feed_new()
+        await Outbox(world.instance, {WEBHOOK: DELIVERIES[WEBHOOK]}).send_due()
+        assert [id for _, id in events(world, there, secret)] == [first, second]
+        assert len(failing.requests) == 1, "nobody waits for it where all are sent"
+        await send_due(world)
+        assert len(failing.requests) == 2
+        world.clock.forward(WAITS[0])
+        await send_due(world)
+        assert len(failing.requests) == 4

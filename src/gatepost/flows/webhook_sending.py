@@ -9,7 +9,7 @@ import orjson
 
 from gatepost.flows.event_words import render_event
 from gatepost.flows.instance import Instance
-from gatepost.flows.outbox import Content, UndeliveredError, write_letter
+from gatepost.flows.outbox import WAITS, Content, UndeliveredError, write_letter
 from gatepost.flows.webhook_signing import sign, signers_of
 from gatepost.outbound import Fetched, OutboundError
 from gatepost.records import Event, Letter, Webhook
@@ -18,6 +18,8 @@ from gatepost.store.events import find_event
 from gatepost.store.webhooks import DELIVERED, FAILED, PENDING, Delivery, find_delivery, find_webhook, note_attempt
 
 WEBHOOK = "webhook"
+LATE = "late webhook"
+"""What is for a webhook that fails: a queue of its own, so that one that hangs keeps back nobody else's."""
 
 ATTEMPTS = 10
 """Attempts that are kept of a delivery: the newest."""
@@ -50,8 +52,23 @@ def letter_of(instance: Instance, org: bytes, webhook: Webhook, event: bytes) ->
 
 
 async def send_event(instance: Instance, target: str, content: Content) -> tuple[Letter, ...]:
+    """Try an event once, unless its webhook is known to fail; what did not arrive is left to `send_late`."""
+    org, id, _ = _named(content)
+    webhook = await instance.store.read(find_webhook(org, id))
+    letter = write_letter(instance, LATE, target, content)
+    if webhook is None or webhook.failing_at is None:
+        try:
+            return await send_late(instance, target, content)
+        except UndeliveredError as error:
+            if error.final:
+                raise
+            letter = letter._replace(tries=1, next_at=letter.next_at + WAITS[0])
+    return (letter,)
+
+
+async def send_late(instance: Instance, target: str, content: Content) -> tuple[Letter, ...]:
     """Send one event to one webhook; to one that is gone or disabled meanwhile, nothing is sent."""
-    org, id, event_id = (bytes.fromhex(content[name]) for name in ("org", "webhook", "event"))
+    org, id, event_id = _named(content)
     webhook = await instance.store.read(find_webhook(org, id))
     if webhook is None or webhook.disabled_at is not None:
         return ()
@@ -61,6 +78,11 @@ async def send_event(instance: Instance, target: str, content: Content) -> tuple
     if not attempt.is_ok:
         raise UndeliveredError(attempt.error or f"it answered {attempt.status}", final=attempt.status == _GONE)
     return ()
+
+
+def _named(content: Content) -> tuple[bytes, bytes, bytes]:
+    """The organization, the webhook and the event that a letter names."""
+    return bytes.fromhex(content["org"]), bytes.fromhex(content["webhook"]), bytes.fromhex(content["event"])
 
 
 async def deliver(instance: Instance, org: bytes, webhook: Webhook, delivery: Delivery) -> Attempt:
