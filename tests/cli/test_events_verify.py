@@ -8,7 +8,10 @@ import pytest
 from gatepost.flows import sealing
 from gatepost.flows.instance import Instance
 from gatepost.flows.sealing import SETTLE_SECONDS, Sealer
+from gatepost.secrets import parse_id
 from gatepost.store.question import SQL, Steps, question
+from gatepost.store.seals import newest_seal
+from patience import until
 
 from .conftest import Gatepost
 from .test_events import tell
@@ -117,10 +120,14 @@ def test_an_organization_without_seals_has_nothing_wrong(gatepost: Gatepost, acm
 
 def test_a_running_server_seals(gatepost: Gatepost, acme: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sealing, "SEAL_SECONDS", 0.01)
+    org = parse_id("org", acme) or b""
 
     async def work(instance: Instance) -> None:
+        async def is_sealed() -> bool:
+            return await instance.store.read(newest_seal(org)) is not None
+
         running = asyncio.create_task(Sealer(instance).run())
-        await asyncio.sleep(0.2)
+        await until(is_sealed)
         running.cancel()
         await asyncio.wait([running])
 

@@ -20,6 +20,7 @@ from gatepost.secrets import new_id
 from gatepost.store.events import record
 from gatepost.store.question import INSTANCE, SQL, Steps, Value, question
 from gatepost.store.seals import list_seals
+from patience import until
 
 from .conftest import OpenWorld
 from .world import DAY, World
@@ -274,8 +275,11 @@ async def test_sealing_goes_on_after_the_store_was_away(world: World, monkeypatc
 
     monkeypatch.setattr(world.instance.store, "ask", sometimes)
     running = asyncio.create_task(Sealer(world.instance).run())
-    await asyncio.sleep(0.5)
-    assert (await proof_of(world)).unsealed == 0
+
+    async def all_are_sealed() -> bool:
+        return (await proof_of(world)).unsealed == 0
+
+    await until(all_are_sealed)
     running.cancel()
     await asyncio.wait([running])
 

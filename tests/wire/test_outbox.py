@@ -11,8 +11,9 @@ from gatepost.flows import outbox
 from gatepost.flows.instance import Instance
 from gatepost.flows.outbox import LEASE_SECONDS, WAITS, Content, Outbox, UndeliveredError, write_letter
 from gatepost.records import Letter
-from gatepost.store.outbox import put_letter
+from gatepost.store.outbox import next_due_at, put_letter
 from gatepost.store.question import INSTANCE
+from patience import until
 
 from .world import World
 
@@ -32,6 +33,15 @@ class Post:
             raise self._faults.pop(0)
         self.arrived.append((target, content["text"]))
         return ()
+
+    async def wait_for(self, *texts: str) -> None:
+        """Come back once these have arrived, and fail if anything else has."""
+
+        async def have_arrived() -> bool:
+            return len(self.arrived) >= len(texts)
+
+        await until(have_arrived)
+        assert [text for _, text in self.arrived] == list(texts)
 
 
 async def put(world: World, text: str = "hello", **content: str) -> Letter:
@@ -102,7 +112,11 @@ async def test_what_cannot_arrive_is_not_tried_again(world: World) -> None:
 async def test_what_a_node_died_with_is_sent_by_another(world: World) -> None:
     letter = await put(world)
     dying = asyncio.create_task(Outbox(world.instance, {"test": _hang}).send_due())
-    await asyncio.sleep(0.05)
+
+    async def is_claimed() -> bool:
+        return await world.instance.store.read(next_due_at("test")) == world.clock.now + LEASE_SECONDS
+
+    await until(is_claimed)
     dying.cancel()
     await asyncio.wait([dying])
     post = Post()
@@ -123,10 +137,9 @@ async def test_the_loop_goes_on_beside_one_that_hangs_and_ends_when_told(
     letter = write_letter(world.instance, "hanging", "nobody", {})
     await world.instance.store.ask(put_letter(letter))
     running = asyncio.create_task(Outbox(world.instance, {"test": post, "hanging": _hang}).run())
-    await asyncio.sleep(0.05)
+    await post.wait_for("hello")
     await put(world, "a second one")
-    await asyncio.sleep(0.05)
-    assert [text for _, text in post.arrived] == ["hello", "a second one"]
+    await post.wait_for("hello", "a second one")
     running.cancel()
     await asyncio.wait([running], timeout=2)
     assert running.cancelled()
@@ -141,10 +154,9 @@ async def test_a_kind_that_hangs_keeps_no_other_back(world: World, monkeypatch: 
     post = Post()
     await put(world)
     running = asyncio.create_task(Outbox(world.instance, {"hanging": _hang, "test": post}).run())
-    await asyncio.sleep(0.2)
+    await post.wait_for("hello")
     running.cancel()
     await asyncio.wait([running], timeout=2)
-    assert [text for _, text in post.arrived] == ["hello"]
 
 
 async def test_the_content_is_sealed(world: World) -> None:
