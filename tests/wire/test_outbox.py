@@ -143,6 +143,8 @@ async def test_the_loop_goes_on_beside_one_that_hangs_and_ends_when_told(
     running.cancel()
     await asyncio.wait([running], timeout=2)
     assert running.cancelled()
+    async with asyncio.timeout(2):
+        await world.settle()
 
 
 async def test_a_kind_that_hangs_keeps_no_other_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

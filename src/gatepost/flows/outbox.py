@@ -9,11 +9,13 @@ given up. Each kind of letter has a loop of its own: webhooks that hang, however
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, TypeAlias
 
 import orjson
 
 from gatepost.errors import StoreUnavailableError
+from gatepost.flows.duties import Duties
 from gatepost.flows.instance import Instance
 from gatepost.records import Letter
 from gatepost.secrets import new_id
@@ -75,13 +77,7 @@ class Outbox:
 
     async def run(self) -> None:
         """Send until cancelled; then let the tries under way end, for a while."""
-        loops = [asyncio.create_task(self._run(kind)) for kind in self._deliveries]
-        try:
-            await asyncio.gather(*loops)
-        finally:
-            for each in loops:
-                each.cancel()
-            await asyncio.wait(loops)
+        await Duties(*(partial(self._run, kind) for kind in self._deliveries)).run()
 
     async def _run(self, kind: str) -> None:
         under_way: set[asyncio.Task[None]] = set()
