@@ -43,7 +43,7 @@ OUTSIDE = {
     "httptools": {"web", "outbound"},
     "jinja2": {"ui"},
     "joserfc": {"oauth"},
-    "msgspec": {"api"},
+    "msgspec": {"api", "store"},
     "opentelemetry": {"endpoints"},
     "orjson": {"bench", "console", "endpoints", "flows", "jose", "oauth", "pages", "web", "webauthn"},
     "prometheus_client": {"endpoints"},

@@ -9,6 +9,7 @@ from itertools import product
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from gatepost.records import UNTIL_USED
 from gatepost.secrets import new_id
@@ -116,13 +117,13 @@ async def test_nothing_approved_before_is_live_after_all_was_revoked(store: Stor
         revoke_org_grants(a.org, act()),
     )
     for end in ends:
-        new = new_grant(a, new_id(), key=False)._replace(epoch=epoch)
+        new = replace(new_grant(a, new_id(), key=False), epoch=epoch)
         await interleave(store, schedule, redeem(a.org, new, NOW, act()), end)
         grant = await store.read(find_grant(a.org, new.id))
         assert grant is None or not grant.unbroken
-        assert await store.ask(redeem(a.org, new._replace(id=new_id()), NOW, act())) == Gone()
+        assert await store.ask(redeem(a.org, replace(new, id=new_id()), NOW, act())) == Gone()
         epoch = await store.read(epoch_of(a.org, a.org, a.client_id, a.user))
-        assert await store.ask(redeem(a.org, new._replace(id=new_id(), epoch=epoch), NOW, act())) == Made()
+        assert await store.ask(redeem(a.org, replace(new, id=new_id(), epoch=epoch), NOW, act())) == Made()
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda schedule: "".join(map(str, schedule)))

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from gatepost.errors import GatepostError
 from gatepost.records import LOAN_SECONDS, MAX_ACCESS_TTL, UNTIL_USED, ApiKey, Org, Resource, Revocation
@@ -561,7 +562,7 @@ async def test_a_grant_is_made_as_long_as_nothing_was_revoked_since_its_approval
     await store.ask(revoke_app_grants(a.org, a.client_id, act()))
     late = await store.read(epoch_of(a.org, a.org, a.client_id, a.user))
     made = [
-        await store.ask(make_grant(a.org, new_grant(a, new_id(), key=False)._replace(epoch=epoch), act()))
+        await store.ask(make_grant(a.org, replace(new_grant(a, new_id(), key=False), epoch=epoch), act()))
         for epoch in (early, late, None)
     ]
     assert made == [False, True, True]
@@ -571,7 +572,7 @@ async def test_expired_grants_are_swept_by_new_ones(store: Store) -> None:
     a = await populate(store, "acme")
     later = NOW + 91 * DAY + SWEEP_AFTER
     for _ in range(200):
-        fresh = new_grant(a, new_id())._replace(expires_at=later + DAY)
+        fresh = replace(new_grant(a, new_id()), expires_at=later + DAY)
         assert await store.ask(make_grant(a.org, fresh, act(later)))
         if await store.read(find_grant(a.org, a.grant)) is None:
             break

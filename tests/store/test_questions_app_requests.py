@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from gatepost.records import AGREED, REFUSED, WAITING, AppRequest, Org
 from gatepost.secrets import new_id
@@ -126,18 +127,18 @@ async def test_the_queue_is_paged_newest_first(store: Store) -> None:
 async def test_no_grant_is_made_of_an_app_of_others_that_was_not_approved(store: Store) -> None:
     a = await populate(store, "acme")
     await store.ask(keep_free_app(app(INSTANCE, OTHERS_APP), (a.uri,), EPOCH, act()))
-    of_others = new_grant(a, new_id(), resource=False)._replace(client_id=OTHERS_APP, app_org=INSTANCE)
+    of_others = replace(new_grant(a, new_id(), resource=False), client_id=OTHERS_APP, app_org=INSTANCE)
     await need_approval(store, a, True)
     assert await store.ask(make_grant(a.org, of_others, act())) is False
     assert await store.ask(make_grant(a.org, new_grant(a, new_id()), act())) is True, "an app of its own"
     await store.ask(decide_app_request(a.org, await found(store, a), AGREED, "", (), act()))
     assert await store.ask(make_grant(a.org, of_others, act())) is True
     await store.ask(ask_for_app(a.org, an_app_request(a, scope="more"), (), act()))
-    assert await store.ask(make_grant(a.org, of_others._replace(id=new_id()), act())) is True, "it is still approved"
+    assert await store.ask(make_grant(a.org, replace(of_others, id=new_id()), act())) is True, "it is still approved"
     await store.ask(decide_app_request(a.org, await found(store, a), REFUSED, "", (), act()))
-    assert await store.ask(make_grant(a.org, of_others._replace(id=new_id()), act())) is False
+    assert await store.ask(make_grant(a.org, replace(of_others, id=new_id()), act())) is False
     await need_approval(store, a, False)
-    assert await store.ask(make_grant(a.org, of_others._replace(id=new_id()), act())) is True
+    assert await store.ask(make_grant(a.org, replace(of_others, id=new_id()), act())) is True
 
 
 async def test_members_are_listed_by_role(store: Store) -> None:

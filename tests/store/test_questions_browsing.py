@@ -1,6 +1,7 @@
 """What the questions that page through an organization promise: an order, cursors, filters, and an end to their looking."""
 
 import pytest
+from msgspec.structs import replace
 
 from gatepost.secrets import new_id
 from gatepost.store import browsing
@@ -155,7 +156,7 @@ async def test_what_ends_soon_comes_first_to_end_first(store: Store, world: Worl
 
 async def test_an_app_is_used_by_what_of_it_is_alive(store: Store, world: World) -> None:
     for number in range(4):
-        grant = new_grant(world, new_id())._replace(idle_ttl=100 * (number + 1))
+        grant = replace(new_grant(world, new_id()), idle_ttl=100 * (number + 1))
         await store.ask(make_grant(world.org, grant, act()))
     apps = (world.client_id, "c0", "nobody")
     uses = await store.read(uses_of_apps(world.org, apps, NOW, 10))

@@ -2,6 +2,8 @@
 
 import asyncio
 
+from msgspec.structs import replace
+
 from gatepost.records import App, Grant
 from gatepost.secrets import new_id
 from gatepost.store.apps import end_free_app, find_app, keep_free_app, list_redirect_uris, set_app_disabled
@@ -22,7 +24,7 @@ def free_app() -> App:
 
 async def connect(store: Store, a: World) -> Grant:
     """A grant of the free app in an organization, for an API of that."""
-    new = new_grant(a, new_id(), key=False)._replace(client_id=CLIENT_ID, app_org=INSTANCE)
+    new = replace(new_grant(a, new_id(), key=False), client_id=CLIENT_ID, app_org=INSTANCE)
     assert await store.ask(redeem(a.org, new, NOW, act())) == Made()
     grant = await store.read(find_grant(a.org, new.id))
     assert grant is not None

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from gatepost.records import Consent, Session, User
 from gatepost.secrets import new_id, render_id
@@ -133,7 +134,7 @@ async def test_the_end_of_a_session_ends_the_grants_that_hang_on_it(store: Store
     a = await populate(store, "acme")
     session = await sign_in(store, a)
     online, offline = (
-        new_grant(a, new_id())._replace(session_id=session.id, ends_with_session=ends) for ends in (True, False)
+        replace(new_grant(a, new_id()), session_id=session.id, ends_with_session=ends) for ends in (True, False)
     )
     for new in (online, offline):
         assert await store.ask(make_grant(a.org, new, act()))
@@ -147,7 +148,7 @@ async def test_the_end_of_a_session_ends_the_grants_that_hang_on_it(store: Store
     assert (ended.revoked_at, lives.revoked_at) == (NOW + 1, None)
     assert await store.ask(end_session(session.id, act(NOW + 2))) == []
     assert await store.ask(claim_letters(SESSION_ENDED, NOW + 2, 60, 10)) == []
-    again = new_grant(a, new_id())._replace(session_id=session.id)
+    again = replace(new_grant(a, new_id()), session_id=session.id)
     assert not await store.ask(make_grant(a.org, again, act())), "nothing more comes of a session that ended"
     types = [event.type for event in await store.read(list_events(INSTANCE, 100))]
     assert types.count("request.signed_in") == types.count("request.signed_out") == 1
@@ -157,7 +158,7 @@ async def test_all_sessions_of_a_person_end_but_one(store: Store) -> None:
     a, b = await populate(store, "acme"), await populate(store, "beta")
     kept, ended = [await sign_in(store, a) for _ in range(2)]
     others = await sign_in(store, b)
-    new = new_grant(a, new_id())._replace(session_id=ended.id, ends_with_session=True)
+    new = replace(new_grant(a, new_id()), session_id=ended.id, ends_with_session=True)
     assert await store.ask(make_grant(a.org, new, act()))
     await store.ask(end_sessions(a.user, kept.id, act(NOW + 1)))
     found = [await store.read(find_session(each.id)) for each in (kept, ended, others)]
@@ -199,7 +200,7 @@ async def test_nothing_becomes_of_an_approval_by_somebody_disabled(store: Store)
 
 async def test_a_grant_for_another_organizations_app_stands_on_both(store: Store) -> None:
     a, b = await populate(store, "acme"), await populate(store, "beta")
-    new = new_grant(a, new_id(), key=False, resource=False)._replace(client_id=b.client_id, app_org=b.org)
+    new = replace(new_grant(a, new_id(), key=False, resource=False), client_id=b.client_id, app_org=b.org)
     assert await store.ask(make_grant(a.org, new, act()))
     grant = await store.read(find_grant(a.org, new.id))
     assert grant is not None
@@ -215,12 +216,12 @@ async def test_what_needs_a_consent_is_not_made_once_that_was_taken_back(store: 
     for world in (a, b):
         consent = Consent(world.org, world.user, world.client_id, "read", b"d" * 32, NOW)
         assert await store.ask(give_consent(world.org, consent, world.org, NOW, NOW + 60, act()))
-    first, second = (new_grant(a, new_id())._replace(needs_consent=True) for _ in range(2))
+    first, second = (replace(new_grant(a, new_id()), needs_consent=True) for _ in range(2))
     assert await store.ask(redeem(a.org, first, NOW, act())) == Made()
     await store.ask(end_connection(a.org, a.user, a.client_id, act()))
     assert await store.ask(redeem(a.org, second, NOW, act())) == Gone()
     assert await store.read(find_grant(a.org, second.id)) is None
-    assert await store.ask(redeem(a.org, second._replace(needs_consent=False), NOW, act())) == Made()
+    assert await store.ask(redeem(a.org, replace(second, needs_consent=False), NOW, act())) == Made()
 
 
 def consent_of(world: World, scope: str = "read", digest: bytes = b"d" * 32) -> Consent:

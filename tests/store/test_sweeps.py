@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
+from msgspec.structs import replace
 
 from gatepost.secrets import new_id
 from gatepost.store.device_requests import make_device_request
@@ -40,7 +41,7 @@ class Kind(NamedTuple):
 
 
 def a_grant(world: World, at: int, until: int) -> Question[Any]:
-    return make_grant(world.org, new_grant(world, id_of(until))._replace(expires_at=until), act(at))
+    return make_grant(world.org, replace(new_grant(world, id_of(until)), expires_at=until), act(at))
 
 
 def a_device_request(world: World, at: int, until: int) -> Question[Any]:

@@ -57,11 +57,11 @@ class Seed:
         caller = await self._caller(request)
         content = _content(request)
         ask = VerifyAsk(
-            client_id=take_text(content, "client_id", required=True) or "",
-            redirect_uri=take_text(content, "redirection_url", required=True) or "",
-            user_id=take_text(content, "user_id"),
-            scope=take_text(content, "scope"),
-            resource=take_text(content, "resource"),
+            take_text(content, "client_id", required=True) or "",
+            take_text(content, "redirection_url", required=True) or "",
+            take_text(content, "user_id"),
+            take_text(content, "scope"),
+            take_text(content, "resource"),
         )
         pair = await verify(self._instance, caller, ask, request.address)
         return _render_pair("Auth token verified successfully", pair)

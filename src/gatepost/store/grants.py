@@ -42,6 +42,8 @@ fell back must not have made every grant look unused once it is right again, so 
 
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from gatepost.records import UNTIL_USED, Grant
 from gatepost.store.events import Act, record
 from gatepost.store.question import INSTANCE, SQL, Steps, Value, question
@@ -115,7 +117,7 @@ _MAKE = f"""insert into grants (org, id, client_id, user_id, key_id, scope, reso
     on conflict do nothing returning 1"""
 
 
-class NewGrant(NamedTuple):
+class NewGrant(Struct, frozen=True, gc=False):
     """What a grant is made of. Its id decides who makes it: a second one with the same id is refused."""
 
     id: bytes

@@ -9,7 +9,9 @@ condition of a statement that writes, never a look before it.
 
 from collections.abc import Callable, Generator
 from functools import wraps
-from typing import Any, Generic, NamedTuple, ParamSpec, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, ParamSpec, Protocol, TypeAlias, TypeVar
+
+from msgspec import Struct
 
 from gatepost.store.figures import Figures
 
@@ -24,8 +26,11 @@ INSTANCE = bytes(16)
 """The organization of what no organization owns: people, signing keys, names. So `org` leads every key, here too."""
 
 
-class SQL(NamedTuple):
-    """One statement and its parameters, in order. Yielding it answers the rows it returned."""
+class SQL(Struct, frozen=True, gc=False):
+    """One statement and its parameters, in order. Yielding it answers the rows it returned.
+
+    A struct is made in a third of the time that a named tuple takes, and each request makes a few.
+    """
 
     text: str
     params: tuple[Value, ...] = ()

@@ -29,9 +29,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import apsw
+from msgspec import Struct
 
 from gatepost.errors import GatepostError, StoreUnavailableError
 from gatepost.store import migrations
@@ -79,7 +80,7 @@ REFUSED = (
 DAMAGE = (apsw.CorruptError, apsw.NotADBError)
 
 
-class _Asked(NamedTuple):
+class _Asked(Struct, frozen=True):
     question: Question[Any]
     future: "asyncio.Future[Any]"
     at: float

@@ -151,5 +151,5 @@ def _answers(text: str) -> bool:
 
 def _touched(asked: _Asked) -> tuple[str, list[bytes], int]:
     """What a statement touches, as something to sort by: the kind of statement, then the ids it names."""
-    text, params = asked.statement
-    return text, [value for value in params if type(value) is bytes], asked.place
+    statement = asked.statement
+    return statement.text, [value for value in statement.params if type(value) is bytes], asked.place
