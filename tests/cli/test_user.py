@@ -237,3 +237,9 @@ def test_what_cannot_be_told_is_refused_and_nothing_changes(
     gatepost.refused(4, "user", "edit", "nobody@acme.dev", "--claim", "name=x")
     gatepost.json("org", "create", "Beta")
     gatepost.refused(4, "user", "edit", ana, "--org", "Beta", "--claim", "name=x")
+
+
+def test_a_fault_in_what_is_piped_names_standard_input(gatepost: Gatepost, ana: str) -> None:
+    refusal = gatepost.refused(2, "user", "edit", ana, "--claims", "-", stdin="{")
+    assert refusal["message"].startswith("standard input is not JSON")
+    assert refusal["fix"] == "mend what is in standard input"

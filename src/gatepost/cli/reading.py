@@ -33,4 +33,5 @@ def read_json(name: str, fix: str) -> Any:
 
 def unfit(name: str, why: str) -> GatepostError:
     """The refusal of a file for what is in it."""
-    return GatepostError("invalid_request", f"{name} {why}.", fix=f"mend {name}")
+    place = "standard input" if name == "-" else name
+    return GatepostError("invalid_request", f"{place} {why}.", fix=f"mend what is in {place}")
