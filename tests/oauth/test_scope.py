@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from gatepost.errors import OAuthError
 from gatepost.oauth.scope import MAX_LENGTH, check_ceiling, lowered, parse_scope
+from gatepost.records import ApiKey
 
 from .worst import ALLOWED, BODY, cpu_of
 
@@ -90,3 +91,10 @@ def test_the_ceiling_names_what_is_over_it() -> None:
 )
 def test_a_granted_scope_is_lowered_to_the_ceiling_of_today(scope: str, ceiling: str, left: str) -> None:
     assert lowered(scope, ceiling) == left
+
+
+@pytest.mark.parametrize("held", ["", "apps:reads", "apps:rea xapps:read", "xapps:ready tokens:issue"])
+def test_a_key_has_a_power_whole_or_not_at_all(held: str) -> None:
+    key = ApiKey(bytes(16), bytes(16), "Key", held, b"", 1, 0, None, None, None)
+    assert not key.may("apps:read")
+    assert key._replace(scopes=f"{held} apps:read".strip()).may("apps:read")
