@@ -1,6 +1,7 @@
 """Forms, strictly. RFC 6749 §3.2; what must not happen: HT-7, HT-10."""
 
-from urllib.parse import urlencode
+import re
+from urllib.parse import unquote_to_bytes, urlencode
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,8 @@ from gatepost.errors import OAuthError
 from gatepost.oauth.form import MAX_FIELDS, parse_form, parse_repeatable, take_resources
 
 from .worst import ALLOWED, BODY, cpu_of
+
+_BROKEN = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 @pytest.mark.parametrize(
@@ -26,6 +29,8 @@ from .worst import ALLOWED, BODY, cpu_of
         (b"a=1+2%2B3", {"a": "1 2+3"}),
         (b"%61=%C3%A9", {"a": "\u00e9"}),
         (b"a=%0D%0A", {"a": "\r\n"}),
+        (b"a=%3A%2F%3a%2f", {"a": ":/:/"}),
+        (b"a=%253A%252F", {"a": "%3A%2F"}),
         (b"a;b=1", {"a;b": "1"}),
         (b"A=1&a=2", {"A": "1", "a": "2"}),
     ],
@@ -46,6 +51,8 @@ def test_fields_as_they_were_sent(body: bytes, fields: dict[str, str]) -> None:
         (b"a=%4", "percent"),
         (b"a=%zz", "percent"),
         (b"%=1", "percent"),
+        (b"a=%%3A1", "percent"),
+        (b"a=%2%2F", "percent"),
         (b"a=%u0041", "percent"),
         (b"a=%00", "NUL"),
         (b"a=\x00", "NUL"),
@@ -104,6 +111,22 @@ def test_a_repeated_field_is_named_but_not_its_value() -> None:
 )
 def test_the_worst_body_is_cheap(body: bytes) -> None:
     assert cpu_of(parse_form, body) < ALLOWED
+
+
+@given(st.text("a%+0235AFf", max_size=40))
+def test_a_value_is_decoded_as_others_decode_it(value: str) -> None:
+    plain = unquote_to_bytes(value.replace("+", " "))
+    try:
+        found = parse_form(b"a=" + value.encode()).get("a", "")
+    except OAuthError as refusal:
+        why = refusal.description
+        assert ("NUL" in why and b"\0" in plain) or ("UTF-8" in why and not _is_utf8(plain)) or _BROKEN.search(value)
+    else:
+        assert (found.encode(), _BROKEN.search(value)) == (plain, None)
+
+
+def _is_utf8(text: bytes) -> bool:
+    return text.decode("utf-8", "ignore").encode() == text
 
 
 @given(st.binary(max_size=200) | st.text("ab=&%+0f", max_size=60).map(str.encode))
