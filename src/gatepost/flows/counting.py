@@ -38,6 +38,7 @@ class Counts:
         self._store = store
         self._clock = clock
         self._counts: Counter[tuple[bytes, str, str, str]] = Counter()
+        self._times: Counter[tuple[str, int]] = Counter()
         self._unwritten: Counter[tuple[bytes, str, str, str]] = Counter()
         self._totals: Counter[tuple[str, str]] = Counter()
 
@@ -47,8 +48,7 @@ class Counts:
 
     def time(self, route: str, seconds: float) -> None:
         """Count one request of a route that took so long."""
-        step = math.ceil(_PER_OCTAVE * math.log2(max(seconds * 1e6, 1)))
-        self._counts[INSTANCE, ALL, took(route), str(step)] += 1
+        self._times[route, math.ceil(_PER_OCTAVE * math.log2(seconds * 1e6)) if seconds > 1e-6 else 0] += 1
 
     def totals(self) -> Counter[tuple[str, str]]:
         """How often everything was counted since the process began, by kind and name: whoever's it was."""
@@ -85,7 +85,10 @@ class Counts:
         The sums are rows by themselves: added up with what is written, all nodes would wait for them, once for every few apps.
         """
         counted, self._counts = self._counts, Counter()
+        timed, self._times = self._times, Counter()
         self._unwritten.update(counted)
+        for (route, step), times in timed.items():
+            self._unwritten[INSTANCE, ALL, took(route), str(step)] += times
         for (org, client_id, kind, name), times in counted.items():
             if client_id != ALL:
                 self._unwritten[org, ALL, kind, name] += times
