@@ -7,6 +7,7 @@ import pytest
 
 from gatepost.console.sentences import Phrase
 from gatepost.flows.event_words import OTHER, SENTENCES
+from gatepost.light import replace
 from gatepost.store.events import record
 from gatepost.ui.rendering import LOCALES, template_of
 
@@ -42,7 +43,7 @@ async def test_they_are_told_in_the_readers_language(office: Office) -> None:
 
 async def test_where_from_and_what_was_left_out_stand_beside_it(office: Office) -> None:
     world = office.world
-    act = world.act._replace(actor="anonymous", address="192.0.2.7")
+    act = replace(world.act, actor="anonymous", address="192.0.2.7")
     detail = '{"path":"/token","why":"<b>no</b>","left_out_before":7}'
     await world.instance.store.ask(
         record(world.acme.org, "request.refused", act, result="invalid_client", detail=detail)

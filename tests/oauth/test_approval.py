@@ -2,6 +2,7 @@
 
 import orjson
 
+from gatepost.light import astuple, replace
 from gatepost.oauth.approval import Approval, dump_approval, load_approval
 
 APPROVAL = Approval(
@@ -31,5 +32,5 @@ def test_an_approval_comes_back_as_it_was() -> None:
 
 
 def test_what_the_version_before_approved_is_still_good_while_servers_are_replaced() -> None:
-    before = orjson.dumps(list(APPROVAL)[:-1])
-    assert load_approval(before) == APPROVAL._replace(epoch=None)
+    before = orjson.dumps(list(astuple(APPROVAL))[:-1])
+    assert load_approval(before) == replace(APPROVAL, epoch=None)

@@ -40,9 +40,12 @@ def _fill(data: Path) -> None:
         for number in range(ENTRIES):
             yield from tell(org, "grant", f"gnt_{number:032x}", now)
 
-    store = SqliteStore(data / "gatepost.db")
-    asyncio.run(store.ask(told(new_id(), int(time.time()))))
-    store.close()
+    async def fill() -> None:
+        store = SqliteStore(data / "gatepost.db")
+        await store.ask(told(new_id(), int(time.time())))
+        store.close()
+
+    asyncio.run(fill())
 
 
 class Reader:

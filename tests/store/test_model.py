@@ -105,7 +105,10 @@ class Life(RuleBasedStateMachine):
     runner: "asyncio.Runner"
 
     def ask(self, question: Question[Any]) -> Any:
-        return self.runner.run(self.store.ask(question))
+        async def ask() -> Any:
+            return await self.store.ask(question)
+
+        return self.runner.run(ask())
 
     def find(self, grant: bytes) -> Grant | None:
         return self.runner.run(self.store.read(find_grant(self.org, grant)))

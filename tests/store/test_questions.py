@@ -735,7 +735,7 @@ async def test_the_longest_life_of_any_apps_tokens(store: Store) -> None:
 
 async def test_events(store: Store) -> None:
     a = await populate(store, "acme")
-    about = act(NOW + 1)._replace(client_id="c", user_id=a.user, grant_id=a.grant)
+    about = replace(act(NOW + 1), client_id="c", user_id=a.user, grant_id=a.grant)
     id = await store.ask(record(a.org, "test.made", about, result="refused", detail='{"x":1}'))
     newest = (await store.read(list_events(a.org, 1, newest_first=True)))[0]
     assert newest == (id, NOW + 1, "test.made", "refused", about.actor, "c", a.user, a.grant, about.address, '{"x":1}')
@@ -753,7 +753,7 @@ async def test_events(store: Store) -> None:
         assert [event.id for event in await store.read(list_events(a.org, 9, **wanted))] == [id]
     for unwanted in ({"type": "tes"}, {"result": "ok", "type": "test"}, {"since": NOW + 2}, {"until": NOW}):
         assert await store.read(list_events(a.org, 9, **unwanted)) == []
-    by_her = await store.ask(record(a.org, "test.made", act()._replace(actor=f"usr_{a.user.hex()}")))
+    by_her = await store.ask(record(a.org, "test.made", replace(act(), actor=f"usr_{a.user.hex()}")))
     assert [event.id for event in await store.read(list_events(a.org, 9, user_id=a.user, type="test"))] == [id, by_her]
     chosen = new_id()
     assert await store.ask(record(a.org, "test.made", act(), id=chosen)) == chosen

@@ -115,7 +115,7 @@ async def test_what_has_to_be_looked_up_is_looked_up_in_parts(
 
 
 async def test_events_come_newest_first_by_app_type_result_and_time(store: Store, world: World) -> None:
-    await store.ask(record(world.org, "request.refused", act()._replace(client_id="c0"), result="invalid_client"))
+    await store.ask(record(world.org, "request.refused", replace(act(), client_id="c0"), result="invalid_client"))
     everything = await store.read(list_events(world.org, 1000))
     page = await store.read(browse_events(world.org, None, 1000))
     assert page.rows == everything[::-1]

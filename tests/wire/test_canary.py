@@ -6,11 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from gatepost.flows.app_auth import AuthenticatedApp
+from gatepost.flows.known_apps import get_known_app
 from gatepost.flows.minting import Issued
+from gatepost.flows.token import TokenAsk
+from gatepost.light import replace
 from gatepost.oauth.client_auth import parse_client_claim
 from gatepost.oauth.refresh_token import parse_refresh_token
 from gatepost.secrets import Secret
-from gatepost.store.events import record
+from gatepost.store.events import find_event, record
+from gatepost.web.message import Request
 
 from .canary import Canary
 from .world import World, basic
@@ -55,7 +60,7 @@ def test_a_secret_in_a_file_is_seen(loud: Canary, tmp_path: Path) -> None:
 async def test_a_secret_in_an_event_is_seen(world: World, tmp_path: Path) -> None:
     own = Canary()
     own.watch("kept-by-mistake-" * 3)
-    act = world.act._replace(actor="kept-by-mistake-" * 3)
+    act = replace(world.act, actor="kept-by-mistake-" * 3)
     await world.instance.store.ask(record(world.acme.org, "test.made", act))
     with pytest.raises(AssertionError, match=r"gatepost\.db"):
         own.check(*world.files)
@@ -88,6 +93,7 @@ async def test_what_carries_a_secret_hides_it(world: World) -> None:
     pair = await world.tokens()
     text = pair.refresh_token
     claim = parse_client_claim(basic("web", SECRET), {})
+    known = await get_known_app(world.instance, world.acme.web.client_id)
     carriers = (
         Secret(SECRET),
         Issued(pair.access_token, 600, "read", text, text),
@@ -96,6 +102,9 @@ async def test_what_carries_a_secret_hides_it(world: World) -> None:
         world.instance.keyring,
         await world.instance.signing.active(),
         world.settings,
+        Request("POST", b"/" + SECRET.encode(), text.encode(), {b"authorization": SECRET.encode()}, "", text.encode()),
+        find_event(SECRET.encode(), text.encode()),
+        TokenAsk(AuthenticatedApp(known, "none"), {"code": SECRET}, (), ""),
     )
     for carrier in carriers:
         for shown in (repr(carrier), str(carrier), f"{carrier}", f"{carrier!r:>200}"):

@@ -4,6 +4,7 @@ from time import perf_counter
 
 from gatepost.endpoints.apps import Apps, read_form_with_targets
 from gatepost.endpoints.proofs import nonce_headers, read_proof
+from gatepost.flows.counting import ISSUED
 from gatepost.flows.instance import Instance
 from gatepost.flows.minting import Issued
 from gatepost.flows.token import TokenAsk, issue
@@ -28,8 +29,10 @@ class Token:
         client = await self._apps.authenticate(request, fields, allow_public=True)
         proof = read_proof(self._instance, request, TOKEN, client)
         issued = await issue(self._instance, TokenAsk(client, fields, resources, request.address, proof, audiences))
+        app, counts = client.known.app, self._instance.counts
+        counts.count(issued.org or app.org, app.client_id, ISSUED, fields["grant_type"])
         reply = json_reply(render_issued(issued), extra=nonce_headers(self._instance, request), headers=_HEADERS)
-        self._instance.counts.time("/token", perf_counter() - start)
+        counts.time(TOKEN, perf_counter() - start)
         return reply
 
 

@@ -6,12 +6,12 @@ Identity first, then possession, then liveness; unknown, wrong and disabled are 
 import contextlib
 import hmac
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
 
 from gatepost.errors import OAuthError, StoreUnavailableError
 from gatepost.flows.client_documents import DocumentError
 from gatepost.flows.instance import Instance
 from gatepost.flows.known_apps import KnownApp, get_known_app
+from gatepost.light import Light
 from gatepost.oauth.client_assertion import algorithms_of, check_assertion
 from gatepost.oauth.client_auth import ClientClaim
 from gatepost.oauth.foreign_jwt import UnverifiedJwt, check_signature
@@ -24,7 +24,7 @@ NOTED_SECONDS = 3600
 """How exactly it is remembered when a secret was last used."""
 
 
-class AuthenticatedApp(NamedTuple):
+class AuthenticatedApp(Light, frozen=True):
     """An app that has proved who it is, or a public one that cannot."""
 
     known: KnownApp
@@ -39,9 +39,9 @@ async def authenticate_app(instance: Instance, claim: ClientClaim, *, allow_publ
         raise
     except OAuthError as error:
         raise refused(claim, error.detail) from None
-    if claim.is_bare and not allow_public:
-        raise refused(claim, "it sent no secret")
     method = "none" if claim.is_bare else claim.method
+    if method == "none" and not allow_public:
+        raise refused(claim, "it sent no secret")
     await METHODS[method](instance, known, claim)
     if known.is_disabled:
         raise refused(claim, "disabled")
@@ -70,7 +70,7 @@ async def _check_secret(instance: Instance, known: KnownApp, claim: ClientClaim)
 
 def _find_secret(instance: Instance, known: KnownApp, sent: Secret, now: int) -> AppSecret | None:
     """The app's live secret that this is. Which one it is stays known until policy changes; guesses are not kept."""
-    facts, place = instance.policy.known, (known.app.client_id, sent)
+    facts, place = instance.policy.known, (known.app.client_id, sent.reveal())
     kept: AppSecret | None = facts.get(place)
     # A request that looked the app up before its secret was deleted may have kept it after: what is known now decides.
     if kept in known.secrets and kept.is_live(now):

@@ -14,6 +14,7 @@ from gatepost.flows.places import check_scope_somewhere, issue_in, list_places, 
 from gatepost.flows.playground import own_redirect
 from gatepost.flows.pushed import PUSHED, check_ask, open_pushed
 from gatepost.jose import ID_TOKEN_TYPE
+from gatepost.light import replace
 from gatepost.oauth.approval import CODE_TTL, approve, dump_approval
 from gatepost.oauth.assurance import is_enough
 from gatepost.oauth.authorize import AuthorizeAsk, VerifiedAsk, verify_redirect
@@ -293,7 +294,9 @@ async def _approve(
         org,
         issue,
         await instance.store.read(epoch_of(org, known.app.org, flow.client_id, session.user_id)),
-    )._replace(
+    )
+    approval = replace(
+        approval,
         redirect_uri=flow.redirect_uri,
         challenge=flow.asked.challenge,
         nonce=flow.asked.nonce,

@@ -1,11 +1,11 @@
 """Who calls: an organization's API key, or an app that has proved who it is. Identity first, then possession, then liveness."""
 
 import hmac
-from typing import NamedTuple
 
 from gatepost.errors import GatepostError, OAuthError
 from gatepost.flows.instance import Instance
 from gatepost.flows.roles import MATRIX, Actor, Deed
+from gatepost.light import Light
 from gatepost.records import ApiKey, App
 from gatepost.secrets import API_KEY, parse_start, render_id
 from gatepost.store.keys import find_key
@@ -27,7 +27,7 @@ INSTANCE_POWERS = ("tokens:introspect", "grants:read", "grants:revoke", "signing
 _NOBODY = ApiKey(INSTANCE, bytes(16), "", "", b"", 0, 0, None, None, None)
 
 
-class Caller(NamedTuple):
+class Caller(Light, frozen=True):
     """Who calls: an API key, an app, or a person by a token of their own. The other two are None."""
 
     org: bytes

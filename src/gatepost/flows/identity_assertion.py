@@ -10,6 +10,7 @@ from gatepost.flows.dpop import ask_once
 from gatepost.flows.instance import Instance
 from gatepost.flows.minting import Issued, mint, newborn
 from gatepost.flows.people import canonical_email
+from gatepost.light import replace
 from gatepost.oauth.dpop import Proof
 from gatepost.oauth.foreign_jwt import KEY_OF, UnverifiedJwt, parse_jwt
 from gatepost.oauth.identity_assertion import AssertionAsk, IdentityAssertion, check_granted, check_identity_assertion
@@ -52,7 +53,7 @@ async def connect_by_assertion(
     if not await ask_once(instance, proof, redeem_assertion(app.org, identity, said.once, new, act)):
         raise _refused("it was used before, or what it stands on is gone")
     issued = await mint(instance, newborn(app.org, new, app, now, app.org_rate_limit), 1, now, issue)
-    return issued._replace(refresh_token="")
+    return replace(issued, refresh_token="")
 
 
 async def _find_issuer(instance: Instance, app: App, jwt: UnverifiedJwt) -> TrustedIssuer:

@@ -50,10 +50,12 @@ async def find_known_app(instance: Instance, client_id: str) -> KnownApp | None:
 async def get_known_app(instance: Instance, client_id: str) -> KnownApp:
     """The same. Raises `invalid_client`, and of a document says why."""
     place, facts = ("app", client_id), await instance.policy.facts()
-    known: KnownApp | None = facts.get(place) or await _find_row(instance, client_id)
-    if known:
-        # Only found ones are kept in memory, so guesses fill none.
-        facts[place] = known
+    known: KnownApp | None = facts.get(place)
+    if known is None:
+        known = await _find_row(instance, client_id)
+        if known:
+            # Only found ones are kept in memory, so guesses fill none.
+            facts[place] = known
     if is_url(client_id):
         return await _published(instance, client_id, known)
     if client_id.startswith(REGISTRATION):

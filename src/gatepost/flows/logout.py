@@ -13,6 +13,7 @@ from gatepost.flows.known_apps import KnownApp, find_known_app
 from gatepost.flows.minting import subject_for
 from gatepost.flows.sessions import end_session
 from gatepost.jose import ID_TOKEN_TYPE
+from gatepost.light import replace
 from gatepost.oauth.logout import Hint, LogoutAsk, may_return, read_hint
 from gatepost.records import Session
 
@@ -51,7 +52,7 @@ async def log_out(instance: Instance, logout: Logout, session: Session, address:
     """End the session at this browser; and the one that the app knows, where the same person has that too."""
     act = act_of(instance, session, address)
     await end_session(
-        instance, session.id, act._replace(client_id=logout.known.app.client_id if logout.known else None)
+        instance, session.id, replace(act, client_id=logout.known.app.client_id if logout.known else None)
     )
     await end_own_session(instance, session, logout.sid, address)
 

@@ -1,11 +1,12 @@
 """Minting: from a live grant, or an app alone, to the tokens of an answer. RFC 6749 §5.1, RFC 9068, OIDC Core §3.1.3.3."""
 
 import os
-from typing import Any, NamedTuple
+from typing import Any
 
 from gatepost.flows.instance import Instance
 from gatepost.flows.known_apps import KnownApp
 from gatepost.jose import ID_TOKEN_TYPE
+from gatepost.light import Light, replace
 from gatepost.oauth.access_token import render_claims, render_service_claims
 from gatepost.oauth.claims import describe_person
 from gatepost.oauth.id_token import load_sign_in, render_id_token, subject_of
@@ -19,7 +20,7 @@ from gatepost.store.orgs import claim_name, find_owner
 from gatepost.store.people import find_user
 
 
-class Issued(NamedTuple):
+class Issued(Light, frozen=True):
     """What a token request is answered with; a token that is not issued is empty. They are secrets: `repr` hides them.
 
     `org` is the organization of the grant; empty for tokens without one, which are the app's own organization's.
@@ -74,12 +75,16 @@ def type_of(claims: dict[str, Any]) -> str:
     return "DPoP" if "cnf" in claims else "Bearer"
 
 
+def tells_who(issued: Issued, grant: Grant) -> bool:
+    """Whether the app is told who the person is. OpenID Connect Core §3.1.3.3."""
+    return grant.user_id is not None and OPENID in issued.scope.split()
+
+
 async def add_id_token(
     instance: Instance, issued: Issued, grant: Grant, known: KnownApp, now: int, nonce: str | None = None
 ) -> Issued:
-    """The answer with an ID token, if the person let the app know who they are."""
-    if grant.user_id is None or OPENID not in issued.scope.split():
-        return issued
+    """The answer with an ID token, if there is still the person, and the sign-in, that it would tell of."""
+    assert grant.user_id is not None
     sign_in = load_sign_in(grant.authentication)
     if sign_in is None:
         return issued
@@ -99,7 +104,7 @@ async def add_id_token(
         sid=render_id("ses", grant.session_id) if grant.session_id else "",
     )
     token = await instance.signing.mint(claims, ID_TOKEN_TYPE, known.metadata.id_token_signed_response_alg)
-    return issued._replace(id_token=token)
+    return replace(issued, id_token=token)
 
 
 async def subject_for(instance: Instance, user_id: bytes, known: KnownApp) -> str:

@@ -19,6 +19,7 @@ from gatepost.flows.apps import create_secret, drop_secret, secrets_of
 from gatepost.flows.instance import Instance
 from gatepost.flows.owned_apps import app_of
 from gatepost.flows.roles import Actor, Deed
+from gatepost.light import replace
 from gatepost.oauth.client_metadata import DEVICE_CODE, SECRETLESS, grant_types_of, parse_metadata
 from gatepost.records import LOAN_SECONDS, App, Session
 from gatepost.secrets import PLAY, render_id
@@ -94,7 +95,7 @@ async def begin_play(
 ) -> Play:
     """A new play. Raises as `Actor.check` does."""
     act = actor.check(Deed.APPS_WRITE, app.org, app)
-    await instance.store.ask(record(app.org, "request.played", act._replace(client_id=app.client_id)))
+    await instance.store.ask(record(app.org, "request.played", replace(act, client_id=app.client_id)))
     verifier = base64url.encode(os.urandom(32)).decode()
     until = instance.clock() + SECONDS
     return Play(browser.hex(), session.id.hex(), app.client_id, until, flow, scope, resource, verifier)

@@ -8,13 +8,13 @@ the row that is judged is the one at hand to be changed; looked up before it, it
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from gatepost.errors import OAuthError
 from gatepost.flows.counting import ISSUED
 from gatepost.flows.dpop import spend_of, used_before
 from gatepost.flows.instance import Instance
 from gatepost.flows.minting import Issued, mint
+from gatepost.light import Light
 from gatepost.oauth.dpop import Proof
 from gatepost.oauth.gate import may_mint, retry_window
 from gatepost.oauth.narrow import Issue
@@ -65,7 +65,7 @@ async def refresh_checked(
             raise refused("the grant was revoked just now", grant)
 
 
-class _Asked(NamedTuple):
+class _Asked(Light, frozen=True):
     """A refresh that is asked for."""
 
     instance: Instance
@@ -76,7 +76,7 @@ class _Asked(NamedTuple):
     proof: Proof | None
 
 
-class _Moved(NamedTuple):
+class _Moved(Light, frozen=True):
     """A grant as it was found, the part of it that is asked for, and what its rotation came to."""
 
     grant: Grant

@@ -14,7 +14,7 @@ the other. A token that is alone waits for nothing. RS256, which takes twenty ti
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
 from gatepost.errors import GatepostError
@@ -58,19 +58,23 @@ class SigningRing:
         self._looking: asyncio.Future[None] | None = None
         self._row: list[_Unsigned] = []
 
-    async def mint(self, claims: dict[str, Any], typ: str = ACCESS_TOKEN_TYPE, alg: str = ES256) -> str:
+    def mint(self, claims: dict[str, Any], typ: str = ACCESS_TOKEN_TYPE, alg: str = ES256) -> Awaitable[str]:
         """A signed JWT of this type with these claims."""
-        if time.monotonic() >= self._look_at:
-            await self.look()
-        key = self._active[alg]
-        if alg != ES256:
-            return key.mint(claims, typ)
-        loop = asyncio.get_running_loop()
+        if alg != ES256 or time.monotonic() >= self._look_at:
+            return self._look_and_mint(claims, typ, alg)
+        return self._enqueue(self._active[alg], claims, typ)
+
+    async def _look_and_mint(self, claims: dict[str, Any], typ: str, alg: str) -> str:
+        key = await self.active(alg)
+        return await self._enqueue(key, claims, typ) if alg == ES256 else key.mint(claims, typ)
+
+    def _enqueue(self, key: SigningKey, claims: dict[str, Any], typ: str) -> "asyncio.Future[str]":
         if not self._row:
-            loop.call_soon(self._sign_row)
-        future: asyncio.Future[str] = loop.create_future()
+            self._loop = asyncio.get_running_loop()
+            self._loop.call_soon(self._sign_row)
+        future: asyncio.Future[str] = self._loop.create_future()
         self._row.append((key, key.render(claims, typ), future))
-        return await future
+        return future
 
     def _sign_row(self) -> None:
         row, self._row = self._row, []

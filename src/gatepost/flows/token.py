@@ -6,22 +6,21 @@ has moved nothing.
 
 import os
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
 
 from gatepost.errors import OAuthError
 from gatepost.flows.app_auth import AuthenticatedApp
-from gatepost.flows.counting import ISSUED
 from gatepost.flows.device import get_approved
 from gatepost.flows.dpop import ask_once, spend_proof
 from gatepost.flows.identity_assertion import connect_by_assertion
 from gatepost.flows.instance import Instance
-from gatepost.flows.minting import Issued, add_id_token, mint, mint_service, newborn
+from gatepost.flows.minting import Issued, add_id_token, mint, mint_service, newborn, tells_who
 from gatepost.flows.refresh import refresh_checked, refused
 from gatepost.flows.token_exchange import exchange
+from gatepost.light import Light, replace
 from gatepost.oauth.approval import CODE_TTL, Approval, check_exchange, load_approval
 from gatepost.oauth.client_metadata import DEVICE_CODE, JWT_BEARER, TOKEN_EXCHANGE, grant_types_of
 from gatepost.oauth.dpop import Proof
-from gatepost.oauth.id_token import SignIn, dump_sign_in
+from gatepost.oauth.id_token import dump_sign_in
 from gatepost.oauth.identity_assertion import AssertionAsk
 from gatepost.oauth.narrow import Issue, bind, key_to_keep, narrow, needs_resources, within_grant
 from gatepost.oauth.pkce import check_verifier
@@ -36,7 +35,7 @@ from gatepost.store.orgs import find_org
 from gatepost.store.resources import list_resources
 
 
-class TokenAsk(NamedTuple):
+class TokenAsk(Light, frozen=True):
     """A token request of an app that has proved who it is, and perhaps that it has a key."""
 
     client: AuthenticatedApp
@@ -45,6 +44,9 @@ class TokenAsk(NamedTuple):
     address: str
     proof: Proof | None = None
     audiences: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"TokenAsk({self.client.known.app.client_id!r}, ***)"
 
     def get(self, name: str) -> str:
         """A parameter that must be there. Raises `invalid_request`."""
@@ -63,7 +65,7 @@ class TokenAsk(NamedTuple):
         return bind(self.client.known.app, issue, self.jkt, key)
 
 
-async def issue(instance: Instance, ask: TokenAsk) -> Issued:
+def issue(instance: Instance, ask: TokenAsk) -> Awaitable[Issued]:
     """The tokens for a request. Raises a code of RFC 6749 §5.2 or RFC 8707 §2."""
     grant_type = ask.get("grant_type")
     grant = GRANTS.get(grant_type)
@@ -71,9 +73,7 @@ async def issue(instance: Instance, ask: TokenAsk) -> Issued:
         raise OAuthError("unsupported_grant_type", f"grant_type is one of: {' '.join(GRANTS)}.")
     if grant_type not in grant_types_of(ask.client.known.app):
         raise OAuthError("unauthorized_client", f"This app is not registered for the grant type {grant_type}.")
-    issued = await grant(instance, ask)
-    instance.counts.count(issued.org or ask.client.known.app.org, ask.client.known.app.client_id, ISSUED, grant_type)
-    return issued
+    return grant(instance, ask)
 
 
 async def _authorization_code(instance: Instance, ask: TokenAsk) -> Issued:
@@ -89,7 +89,8 @@ async def _authorization_code(instance: Instance, ask: TokenAsk) -> Issued:
     # Possession before the write: only a caller who holds the verifier may spend the code, or trip replay handling.
     check_exchange(approval, app.org, app.client_id, ask.fields.get("redirect_uri"), now)
     check_verifier(ask.fields.get("code_verifier"), approval.challenge)
-    approval = await _with_resource(instance, ask, approval)
+    if approval.resource or ask.resources:
+        approval = await _with_resource(instance, ask, approval)
     approved = Issue(approval.scope, approval.resource)
     narrowed = within_grant(approved, app.scope, ask.fields.get("scope"), ask.resources)
     narrowed = ask.bind(narrowed, approval.dpop_jkt)
@@ -121,7 +122,9 @@ async def _device_code(instance: Instance, ask: TokenAsk) -> Issued:
     app = ask.client.known.app
     request = await get_approved(instance, ask.get("device_code"), app)
     now = instance.clock()
-    approval = await _with_resource(instance, ask, load_approval((request.approval or "").encode()))
+    approval = load_approval((request.approval or "").encode())
+    if approval.resource or ask.resources:
+        approval = await _with_resource(instance, ask, approval)
     narrowed = ask.bind(within_grant(Issue(approval.scope, approval.resource), app.scope, None, ask.resources))
     new, org = _grant_of(instance, ask, approval, now), bytes.fromhex(approval.org)
     act = Act(now, f"app:{app.client_id}", ask.address, app.client_id, new.user_id, new.id)
@@ -141,18 +144,15 @@ async def _with_resource(instance: Instance, ask: TokenAsk, approval: Approval) 
     Raises `invalid_target` when that API is not registered, or not any more.
     """
     resources = tuple((approval.resource or "").split()) or ask.resources
-    if not resources:
-        return approval
     app = ask.client.known.app
     known = await instance.store.read(list_resources(app.home(bytes.fromhex(approval.org))))
-    return approval._replace(resource=narrow(app, "", resources, known).resource)
+    return replace(approval, resource=narrow(app, "", resources, known).resource)
 
 
 def _grant_of(
     instance: Instance, ask: TokenAsk, approval: Approval, now: int, *, needs_consent: bool = False
 ) -> NewGrant:
     app = ask.client.known.app
-    sign_in = SignIn(approval.auth_time, tuple(approval.amr.split()), approval.acr, approval.claims)
     return NewGrant(
         id=bytes.fromhex(approval.id),
         client_id=app.client_id,
@@ -166,7 +166,7 @@ def _grant_of(
         app_org=app.org if app.org.hex() != approval.org else None,
         session_id=bytes.fromhex(approval.session_id) or None,
         ends_with_session=OFFLINE_ACCESS not in approval.scope.split(),
-        authentication=dump_sign_in(sign_in),
+        authentication=dump_sign_in(approval.auth_time, approval.amr, approval.acr, approval.claims),
         jkt=key_to_keep(app, ask.jkt),
         needs_consent=needs_consent,
         epoch=approval.epoch,
@@ -185,8 +185,10 @@ async def _first_tokens(
     grant = newborn(org, new, app, now, org_rate_limit)
     issued = await mint(instance, grant, 1, now, narrowed)
     if "refresh_token" not in grant_types_of(app):
-        issued = issued._replace(refresh_token="")
-    return await add_id_token(instance, issued, grant, ask.client.known, now, approval.nonce)
+        issued = replace(issued, refresh_token="")
+    if tells_who(issued, grant):
+        issued = await add_id_token(instance, issued, grant, ask.client.known, now, approval.nonce)
+    return issued
 
 
 async def _refresh_token(instance: Instance, ask: TokenAsk) -> Issued:
@@ -202,7 +204,7 @@ async def _refresh_token(instance: Instance, ask: TokenAsk) -> Issued:
 
     now = instance.clock()
     issued, grant = await refresh_checked(instance, ask.get("refresh_token"), ask.address, check, ask.proof)
-    return await add_id_token(instance, issued, grant, ask.client.known, now)
+    return await add_id_token(instance, issued, grant, ask.client.known, now) if tells_who(issued, grant) else issued
 
 
 async def _client_credentials(instance: Instance, ask: TokenAsk) -> Issued:

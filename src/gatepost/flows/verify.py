@@ -1,7 +1,6 @@
 """Verifying a client for a caller and issuing its first tokens: the third route of the seed."""
 
 import os
-from typing import NamedTuple
 
 from gatepost.errors import OAuthError
 from gatepost.flows.callers import Caller, check_deed, check_in_org, check_power
@@ -9,6 +8,7 @@ from gatepost.flows.counting import ISSUED
 from gatepost.flows.instance import Instance
 from gatepost.flows.minting import Issued, mint, newborn
 from gatepost.flows.roles import Deed
+from gatepost.light import Light
 from gatepost.oauth.consent import ADMIN
 from gatepost.oauth.narrow import bind, narrow, needs_resources
 from gatepost.oauth.redirects import nearest
@@ -21,7 +21,7 @@ from gatepost.store.people import find_member
 from gatepost.store.resources import list_resources
 
 
-class VerifyAsk(NamedTuple):
+class VerifyAsk(Light, frozen=True):
     """Which app, at which redirect URI, for whom, and how much."""
 
     client_id: str
@@ -40,7 +40,8 @@ async def verify(instance: Instance, caller: Caller, ask: VerifyAsk, address: st
     check_deed(caller, Deed.TOKENS_ISSUE, None)
     org = check_in_org(caller)
     now = instance.clock()
-    app = await _get_app(instance, org, ask)
+    place = (org, ask.client_id, ask.redirect_uri)
+    app = instance.policy.known.get(place) or await _find_app(instance, place)
     if caller.person:
         check_deed(caller, Deed.TOKENS_ISSUE, app)
     if ask.user_id is None:
@@ -71,19 +72,15 @@ async def verify(instance: Instance, caller: Caller, ask: VerifyAsk, address: st
     return await mint(instance, newborn(org, new, app, now, app.org_rate_limit), 1, now)
 
 
-async def _get_app(instance: Instance, org: bytes, ask: VerifyAsk) -> App:
+async def _find_app(instance: Instance, place: tuple[bytes, str, str]) -> App:
     """The live app that has this redirect URI. Only what was found so is kept, so nobody can fill the memory with guesses."""
-    facts = instance.policy.known
-    place = (org, ask.client_id, ask.redirect_uri)
-    pair: tuple[App, bool] | None = facts.get(place)
-    if pair is None:
-        pair = await instance.store.read(find_pair(*place))
-    if pair is None or pair[0].disabled_at is not None:
+    facts, (org, client_id, redirect_uri) = instance.policy.known, place
+    app, is_registered = await instance.store.read(find_pair(*place)) or (None, False)
+    if app is None or app.disabled_at is not None:
         raise _unknown_client()
-    app, is_registered = pair
     if not is_registered:
-        raise _mismatch(ask.redirect_uri, await instance.store.read(list_redirect_uris(org, ask.client_id)))
-    facts[place] = pair
+        raise _mismatch(redirect_uri, await instance.store.read(list_redirect_uris(org, client_id)))
+    facts[place] = app
     return app
 
 

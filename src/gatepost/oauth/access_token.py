@@ -19,12 +19,12 @@ def render_claims(
     `sub` is the person, or the organization itself when a service acts for it. `aud` is the resource, else the issuer.
     `key` is the API key that made the grant, for verifiers who learn that it was revoked.
     """
-    scope, resource, jkt = narrowed or Issue(grant.scope, grant.resource)
-    scope = lowered(scope, grant.app_scope)
+    issue = narrowed or Issue(grant.scope, grant.resource)
+    scope = lowered(issue.scope, grant.app_scope)
     claims = {
         "iss": issuer,
         "sub": subject(grant),
-        "aud": audience(scope, resource, issuer),
+        "aud": audience(scope, issue.resource, issuer),
         "exp": expires_at,
         "iat": now,
         "jti": jti.hex(),
@@ -38,7 +38,7 @@ def render_claims(
     if grant.authentication != "{}":
         sign_in = orjson.loads(grant.authentication)
         claims["auth_time"], claims["acr"] = sign_in["auth_time"], sign_in["acr"]
-    claims |= confirmation(jkt)
+    claims |= confirmation(issue.jkt)
     return limited(claims, grant.rates)
 
 

@@ -3,11 +3,12 @@
 It is sealed into the code and stored nowhere. Its id becomes the grant's, so the database decides which exchange is first.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
 from gatepost.errors import OAuthError
+from gatepost.light import Light, astuple
 from gatepost.oauth.assurance import acr_of
 from gatepost.oauth.narrow import Issue
 from gatepost.records import Session
@@ -15,7 +16,7 @@ from gatepost.records import Session
 CODE_TTL = 60
 
 
-class Approval(NamedTuple):
+class Approval(Light, frozen=True):
     """Who approved what for which app, and how the app has to prove itself. Ids are hex.
 
     `epoch` as in `store.grants`; None in one that an older version sealed, which did not count yet.
@@ -73,7 +74,7 @@ def approve(
 
 def dump_approval(approval: Approval) -> bytes:
     """The approval as it is sealed."""
-    return orjson.dumps(list(approval))
+    return orjson.dumps(astuple(approval))
 
 
 def load_approval(plain: bytes) -> Approval:

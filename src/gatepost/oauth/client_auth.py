@@ -6,16 +6,16 @@ person for a name and a password, which no app wants and nobody should learn to 
 """
 
 import base64
-from typing import NamedTuple
 from urllib.parse import unquote_plus
 
 from gatepost.errors import OAuthError
+from gatepost.light import Light
 from gatepost.oauth.client_assertion import ASSERTION_TYPE
 from gatepost.oauth.foreign_jwt import UnverifiedJwt, parse_jwt
 from gatepost.secrets import Secret
 
 
-class ClientClaim(NamedTuple):
+class ClientClaim(Light, frozen=True):
     """Who an app says it is, and by which method; nothing of it is checked yet."""
 
     client_id: str

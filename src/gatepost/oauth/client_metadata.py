@@ -109,7 +109,12 @@ def render_metadata(metadata: ClientMetadata) -> str:
 
 def grant_types_of(app: App) -> tuple[str, ...]:
     """The grant types an app may use: its own list, else its kind's."""
-    return tuple(app.grant_types.split()) or GRANT_TYPES[app.kind]
+    return _split(app.grant_types) or GRANT_TYPES[app.kind]
+
+
+@lru_cache(maxsize=4096)
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
 
 
 def check_client_id(client_id: str) -> str:

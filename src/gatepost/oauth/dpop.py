@@ -9,12 +9,13 @@ import hashlib
 import hmac
 import re
 from collections.abc import Collection
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
 
 from gatepost import base64url
+from gatepost.light import Light
 from gatepost.oauth.client_keys import fault_of
 from gatepost.oauth.foreign_jwt import KEY_OF, STRONG, check_signature, id_of, instant_of, parse_jwt
 from gatepost.secrets import Keyring
@@ -32,7 +33,7 @@ _UNRESERVED = re.compile("[A-Za-z0-9._~-]")
 _MAC_BYTES = 16
 
 
-class Proof(NamedTuple):
+class Proof(Light, frozen=True):
     """A good proof: the key it shows, the id by which it is spent, when it was made, and until when it could be sent."""
 
     jkt: str

@@ -71,6 +71,6 @@ def load_sign_in(text: str) -> SignIn | None:
     return SignIn(content["auth_time"], tuple(content["amr"]), content["acr"], content["claims"]) if content else None
 
 
-def dump_sign_in(sign_in: SignIn) -> str:
-    """A sign-in as its grant keeps it."""
-    return orjson.dumps(sign_in._asdict()).decode()
+def dump_sign_in(auth_time: int, amr: str, acr: str, claims: dict[str, Any]) -> str:
+    """A sign-in as its grant keeps it; `amr` has the methods with spaces between them."""
+    return orjson.dumps({"auth_time": auth_time, "amr": amr.split(), "acr": acr, "claims": claims}).decode()

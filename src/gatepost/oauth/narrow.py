@@ -3,9 +3,8 @@
 RFC 6749 §3.3, RFC 8707 §2, RFC 9449 §5.
 """
 
-from typing import NamedTuple
-
 from gatepost.errors import OAuthError
+from gatepost.light import Light, replace
 from gatepost.oauth.client_metadata import parse_metadata
 from gatepost.oauth.resource import are_equal, check_resource_uri, find_resource
 from gatepost.oauth.scope import OFFLINE_ACCESS, STANDARD, check_ceiling, lowered, parse_scope
@@ -15,7 +14,7 @@ ANY_KEY = "*"
 """Stands for a key in a grant whose refreshes need a proof, but of any key: its app proves in another way who it is."""
 
 
-class Issue(NamedTuple):
+class Issue(Light, frozen=True):
     """What will be granted. `resource` are the registered spellings, separated by spaces; None is the issuer itself.
 
     `jkt` is the thumbprint of the key that its tokens are bound to; None for bearer tokens.
@@ -100,14 +99,15 @@ def bind(app: App, issue: Issue, proved: str | None, key: str | None = None) -> 
         )
     if key not in (None, ANY_KEY, proved):
         raise OAuthError("invalid_grant", "It is bound to another key than the proof's.", detail="another key proves")
-    return issue if issue.jkt == proved else issue._replace(jkt=proved)
+    return issue if issue.jkt == proved else replace(issue, jkt=proved)
 
 
 def key_to_keep(app: App, proved: str | None) -> str | None:
     """The key that refreshes of a new grant have to be proved with.
 
-    A public app has nothing else to prove itself with. Another may change its keys from one refresh to the next.
+    None where none was proved: what `bind` has let through needs none. A public app has nothing else to prove itself with.
+    Another may change its keys from one refresh to the next.
     """
-    if app.is_public:
+    if proved is None or app.is_public:
         return proved
     return ANY_KEY if needs_key(app) else None

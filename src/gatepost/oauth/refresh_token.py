@@ -7,14 +7,14 @@ the key can be changed while older tokens go on. How generations decide stands a
 """
 
 import hmac
-from typing import NamedTuple
 
+from gatepost.light import Light
 from gatepost.secrets import REFRESH_TOKEN, Keyring, parse_start, render_text
 
 _FIELDS = 2 + 16 + 16 + 5
 
 
-class RefreshClaim(NamedTuple):
+class RefreshClaim(Light, frozen=True):
     """What a refresh token says of itself, before anyone has checked it. `text` is the whole of it."""
 
     text: str

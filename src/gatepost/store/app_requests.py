@@ -6,6 +6,7 @@ agreed to stands apart from what is asked, so that nobody takes an app away from
 
 import json
 
+from gatepost.light import replace
 from gatepost.records import AGREED, REFUSED, WAITING, AppRequest, Letter
 from gatepost.store.browsing import NEWEST, Page
 from gatepost.store.events import Act, record
@@ -82,7 +83,7 @@ def ask_for_app(org: bytes, asked: AppRequest, letters: tuple[Letter, ...], act:
     if before is None or before.state != WAITING:
         for letter in letters:
             yield from put_letter(letter)
-    about = act._replace(client_id=asked.client_id, user_id=asked.asked_by)
+    about = replace(act, client_id=asked.client_id, user_id=asked.asked_by)
     yield from record(
         org, "request.approval_asked", about, detail=json.dumps({"name": asked.name, "scope": asked.scope})
     )
@@ -108,6 +109,6 @@ def decide_app_request(
     for letter in letters:
         yield from put_letter(letter)
     detail = {"name": shown.name, "scope": shown.scope} if state == AGREED else {"name": shown.name, "reason": reason}
-    about = act._replace(client_id=shown.client_id)
+    about = replace(act, client_id=shown.client_id)
     yield from record(org, "app.approved" if state == AGREED else "app.refused", about, detail=json.dumps(detail))
     return True

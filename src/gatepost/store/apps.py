@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from gatepost.errors import GatepostError
+from gatepost.light import replace
 from gatepost.records import LOAN_SECONDS, App, AppSecret
 from gatepost.store.events import Act, detail_of, record
 from gatepost.store.orgs import claim_name
@@ -45,7 +46,7 @@ def make_app(app: App, redirect_uris: tuple[str, ...], epoch: int, act: Act) -> 
     )
     if not rows:
         return Saved(False, False)
-    yield from record(app.org, "app.made", act._replace(client_id=app.client_id))
+    yield from record(app.org, "app.made", replace(act, client_id=app.client_id))
     for uri in redirect_uris:
         yield from add_redirect_uri(app.org, app.client_id, uri, act)
     return Saved(True, bool(redirect_uris))
@@ -198,7 +199,7 @@ def replace_app(app: App, act: Act) -> Steps[bool]:
         ),
     )
     if rows:
-        yield from record(app.org, "app.changed", act._replace(client_id=app.client_id))
+        yield from record(app.org, "app.changed", replace(act, client_id=app.client_id))
     return bool(rows)
 
 
@@ -219,7 +220,7 @@ def set_app_disabled(org: bytes, client_id: str, disabled: bool, act: Act) -> St
     if rows:
         if disabled:
             yield from tell(org, "app" + DISABLED, client_id, act.at)
-        yield from record(org, "app.disabled" if disabled else "app.enabled", act._replace(client_id=client_id))
+        yield from record(org, "app.disabled" if disabled else "app.enabled", replace(act, client_id=client_id))
     return bool(rows)
 
 
@@ -238,7 +239,7 @@ def delete_app(org: bytes, client_id: str, act: Act, version: int | None = None)
         yield SQL("delete from app_secrets where org = ? and client_id = ?", (org, client_id))
         yield SQL("delete from app_uses where org = ? and client_id = ?", (org, client_id))
         yield from tell(org, "app", client_id, act.at)
-        yield from record(org, "app.deleted", act._replace(client_id=client_id))
+        yield from record(org, "app.deleted", replace(act, client_id=client_id))
     return bool(rows)
 
 
@@ -252,7 +253,7 @@ def add_redirect_uri(org: bytes, client_id: str, uri: str, act: Act) -> Steps[bo
         (uri, act.at, org, client_id),
     )
     if rows:
-        yield from record(org, "app.redirect_uri_added", act._replace(client_id=client_id))
+        yield from record(org, "app.redirect_uri_added", replace(act, client_id=client_id))
     return bool(rows)
 
 
@@ -263,7 +264,7 @@ def remove_redirect_uri(org: bytes, client_id: str, uri: str, act: Act) -> Steps
         "delete from redirect_uris where org = ? and client_id = ? and uri = ? returning uri", (org, client_id, uri)
     )
     if rows:
-        yield from record(org, "app.redirect_uri_removed", act._replace(client_id=client_id))
+        yield from record(org, "app.redirect_uri_removed", replace(act, client_id=client_id))
     return bool(rows)
 
 
@@ -293,7 +294,7 @@ def add_secret(org: bytes, client_id: str, secret: AppSecret, act: Act) -> Steps
     )
     if rows:
         detail = detail_of("sec", secret.id)
-        yield from record(org, "app.secret_added", act._replace(client_id=client_id), detail=detail)
+        yield from record(org, "app.secret_added", replace(act, client_id=client_id), detail=detail)
     return bool(rows)
 
 
@@ -312,7 +313,7 @@ def delete_secret(org: bytes, client_id: str, secret: bytes, act: Act) -> Steps[
     )
     if rows:
         detail = detail_of("sec", secret)
-        yield from record(org, "app.secret_deleted", act._replace(client_id=client_id), detail=detail)
+        yield from record(org, "app.secret_deleted", replace(act, client_id=client_id), detail=detail)
     return bool(rows)
 
 

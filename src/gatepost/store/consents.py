@@ -1,5 +1,6 @@
 """Questions about consent: what a person let an app do in an organization, and what of that they took back."""
 
+from gatepost.light import replace
 from gatepost.records import App, Consent
 from gatepost.secrets import render_id
 from gatepost.store.apps import keep_free_app
@@ -51,7 +52,7 @@ def give_consent(
             set scope = excluded.scope, digest = excluded.digest, created_at = excluded.created_at""",
         (org, consent.user_id, consent.client_id, scope, consent.digest, act.at),
     )
-    who = act._replace(client_id=consent.client_id, user_id=consent.user_id)
+    who = replace(act, client_id=consent.client_id, user_id=consent.user_id)
     yield from record(org, "grant.consented", who)
     return True
 
@@ -83,5 +84,5 @@ def end_connection(org: bytes, user_id: bytes, client_id: str, act: Act) -> Step
     )
     for (grant,) in ended:
         yield from tell(org, "grant", render_id("gnt", grant), act.at)
-    yield from record(org, "grant.disconnected", act._replace(client_id=client_id, user_id=user_id))
+    yield from record(org, "grant.disconnected", replace(act, client_id=client_id, user_id=user_id))
     return len(ended)

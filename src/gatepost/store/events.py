@@ -1,7 +1,6 @@
 """Questions about events: what an auditor asks about, one row each, in the transaction of the act it tells of."""
 
-from typing import NamedTuple
-
+from gatepost.light import Light
 from gatepost.records import Event
 from gatepost.secrets import new_id, render_id
 from gatepost.store.question import INSTANCE, SQL, Steps, Value, question
@@ -11,7 +10,7 @@ EVENT_COLUMNS = "id, at, type, result, actor, client_id, user_id, grant_id, addr
 _RECORD = f"insert into events (org, {EVENT_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
-class Act(NamedTuple):
+class Act(Light, frozen=True):
     """The frame of an event: when, who, from which address, and what it was about."""
 
     at: int

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from gatepost.light import replace
 from gatepost.store.events import Act, record
 from gatepost.store.question import INSTANCE, SQL, Steps, question
 from gatepost.store.restored import restored_at
@@ -37,7 +38,7 @@ def turn_totp_on(
     )
     if rows:
         yield from _keep_recovery_codes(user_id, code_hashes)
-        yield from record(INSTANCE, "user.totp_on", act._replace(user_id=user_id))
+        yield from record(INSTANCE, "user.totp_on", replace(act, user_id=user_id))
     return bool(rows)
 
 
@@ -49,7 +50,7 @@ def turn_totp_off(user_id: bytes, act: Act) -> Steps[bool]:
     )
     if rows:
         yield from _keep_recovery_codes(user_id, ())
-        yield from record(INSTANCE, "user.totp_off", act._replace(user_id=user_id))
+        yield from record(INSTANCE, "user.totp_off", replace(act, user_id=user_id))
     return bool(rows)
 
 
@@ -83,7 +84,7 @@ def spend_recovery_code(user_id: bytes, code_hash: bytes, act: Act) -> Steps[boo
         (INSTANCE, user_id, code_hash),
     )
     if rows:
-        yield from record(INSTANCE, "user.recovery_code_used", act._replace(user_id=user_id))
+        yield from record(INSTANCE, "user.recovery_code_used", replace(act, user_id=user_id))
     return bool(rows)
 
 
@@ -99,7 +100,7 @@ def replace_recovery_codes(user_id: bytes, code_hashes: tuple[bytes, ...], act: 
     )
     if rows:
         yield from _keep_recovery_codes(user_id, code_hashes)
-        yield from record(INSTANCE, "user.recovery_codes_replaced", act._replace(user_id=user_id))
+        yield from record(INSTANCE, "user.recovery_codes_replaced", replace(act, user_id=user_id))
     return bool(rows)
 
 

@@ -40,10 +40,7 @@ A clock that ran ahead for a while must not have cleared away what had not expir
 fell back must not have made every grant look unused once it is right again, so `last_used_at` never goes back.
 """
 
-from typing import NamedTuple
-
-from msgspec import Struct
-
+from gatepost.light import Light
 from gatepost.records import UNTIL_USED, Grant
 from gatepost.store.events import Act, record
 from gatepost.store.question import INSTANCE, SQL, Steps, Value, question
@@ -117,7 +114,7 @@ _MAKE = f"""insert into grants (org, id, client_id, user_id, key_id, scope, reso
     on conflict do nothing returning 1"""
 
 
-class NewGrant(Struct, frozen=True, gc=False):
+class NewGrant(Light, frozen=True):
     """What a grant is made of. Its id decides who makes it: a second one with the same id is refused."""
 
     id: bytes
@@ -140,29 +137,29 @@ class NewGrant(Struct, frozen=True, gc=False):
     """What the counts of revocations have to be still; None for what nobody approved beforehand."""
 
 
-class Rotated(NamedTuple):
+class Rotated(Light, frozen=True):
     """The grant moved to `generation`."""
 
     generation: int
 
 
-class Retried(NamedTuple):
+class Retried(Light, frozen=True):
     """Somebody was here before; `generation` is the live one, to be answered again."""
 
     generation: int
 
 
-class Replayed(NamedTuple):
+class Replayed(Light, frozen=True):
     """An older generation was presented, and the grant is revoked for it; `event` tells of it."""
 
     event: bytes
 
 
-class Made(NamedTuple):
+class Made(Light, frozen=True):
     """The grant was made, and this request made it."""
 
 
-class Gone(NamedTuple):
+class Gone(Light, frozen=True):
     """There is no such live grant."""
 
 

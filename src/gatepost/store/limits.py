@@ -1,5 +1,6 @@
 """Questions that set how many requests a minute tokens are good for: an organization's, an app's, a grant's."""
 
+from gatepost.light import replace
 from gatepost.store.events import Act, record
 from gatepost.store.question import SQL, Steps, question
 
@@ -22,7 +23,7 @@ def limit_app(org: bytes, client_id: str, before: int | None, rate: int | None, 
         (rate, org, client_id, before),
     )
     if rows:
-        yield from record(org, "app.limited", act._replace(client_id=client_id), detail=_detail(rate))
+        yield from record(org, "app.limited", replace(act, client_id=client_id), detail=_detail(rate))
     return bool(rows)
 
 
@@ -35,7 +36,7 @@ def limit_grant(org: bytes, grant: bytes, before: int | None, rate: int | None, 
         (rate, org, grant, before),
     )
     for client_id, user_id in rows:
-        about = act._replace(client_id=client_id, user_id=user_id, grant_id=grant)
+        about = replace(act, client_id=client_id, user_id=user_id, grant_id=grant)
         yield from record(org, "grant.limited", about, detail=_detail(rate))
     return bool(rows)
 

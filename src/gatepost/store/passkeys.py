@@ -1,5 +1,6 @@
 """Questions about passkeys: the public halves that people's devices keep the private ones of."""
 
+from gatepost.light import replace
 from gatepost.records import Passkey
 from gatepost.store.events import Act, record
 from gatepost.store.people import hold_ways_in
@@ -21,7 +22,7 @@ def keep_passkey(passkey: Passkey, act: Act, epoch: int = 0) -> Steps[bool]:
         (INSTANCE, *passkey),
     )
     if rows:
-        yield from record(INSTANCE, "user.passkey_added", act._replace(user_id=passkey.user_id))
+        yield from record(INSTANCE, "user.passkey_added", replace(act, user_id=passkey.user_id))
     return bool(rows)
 
 
@@ -64,5 +65,5 @@ def remove_passkey(user_id: bytes, id: bytes, act: Act) -> Steps[bool]:
         "delete from passkeys where org = ? and user_id = ? and id = ? returning id", (INSTANCE, user_id, id)
     )
     if rows:
-        yield from record(INSTANCE, "user.passkey_removed", act._replace(user_id=user_id))
+        yield from record(INSTANCE, "user.passkey_removed", replace(act, user_id=user_id))
     return bool(rows)

@@ -1,5 +1,6 @@
 """Questions about people and their memberships. E-mails are kept in one canonical form."""
 
+from gatepost.light import replace
 from gatepost.records import Member, User
 from gatepost.secrets import render_id
 from gatepost.store.events import Act, record
@@ -44,7 +45,7 @@ def make_member(
                 set role = case when ? = 1 then memberships.role else excluded.role end""",
         (org, user_id, role, epoch, act.at, int(keeps_role)),
     )
-    yield from record(org, "user.made" if is_new else "user.joined", act._replace(user_id=user_id))
+    yield from record(org, "user.made" if is_new else "user.joined", replace(act, user_id=user_id))
     return user_id, is_new
 
 
@@ -94,7 +95,7 @@ def change_role(org: bytes, user_id: bytes, old: str, new: str, act: Act) -> Ste
     )
     if rows:
         detail = f'{{"role":"{new}","before":"{old}"}}'
-        yield from record(org, "user.role_changed", act._replace(user_id=user_id), detail=detail)
+        yield from record(org, "user.role_changed", replace(act, user_id=user_id), detail=detail)
     return bool(rows)
 
 
@@ -112,7 +113,7 @@ def remove_member(org: bytes, user_id: bytes, role: str, act: Act) -> Steps[bool
     if rows:
         yield SQL("delete from consents where org = ? and user_id = ?", (org, user_id))
         yield from tell(org, "user", render_id("usr", user_id), act.at)
-        yield from record(org, "user.removed", act._replace(user_id=user_id))
+        yield from record(org, "user.removed", replace(act, user_id=user_id))
     return bool(rows)
 
 
@@ -193,7 +194,7 @@ def replace_profile(before: User, after: User, act: Act, own_epoch: int | None =
         ),
     )
     if rows:
-        yield from record(INSTANCE, "user.profile_changed", act._replace(user_id=before.id))
+        yield from record(INSTANCE, "user.profile_changed", replace(act, user_id=before.id))
     return bool(rows)
 
 
@@ -207,7 +208,7 @@ def set_user_disabled(user_id: bytes, disabled: bool, act: Act) -> Steps[bool]:
     if rows:
         if disabled:
             yield from tell(INSTANCE, "user" + DISABLED, render_id("usr", user_id), act.at)
-        yield from record(INSTANCE, "user.disabled" if disabled else "user.enabled", act._replace(user_id=user_id))
+        yield from record(INSTANCE, "user.disabled" if disabled else "user.enabled", replace(act, user_id=user_id))
     return bool(rows)
 
 
@@ -232,5 +233,5 @@ def set_password(user_id: bytes, password_hash: str, act: Act, epoch: int | None
         (password_hash, INSTANCE, user_id, epoch),
     )
     if rows:
-        yield from record(INSTANCE, "user.password_set", act._replace(user_id=user_id))
+        yield from record(INSTANCE, "user.password_set", replace(act, user_id=user_id))
     return bool(rows)

@@ -7,12 +7,11 @@ touch nothing but the rows it asks for. The statements of others may come in bet
 condition of a statement that writes, never a look before it.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from functools import wraps
 from typing import Any, Generic, ParamSpec, Protocol, TypeAlias, TypeVar
 
-from msgspec import Struct
-
+from gatepost.light import Light
 from gatepost.store.figures import Figures
 
 Row: TypeAlias = tuple[Any, ...]
@@ -26,11 +25,8 @@ INSTANCE = bytes(16)
 """The organization of what no organization owns: people, signing keys, names. So `org` leads every key, here too."""
 
 
-class SQL(Struct, frozen=True, gc=False):
-    """One statement and its parameters, in order. Yielding it answers the rows it returned.
-
-    A struct is made in a third of the time that a named tuple takes, and each request makes a few.
-    """
+class SQL(Light, frozen=True):
+    """One statement and its parameters, in order. Yielding it answers the rows it returned."""
 
     text: str
     params: tuple[Value, ...] = ()
@@ -39,18 +35,18 @@ class SQL(Struct, frozen=True, gc=False):
 Steps: TypeAlias = Generator[SQL, list[Row], T]
 
 
-class Question(Generic[T_co]):
+class Question(Light, Generic[T_co], frozen=True, eq=False):
     """A question with its arguments: iterating starts it, from the beginning each time. It equals only itself."""
 
-    __slots__ = ("_args", "_kwargs", "_steps")
+    steps: Callable[..., Steps[T_co]]
+    args: Any
+    kwargs: Any
 
-    def __init__(self, steps: Callable[..., Steps[T_co]], args: Any, kwargs: Any) -> None:
-        self._steps = steps
-        self._args = args
-        self._kwargs = kwargs
+    def __repr__(self) -> str:
+        return f"{self.steps.__name__}(***)"
 
     def __iter__(self) -> Steps[T_co]:
-        return self._steps(*self._args, **self._kwargs)
+        return self.steps(*self.args, **self.kwargs)
 
 
 def question(steps: Callable[P, Steps[T]]) -> Callable[P, Question[T]]:
@@ -86,7 +82,7 @@ class Store(Protocol):
         """Like `read`, but the outcome may be up to a second old, if this very question, made once, was asked before."""
         ...
 
-    async def ask(self, question: Question[T]) -> T:
+    def ask(self, question: Question[T]) -> Awaitable[T]:
         """The outcome of a question run in one transaction, once that is durable.
 
         An outcome that is an exception is raised then: what the question did stays done, unlike where it raises by itself.

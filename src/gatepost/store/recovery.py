@@ -14,6 +14,7 @@ person has an `epoch`, which every such end moves on; and what signs in, or adds
 began with.
 """
 
+from gatepost.light import replace
 from gatepost.store.events import Act, record
 from gatepost.store.orgs import find_owner, make_org
 from gatepost.store.people import list_organizations_of, make_member
@@ -51,7 +52,7 @@ def prove_email(user_id: bytes, act: Act, *, is_here: bool = False) -> Steps[Non
     )
     if not rows:
         return
-    yield from record(INSTANCE, "user.email_verified", act._replace(user_id=user_id))
+    yield from record(INSTANCE, "user.email_verified", replace(act, user_id=user_id))
     if not is_here:
         yield from _begin_anew(user_id, act)
 
@@ -110,7 +111,7 @@ def _begin_anew(user_id: bytes, act: Act) -> Steps[None]:
     yield from end_sessions(user_id, b"", act)
     for org in (yield from _end_grants(user_id, act)):
         yield SQL("delete from consents where org = ? and user_id = ?", (org, user_id))
-    yield from record(INSTANCE, "user.begun_anew", act._replace(user_id=user_id))
+    yield from record(INSTANCE, "user.begun_anew", replace(act, user_id=user_id))
 
 
 @question

@@ -18,6 +18,7 @@ What is disabled may be enabled again, so its lines have kinds of their own: the
 them once, but no token is dead for them here, where what is live is looked at itself.
 """
 
+from gatepost.light import replace
 from gatepost.records import MAX_ACCESS_TTL, Revocation
 from gatepost.secrets import new_id, render_id
 from gatepost.store.events import Act, detail_of, record
@@ -48,7 +49,7 @@ def revoke_grant(org: bytes, grant: bytes, act: Act, *, type: str = "grant.revok
         yield from record(
             org,
             type,
-            act._replace(client_id=client_id, user_id=user_id, grant_id=grant),
+            replace(act, client_id=client_id, user_id=user_id, grant_id=grant),
             result="refused" if type == "grant.replayed" else "ok",
         )
     )
@@ -60,7 +61,7 @@ def revoke_app_grants(org: bytes, client_id: str, act: Act) -> Steps[bool]:
     rows = yield SQL(
         "update apps set epoch = epoch + 1 where org = ? and client_id = ? returning client_id", (org, client_id)
     )
-    return (yield from _ended(org, "app", client_id, bool(rows), act._replace(client_id=client_id)))
+    return (yield from _ended(org, "app", client_id, bool(rows), replace(act, client_id=client_id)))
 
 
 @question
@@ -69,7 +70,7 @@ def revoke_user_grants(org: bytes, user_id: bytes, act: Act) -> Steps[bool]:
     rows = yield SQL(
         "update memberships set epoch = epoch + 1 where org = ? and user_id = ? returning user_id", (org, user_id)
     )
-    return (yield from _ended(org, "user", render_id("usr", user_id), bool(rows), act._replace(user_id=user_id)))
+    return (yield from _ended(org, "user", render_id("usr", user_id), bool(rows), replace(act, user_id=user_id)))
 
 
 @question

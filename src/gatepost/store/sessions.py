@@ -1,5 +1,6 @@
 """Questions about sessions: people signed in at browsers. Ending one ends the grants that hang on it."""
 
+from gatepost.light import replace
 from gatepost.records import Letter, Session
 from gatepost.secrets import new_id, render_id
 from gatepost.store.events import Act, record
@@ -37,7 +38,7 @@ def make_session(session: Session, act: Act) -> Steps[bool]:
             auth_time, amr, address, agent, ended_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, null)""",
         (INSTANCE, *session[:12]),
     )
-    yield from record(INSTANCE, "request.signed_in", act._replace(user_id=session.user_id), detail=_named(session.id))
+    yield from record(INSTANCE, "request.signed_in", replace(act, user_id=session.user_id), detail=_named(session.id))
     return True
 
 
@@ -95,7 +96,7 @@ def renew_session(session: Session, act: Act) -> Steps[int]:
     )
     if rows:
         yield from record(
-            INSTANCE, "request.signed_in", act._replace(user_id=session.user_id), detail=_named(session.id)
+            INSTANCE, "request.signed_in", replace(act, user_id=session.user_id), detail=_named(session.id)
         )
     return rows[0][0] if rows else 0
 
@@ -123,7 +124,7 @@ def end_session(session: bytes, act: Act) -> Steps[list[tuple[bytes, str]]]:
     )
     for org, grant in ended:
         yield from tell(org, "grant", render_id("gnt", grant), act.at)
-    yield from record(INSTANCE, "request.signed_out", act._replace(user_id=rows[0][0]), detail=_named(session))
+    yield from record(INSTANCE, "request.signed_out", replace(act, user_id=rows[0][0]), detail=_named(session))
     return [(org, client_id) for org, client_id, _ in apps]
 
 

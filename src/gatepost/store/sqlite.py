@@ -32,9 +32,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import apsw
-from msgspec import Struct
 
 from gatepost.errors import GatepostError, StoreUnavailableError
+from gatepost.light import Light
 from gatepost.store import migrations
 from gatepost.store.figures import Figures
 from gatepost.store.migrating import apply_all, apply_next, prepare
@@ -80,7 +80,7 @@ REFUSED = (
 DAMAGE = (apsw.CorruptError, apsw.NotADBError)
 
 
-class _Asked(Struct, frozen=True):
+class _Asked(Light, frozen=True):
     question: Question[Any]
     future: "asyncio.Future[Any]"
     at: float
@@ -123,19 +123,15 @@ class SqliteStore:
             self._figures.kept += 1
         return outcome
 
-    async def ask(self, question: Question[T]) -> T:
+    def ask(self, question: Question[T]) -> "asyncio.Future[T]":
         self._check_sound()
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
-        self._queue.append(_Asked(question, future, time.monotonic()))
         if self._pumping is None:
             # It starts after the handlers that are ready now, so what they ask is in its first batch.
-            self._pumping = loop.create_task(self._pump())
-        try:
-            return await future
-        finally:
-            # What it raises knows this frame. If the frame knew it too, only a collection of garbage would end the two.
-            del future
+            self._loop = asyncio.get_running_loop()
+            self._pumping = self._loop.create_task(self._pump())
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._queue.append(_Asked(question, future, time.monotonic()))
+        return future
 
     async def product(self) -> str:
         return f"SQLite {apsw.sqlite_lib_version()}"

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from gatepost.errors import GatepostError
+from gatepost.light import replace
 from gatepost.ui.faults import PageError
 from gatepost.ui.rendering import render_page
 from gatepost.ui.visit import LANGUAGE, locale_of, show
@@ -20,7 +21,7 @@ def in_pages(issuer: str, clock: Callable[[], int]) -> Write:
     def write(request: Request, error: GatepostError, event_id: str, headers: tuple[Header, ...]) -> Reply:
         if isinstance(error, PageError):
             page = show(error.visit, error.template, error.status, event_id=event_id, **error.view)
-            return page._replace(extra=(*page.extra, *headers))
+            return replace(page, extra=(*page.extra, *headers))
         wait = error.extra.get("retry_after", 0)
         return render_page(
             "error.html",

@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import Any, NamedTuple, TypeAlias
 
 from gatepost.errors import GatepostError, OAuthError, too_many
+from gatepost.light import replace
 from gatepost.web.limits import Buckets, Network, bucket_of, client_address
 from gatepost.web.message import BODILESS, MAX_BODY, Header, Reply, Request
 from gatepost.web.places import Places
@@ -74,9 +75,7 @@ class App:
         """The reply to a request; always one, whatever happens."""
         start = perf_counter()
         route = self._find_route(request)
-        if self._trusted:
-            forwarded = request.headers.get(b"x-forwarded-for", b"").decode("latin-1")
-            request.address = client_address(request.peer, forwarded, self._trusted)
+        request.address = self._address_of(request) if self._trusted else request.peer
         try:
             handler = self._admit(route, request)
             reply = await handler(request)
@@ -87,10 +86,14 @@ class App:
             reply = await route.refuse(request, OAuthError("server_error", "Something went wrong here. Try again."))
         request_id = request_id_of(request)
         if request_id:
-            reply = reply._replace(extra=(*reply.extra, (b"x-request-id", request_id.encode())))
+            reply = replace(reply, extra=(*reply.extra, (b"x-request-id", request_id.encode())))
         if self._observe:
             self._observe(request, route.path, reply.status, perf_counter() - start)
         return reply
+
+    def _address_of(self, request: Request) -> str:
+        forwarded = request.headers.get(b"x-forwarded-for", b"").decode("latin-1")
+        return client_address(request.peer, forwarded, self._trusted)
 
     def _find_route(self, request: Request) -> Route:
         path = request.raw_path

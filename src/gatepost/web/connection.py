@@ -183,7 +183,7 @@ class Connection(asyncio.Protocol):
         # A head that came in one small piece is small.
         if (self._size or self._chunk > MAX_HEAD) and self._head_size() > MAX_HEAD:
             self._stop(431)
-        if (b"host" not in headers and not self._is_old()) or self._is_for_another():
+        if (b"host" not in headers and not self._is_old()) or not (self._url.startswith(b"/") or self._is_for_us()):
             self._stop(400)
         if (coding := headers.get(b"transfer-encoding")) and (self._is_old() or coding.strip().lower() != b"chunked"):
             self._stop(400)
@@ -222,12 +222,10 @@ class Connection(asyncio.Protocol):
             self._is_paused = True
             self._transport.pause_reading()
 
-    def _is_for_another(self) -> bool:
-        """Whether the target names another host than the Host header does. RFC 9112 §3.2.2."""
-        if self._url.startswith(b"/"):
-            return False
+    def _is_for_us(self) -> bool:
+        """Whether a target that names a host names the one that the Host header does. RFC 9112 §3.2.2."""
         authority = self._url.partition(b"://")[2].partition(b"/")[0]
-        return authority.lower() != self._headers.get(b"host", b"").lower()
+        return authority.lower() == self._headers.get(b"host", b"").lower()
 
     def _stop(self, status: int) -> None:
         self._refused = status
@@ -282,7 +280,7 @@ class Connection(asyncio.Protocol):
                 self._write_piece(stop.value)
             else:
                 self._reply(stop.value)
-            if future is not None:
+            if future is not None and (self._more or self._waiting or self._is_paused):
                 self._answer_next()
         except Exception:
             log.exception("A refusal could not be answered")

@@ -1,11 +1,12 @@
 """A request and a reply, as everything above HTTP sees them."""
 
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import orjson
 
 from gatepost.errors import OAuthError
+from gatepost.light import Light, Struct
 
 Header = tuple[bytes, bytes]
 More: TypeAlias = Callable[[], Coroutine[Any, Any, bytes]]
@@ -39,43 +40,30 @@ BODILESS = (204, 304)
 EMPTY: tuple[Header, ...] = tuple(header for header in JSON if header[0] != b"content-type")
 
 
-class Request:
+class Request(Struct, gc=False):
     """One request, its body read and bounded. `caller` is set once somebody has proved who they are.
 
-    `repeated` names a header that was sent twice and must not be; other repeated headers are joined with commas.
-    `is_cut` says that the body is longer than may be and not here as a whole. `is_ending` is set once the client seems to
-    have left or the server stops: whoever waits for news to answer with waits no longer.
+    `address` is whose request it is, once that is known; `peer` is who sent it. `repeated` names a header that was
+    sent twice and must not be; other repeated headers are joined with commas. `is_cut` says that the body is longer than may
+    be and not here as a whole. `is_ending` is set once the client seems to have left or the server stops: whoever waits for
+    news to answer with waits no longer.
     """
 
-    __slots__ = (
-        *("address", "body", "caller", "headers", "is_cut", "is_ending"),
-        *("method", "names", "peer", "query", "raw_path", "repeated"),
-    )
+    method: str
+    raw_path: bytes
+    query: bytes
+    headers: dict[bytes, bytes]
+    peer: str
+    body: bytes
+    repeated: bytes = b""
+    is_cut: bool = False
+    is_ending: bool = False
+    address: str = ""
+    caller: Any = None
+    names: Mapping[str, str] = _NO_NAMES
 
-    def __init__(
-        self,
-        method: str,
-        raw_path: bytes,
-        query: bytes,
-        headers: dict[bytes, bytes],
-        peer: str,
-        body: bytes,
-        repeated: bytes = b"",
-        *,
-        is_cut: bool = False,
-    ) -> None:
-        self.method = method
-        self.raw_path = raw_path
-        self.query = query
-        self.headers = headers
-        self.peer = peer
-        self.address = peer
-        self.body = body
-        self.repeated = repeated
-        self.is_cut = is_cut
-        self.is_ending = False
-        self.caller: Any = None
-        self.names = _NO_NAMES
+    def __repr__(self) -> str:
+        return f"Request({self.method}, ***)"
 
     @property
     def path(self) -> str:
@@ -103,7 +91,7 @@ class Request:
         return b"text/html" in self.headers.get(b"accept", b"")
 
 
-class Reply(NamedTuple):
+class Reply(Light, frozen=True):
     """An answer. `headers` is one of the few sets that are used again and again; `extra` is this answer's own.
 
     `more`, if there is one, is called for the next piece of the body again and again, until a piece is empty; such an answer

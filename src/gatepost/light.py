@@ -1,0 +1,13 @@
+"""What a request makes and lets go of: records that cost next to nothing.
+
+One is made in a third of the time that a named tuple takes, and made again with other values in a seventh. The collector of
+garbage never looks at it, so it must not hold on to anything that holds on to it.
+"""
+
+from msgspec import Struct as Struct
+from msgspec.structs import astuple as astuple
+from msgspec.structs import replace as replace
+
+
+class Light(Struct, frozen=True, gc=False):
+    """What such a record is: a subclass says `frozen=True` again, and its fields."""
