@@ -11,3 +11,8 @@ from msgspec.structs import replace as replace
 
 class Light(Struct, frozen=True, gc=False):
     """What such a record is: a subclass says `frozen=True` again, and its fields."""
+
+
+def fields_of(record: type[Light]) -> tuple[str, ...]:
+    """The names of its fields, in their order."""
+    return record.__struct_fields__

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from gatepost.light import Light
 from gatepost.rates import Rates, rates_of
 
 MAX_ACCESS_TTL = 86_400
@@ -31,7 +32,7 @@ class Org(NamedTuple):
     """What it chose for itself, as `oauth.org_settings` writes and reads it."""
 
 
-class ApiKey(NamedTuple):
+class ApiKey(Light, frozen=True):
     """An organization's API key as its caller: who calls, with which powers. `org` is INSTANCE for an all-orgs key."""
 
     org: bytes
@@ -49,7 +50,7 @@ class ApiKey(NamedTuple):
         return f" {power} " in f" {self.scopes} "
 
 
-class App(NamedTuple):
+class App(Light, frozen=True):
     """An app (an OAuth client) and its policy; None in a policy means the setting's default."""
 
     org: bytes
@@ -101,7 +102,7 @@ LOAN_SECONDS = 600
 """A secret that was made for no longer than this was lent, for one play of an app's flow, and is nobody's once it is over."""
 
 
-class AppSecret(NamedTuple):
+class AppSecret(Light, frozen=True):
     """One of an app's secrets: never the secret, only its keyed hash and its last four characters."""
 
     id: bytes
@@ -164,7 +165,7 @@ class Member(NamedTuple):
     created_at: int
 
 
-class Grant(NamedTuple):
+class Grant(Light, frozen=True):
     """A connection and the live state around it, as one look-up found them.
 
     `unbroken` says that no revocation of its org, app, member or API key has come since it was made: each of these

@@ -29,6 +29,7 @@ from gatepost.flows.mail_links import PATHS
 from gatepost.flows.sign_in import Passwords
 from gatepost.flows.token import GRANTS
 from gatepost.jose import ALGORITHMS
+from gatepost.light import replace
 from gatepost.mail import Box, Transport
 from gatepost.oauth.metadata import ENDPOINTS, render_metadata
 from gatepost.pages.account import ACCOUNT, Account
@@ -95,7 +96,7 @@ def build_app(settings: Settings, instance: Instance, watch: Watch | None = None
         },
         urlsplit(instance.issuer).path,
     )
-    routes = {path: route._replace(path=path) for path, route in routes.items()}
+    routes = {path: replace(route, path=path) for path, route in routes.items()}
     app = App(
         {path.encode(): route for path, route in routes.items() if not path.endswith(BELOW) and "{" not in path},
         {path.removesuffix(BELOW).encode(): route for path, route in routes.items() if path.endswith(BELOW)},
@@ -215,7 +216,7 @@ def _public_routes(documents: Documents, refusals: Refusals) -> dict[str, Route]
         **{f"/assets/{name}": file(documents.asset) for name in ASSETS},
         "/brand/{shades}": file(documents.brand),
         "/healthz": file(documents.healthz),
-        "/readyz": file(documents.readyz)._replace(ends_first=True),
+        "/readyz": replace(file(documents.readyz), ends_first=True),
     }
 
 

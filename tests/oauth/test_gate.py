@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from gatepost.errors import OAuthError
+from gatepost.light import fields_of, replace
 from gatepost.oauth.access_token import describe_refresh_token, render_claims, subject
 from gatepost.oauth.gate import PUBLIC_RETRY_WINDOW, may_mint, retry_window, why_dead
 from gatepost.records import UNTIL_USED, Grant
@@ -58,7 +59,7 @@ DEAD: list[tuple[dict[str, Any], int, str]] = [
 
 @pytest.mark.parametrize(("change", "later", "why"), DEAD)
 def test_the_gate_names_the_reason_in_the_log_alone(change: dict[str, Any], later: int, why: str) -> None:
-    grant = ALIVE._replace(**change)
+    grant = replace(ALIVE, **change)
     assert why in why_dead(grant, NOW + later)
     with pytest.raises(OAuthError) as refused:
         may_mint(grant, NOW + later)
@@ -82,7 +83,9 @@ def test_a_living_grant_may_mint(later: int) -> None:
 def test_every_policy_of_a_grant_is_looked_at() -> None:
     judged = {name for change, _, _ in DEAD for name in change} | {"idle_ttl", "last_used_at"}
     live_state = {
-        name for name in Grant._fields if name.endswith("_at") or name in ("unbroken", "is_member", "resource_exists")
+        name
+        for name in fields_of(Grant)
+        if name.endswith("_at") or name in ("unbroken", "is_member", "resource_exists")
     }
     assert live_state - {"created_at", "rotated_at"} <= judged
 
@@ -104,7 +107,7 @@ def test_every_policy_of_a_grant_is_looked_at() -> None:
 def test_the_retry_window_is_the_apps_else_the_servers_else_by_kind(
     own: int | None, default: int | None, method: str | None, window: int
 ) -> None:
-    assert retry_window(ALIVE._replace(app_retry_window=own, app_auth_method=method), default) == window
+    assert retry_window(replace(ALIVE, app_retry_window=own, app_auth_method=method), default) == window
 
 
 def test_the_claims_of_an_access_token() -> None:
@@ -123,7 +126,7 @@ def test_the_claims_of_an_access_token() -> None:
 
 
 def test_a_service_stands_for_its_organization() -> None:
-    service = ALIVE._replace(user_id=None, resource=None)
+    service = replace(ALIVE, user_id=None, resource=None)
     claims = render_claims(service, ISSUER, NOW + 600, NOW, b"j" * 16)
     assert (claims["sub"], claims["aud"]) == (f"org_{ORG.hex()}", ISSUER)
     assert subject(service) == f"org_{ORG.hex()}"
@@ -138,17 +141,17 @@ def test_a_service_stands_for_its_organization() -> None:
     ],
 )
 def test_the_limits_that_there_are_stand_in_the_token(rates: dict[str, Any], limits: dict[str, int]) -> None:
-    assert render_claims(ALIVE._replace(**rates), ISSUER, NOW, NOW, b"")["limits"] == limits
+    assert render_claims(replace(ALIVE, **rates), ISSUER, NOW, NOW, b"")["limits"] == limits
 
 
 def test_the_scope_is_held_under_the_apps_ceiling_of_today() -> None:
-    narrowed = ALIVE._replace(app_scope="write other")
+    narrowed = replace(ALIVE, app_scope="write other")
     assert render_claims(narrowed, ISSUER, NOW, NOW, b"")["scope"] == "write"
     assert describe_refresh_token(narrowed, ISSUER)["scope"] == "write"
 
 
 @pytest.mark.parametrize(("change", "exp"), [({}, NOW + 50), ({"expires_at": NOW + 20}, NOW + 20)])
 def test_a_refresh_token_expires_when_its_grant_does(change: dict[str, Any], exp: int) -> None:
-    told = describe_refresh_token(ALIVE._replace(**change), ISSUER)
+    told = describe_refresh_token(replace(ALIVE, **change), ISSUER)
     assert (told["active"], told["exp"], told["gid"]) == (True, exp, f"gnt_{ID.hex()}")
     assert "salt" not in told

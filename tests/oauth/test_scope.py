@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatepost.errors import OAuthError
+from gatepost.light import replace
 from gatepost.oauth.scope import MAX_LENGTH, check_ceiling, lowered, parse_scope
 from gatepost.records import ApiKey
 
@@ -97,4 +98,4 @@ def test_a_granted_scope_is_lowered_to_the_ceiling_of_today(scope: str, ceiling:
 def test_a_key_has_a_power_whole_or_not_at_all(held: str) -> None:
     key = ApiKey(bytes(16), bytes(16), "Key", held, b"", 1, 0, None, None, None)
     assert not key.may("apps:read")
-    assert key._replace(scopes=f"{held} apps:read".strip()).may("apps:read")
+    assert replace(key, scopes=f"{held} apps:read".strip()).may("apps:read")

@@ -181,7 +181,7 @@ async def test_a_key_is_revoked_once(store: Store) -> None:
 
 async def test_an_app_is_found_as_it_was_made(store: Store) -> None:
     a = await populate(store, "acme")
-    made = app(a.org, "fresh", retry_window=UNTIL_USED)._replace(scope="x", access_ttl=60, auth_method="none")
+    made = replace(app(a.org, "fresh", retry_window=UNTIL_USED), scope="x", access_ttl=60, auth_method="none")
     assert await store.ask(make_app(made, ("https://a.example/1", "https://a.example/2"), EPOCH, act())) == (True, True)
     assert await store.read(find_app(a.org, "fresh")) == made
     assert [each.client_id for each in await store.read(list_apps(a.org))] == [a.client_id, "fresh"]
@@ -193,7 +193,7 @@ async def test_an_app_is_found_as_it_was_made(store: Store) -> None:
 async def test_making_an_app_again_changes_nothing(store: Store) -> None:
     a = await populate(store, "acme")
     before = await store.read(dump(a.org))
-    again = app(a.org, a.client_id)._replace(name="Other")
+    again = replace(app(a.org, a.client_id), name="Other")
     outcome = await store.ask(make_app(again, ("https://a.example/new",), 9, act()))
     assert outcome == Saved(app_is_new=False, uri_is_new=False)
     assert await store.read(dump(a.org)) == before
@@ -221,8 +221,8 @@ async def test_a_pair_is_found_byte_for_byte(store: Store, uri: str, registered:
 
 async def test_an_app_is_changed(store: Store) -> None:
     a = await populate(store, "acme")
-    changed = app(a.org, a.client_id)._replace(
-        name="New", scope="read", access_ttl=5, retry_window=7, auth_method="none"
+    changed = replace(
+        app(a.org, a.client_id), name="New", scope="read", access_ttl=5, retry_window=7, auth_method="none"
     )
     assert await store.ask(replace_app(changed, act()))
     assert await store.read(find_app(a.org, a.client_id)) == changed
@@ -231,7 +231,7 @@ async def test_an_app_is_changed(store: Store) -> None:
 
 async def test_several_apps_are_made_and_changed_in_one_act(store: Store) -> None:
     a = await populate(store, "acme")
-    fresh, changed = app(a.org, "fresh"), app(a.org, a.client_id)._replace(name="New")
+    fresh, changed = app(a.org, "fresh"), replace(app(a.org, a.client_id), name="New")
     one, other = secret(new_id()), secret(new_id())
     drafts = (
         Draft(fresh, True, EPOCH, ("https://a.example/1",), (), one),
@@ -239,7 +239,7 @@ async def test_several_apps_are_made_and_changed_in_one_act(store: Store) -> Non
     )
     await store.ask(keep_apps(a.org, drafts, act()))
     assert await store.read(find_app(a.org, "fresh")) == fresh
-    assert await store.read(find_app(a.org, a.client_id)) == changed._replace(version=1)
+    assert await store.read(find_app(a.org, a.client_id)) == replace(changed, version=1)
     assert await store.read(list_redirect_uris(a.org, "fresh")) == ["https://a.example/1"]
     assert await store.read(list_redirect_uris(a.org, a.client_id)) == ["https://a.example/2"]
     assert await store.read(list_secrets(a.org, "fresh")) == [one]
@@ -253,7 +253,7 @@ async def test_nobody_changes_an_app_over_a_change_that_they_have_not_seen(store
     await store.ask(set_app_disabled(a.org, a.client_id, True, act()))
     before = await store.read(dump(a.org))
     with pytest.raises(GatepostError) as refused:
-        await store.ask(keep_apps(a.org, (Draft(seen._replace(name="New"), False, 0),), act()))
+        await store.ask(keep_apps(a.org, (Draft(replace(seen, name="New"), False, 0),), act()))
     assert refused.value.code == "overtaken"
     assert await store.read(dump(a.org)) == before
 
@@ -268,7 +268,7 @@ async def test_one_app_that_cannot_be_kept_keeps_all_of_them_out(store: Store, c
         "no such uri": Draft(app(a.org, a.client_id), False, 0, (), ("https://a.example/never",)),
     }[culprit]
     changed = Draft(
-        app(a.org, a.client_id)._replace(name="New"), False, 0, ("https://a.example/2",), (), secret(new_id())
+        replace(app(a.org, a.client_id), name="New"), False, 0, ("https://a.example/2",), (), secret(new_id())
     )
     before = await store.read(dump(a.org))
     with pytest.raises(GatepostError):
@@ -322,7 +322,7 @@ async def test_redirect_uris(store: Store) -> None:
 
 async def test_secrets_live_side_by_side(store: Store) -> None:
     a = await populate(store, "acme")
-    second = secret(new_id())._replace(expires_at=NOW + DAY)
+    second = replace(secret(new_id()), expires_at=NOW + DAY)
     assert await store.ask(add_secret(a.org, a.client_id, second, act()))
     assert await store.read(list_secrets(a.org, a.client_id)) == [secret(a.secret), second]
     assert await store.ask(delete_secret(a.org, a.client_id, a.secret, act()))
@@ -332,8 +332,8 @@ async def test_secrets_live_side_by_side(store: Store) -> None:
 
 async def test_a_lent_secret_that_is_over_goes_with_the_next_one(store: Store) -> None:
     a = await populate(store, "acme")
-    lent = secret(new_id())._replace(expires_at=NOW + LOAN_SECONDS)
-    kept = secret(new_id())._replace(expires_at=NOW + LOAN_SECONDS + 1)
+    lent = replace(secret(new_id()), expires_at=NOW + LOAN_SECONDS)
+    kept = replace(secret(new_id()), expires_at=NOW + LOAN_SECONDS + 1)
     for each in (lent, kept):
         assert await store.ask(add_secret(a.org, a.client_id, each, act()))
     for later, left in ((LOAN_SECONDS - 1, [lent, kept]), (LOAN_SECONDS, [kept]), (DAY, [kept])):
@@ -726,7 +726,7 @@ async def test_the_feed_is_told_what_is_disabled_and_deleted(store: Store) -> No
 async def test_the_longest_life_of_any_apps_tokens(store: Store) -> None:
     a = await populate(store, "acme")
     assert await store.read(longest_access_ttl()) == 0
-    await store.ask(replace_app(app(a.org, a.client_id)._replace(access_ttl=900), act()))
+    await store.ask(replace_app(replace(app(a.org, a.client_id), access_ttl=900), act()))
     assert await store.read(longest_access_ttl()) == 900
 
 
@@ -796,9 +796,9 @@ async def test_what_expires_is_found_in_every_organization_the_first_to_end_firs
     a, b = await populate(store, "acme"), await populate(store, "beta")
     assert await store.read(list_expiring(NOW + 99 * DAY, 9)) == []
     for end in (NOW + 3, NOW + 1):
-        await store.ask(make_key(key(a.org, new_id())._replace(expires_at=end), EPOCH, act()))
-    await store.ask(add_secret(b.org, b.client_id, secret(new_id())._replace(expires_at=NOW + 2), act()))
-    revoked = key(b.org, new_id())._replace(expires_at=NOW)
+        await store.ask(make_key(replace(key(a.org, new_id()), expires_at=end), EPOCH, act()))
+    await store.ask(add_secret(b.org, b.client_id, replace(secret(new_id()), expires_at=NOW + 2), act()))
+    revoked = replace(key(b.org, new_id()), expires_at=NOW)
     await store.ask(make_key(revoked, EPOCH, act()))
     await store.ask(revoke_key(b.org, revoked.id, act(), keep_grants=True))
     found = await store.read(list_expiring(NOW + 5, 9))

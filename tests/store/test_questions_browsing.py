@@ -31,7 +31,7 @@ NAMES = ("apple", "Banana", "banana", "cherry")
 async def world(store: Store) -> World:
     world = await populate(store, "acme")
     for number, name in enumerate(NAMES):
-        made = app(world.org, f"c{number}")._replace(name=name, kind="spa" if number % 2 else "web")
+        made = replace(app(world.org, f"c{number}"), name=name, kind="spa" if number % 2 else "web")
         await store.ask(make_app(made, (), EPOCH, act()))
     return world
 
@@ -146,9 +146,9 @@ async def test_one_event_is_found_by_its_id(store: Store, world: World) -> None:
 
 async def test_what_ends_soon_comes_first_to_end_first(store: Store, world: World) -> None:
     assert await store.read(list_expiring_of(world.org, NOW + 100, 9)) == []
-    await store.ask(add_secret(world.org, "c0", secret(new_id())._replace(expires_at=NOW + 50), act()))
-    await store.ask(make_key(key(world.org, new_id())._replace(name="CI", expires_at=NOW + 20), EPOCH, act()))
-    await store.ask(add_secret(world.org, "c1", secret(new_id())._replace(expires_at=NOW + 100), act()))
+    await store.ask(add_secret(world.org, "c0", replace(secret(new_id()), expires_at=NOW + 50), act()))
+    await store.ask(make_key(replace(key(world.org, new_id()), name="CI", expires_at=NOW + 20), EPOCH, act()))
+    await store.ask(add_secret(world.org, "c1", replace(secret(new_id()), expires_at=NOW + 100), act()))
     soon = await store.read(list_expiring_of(world.org, NOW + 100, 9))
     assert [(each.client_id, each.expires_at) for each in soon] == [("", NOW + 20), ("c0", NOW + 50)]
     assert len(await store.read(list_expiring_of(world.org, NOW + 100, 1))) == 1

@@ -19,7 +19,7 @@ URI = "https://app.example/cb"
 
 
 def free_app() -> App:
-    return app(INSTANCE, CLIENT_ID)._replace(auth_method="none", kind="spa")
+    return replace(app(INSTANCE, CLIENT_ID), auth_method="none", kind="spa")
 
 
 async def connect(store: Store, a: World) -> Grant:
@@ -41,10 +41,10 @@ async def test_it_gets_its_row_once_however_many_are_at_it(store: Store) -> None
 async def test_its_row_follows_what_it_says_and_keeps_what_was_done_to_it(store: Store) -> None:
     await store.ask(keep_free_app(free_app(), (URI,), EPOCH, act()))
     await store.ask(set_app_disabled(INSTANCE, CLIENT_ID, True, act()))
-    changed = free_app()._replace(name="New", kind="native", created_at=NOW + 1)
+    changed = replace(free_app(), name="New", kind="native", created_at=NOW + 1)
     await store.ask(keep_free_app(changed, ("https://app.example/new",), EPOCH + 1, act(NOW + 1)))
     kept = await store.read(find_app(INSTANCE, CLIENT_ID))
-    assert kept == changed._replace(created_at=NOW, disabled_at=NOW, version=1)
+    assert kept == replace(changed, created_at=NOW, disabled_at=NOW, version=1)
     assert await store.read(list_redirect_uris(INSTANCE, CLIENT_ID)) == ["https://app.example/new"]
 
 
@@ -72,7 +72,7 @@ async def test_its_grants_are_held_up_while_it_is_disabled(store: Store) -> None
 
 async def test_one_that_is_no_more_does_not_come_back_by_itself(store: Store) -> None:
     await store.ask(end_free_app(free_app(), (URI,), EPOCH, act()))
-    await store.ask(keep_free_app(free_app()._replace(name="New"), (URI,), EPOCH, act()))
+    await store.ask(keep_free_app(replace(free_app(), name="New"), (URI,), EPOCH, act()))
     kept = await store.read(find_app(INSTANCE, CLIENT_ID))
     assert kept is not None
     assert (kept.name, kept.disabled_at) == ("New", NOW)

@@ -1,5 +1,6 @@
 """What the questions about limits promise: they hold from the next look-up on, and nobody else's are touched."""
 
+from gatepost.light import replace
 from gatepost.rates import Rates
 from gatepost.store.apps import find_app, replace_app
 from gatepost.store.events import list_events, policy_version
@@ -40,7 +41,7 @@ async def test_a_change_of_the_app_leaves_its_limit(store: Store) -> None:
     await store.ask(limit_app(a.org, a.client_id, None, 600, act()))
     app = await store.read(find_app(a.org, a.client_id))
     assert app
-    await store.ask(replace_app(app._replace(name="Another", rate_limit=None), act()))
+    await store.ask(replace_app(replace(app, name="Another", rate_limit=None), act()))
     changed = await store.read(find_app(a.org, a.client_id))
     assert changed
     assert (changed.name, changed.rate_limit) == ("Another", 600)

@@ -9,6 +9,7 @@ import httpx
 from gatepost.flows.actors import person
 from gatepost.flows.app_requests import decide, request_of, requests_of
 from gatepost.flows.organizations import change_org, get_org
+from gatepost.light import replace
 from gatepost.records import AGREED, WAITING, AppRequest
 from gatepost.secrets import parse_id, render_id
 from gatepost.store.apps import find_app, replace_app
@@ -30,7 +31,7 @@ async def change(world: World, org: bytes, client_id: str, **fields: Any) -> Non
     """Change an app."""
     found = await world.instance.store.read(find_app(org, client_id))
     assert found is not None
-    await world.instance.store.ask(replace_app(found._replace(**fields), world.act))
+    await world.instance.store.ask(replace_app(replace(found, **fields), world.act))
 
 
 async def of_others(world: World, kind: str = "web", scope: str = "read write") -> Client:

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from gatepost.flows.grants import end_grants
+from gatepost.light import replace
 from gatepost.secrets import parse_id
 from gatepost.store.apps import add_redirect_uri, find_app, replace_app
 from gatepost.store.consents import end_connection
@@ -25,7 +26,7 @@ AGENT = "An agent acting for you"
 async def change(world: World, app: Client, org: bytes, **fields: Any) -> None:
     found = await world.instance.store.read(find_app(org, app.client_id))
     assert found is not None
-    await world.instance.store.ask(replace_app(found._replace(**fields), world.act))
+    await world.instance.store.ask(replace_app(replace(found, **fields), world.act))
 
 
 async def asked(browser: Browser, app: Client, email: str = BOB, **changes: str) -> httpx.Response:

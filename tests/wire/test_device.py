@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from gatepost.flows.grants import end_grants
+from gatepost.light import replace
 from gatepost.oauth.client_metadata import DEVICE_CODE
 from gatepost.oauth.device import ALPHABET, DeviceCode, dump_device_code
 from gatepost.secrets import parse_id
@@ -23,8 +24,7 @@ from .browser import PASSWORD, Browser, form_of, give_password, token, userinfo
 from .conftest import OpenWorld
 from .world import ISSUER, NOW, RESOURCE, Client, World, claims_of
 
-ANN = "ann@example.test"
-BOB = "bob@acme.test"
+ANN, BOB = "ann@example.test", "bob@acme.test"
 
 
 @pytest.fixture
@@ -313,7 +313,7 @@ async def test_a_member_of_two_organizations_chooses(world: World) -> None:
     open_app = await world.make_app(world.beta.org, kind="device", scope="read")
     app = await world.instance.store.read(find_app(world.beta.org, open_app.client_id))
     assert app is not None
-    await world.instance.store.ask(replace_app(app._replace(metadata='{"open_to_others":true}'), world.act))
+    await world.instance.store.ask(replace_app(replace(app, metadata='{"open_to_others":true}'), world.act))
     browser = await signed_in(world, ANN)
     begun = await started(world, open_app)
     await answer(browser, begun["user_code"], org=world.acme.id)

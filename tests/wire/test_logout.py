@@ -10,6 +10,7 @@ import pytest
 
 from gatepost.flows.known_apps import find_known_app
 from gatepost.jose import ID_TOKEN_TYPE, SigningKey
+from gatepost.light import replace
 from gatepost.oauth.client_metadata import render_metadata
 from gatepost.store.apps import replace_app
 from gatepost.store.question import INSTANCE, SQL, Steps, question
@@ -34,7 +35,7 @@ async def an_app(world: World, **metadata: Any) -> Client:
     assert known is not None
     metadata = {"post_logout_redirect_uris": (BACK, "com.acme.app:/bye"), **metadata}
     kept = render_metadata(known.metadata._replace(**metadata))
-    await world.instance.store.ask(replace_app(known.app._replace(metadata=kept), world.act))
+    await world.instance.store.ask(replace_app(replace(known.app, metadata=kept), world.act))
     return client
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from gatepost.flows.resources import drop_resource
+from gatepost.light import replace
 from gatepost.records import UNTIL_USED
 from gatepost.store.apps import find_app, replace_app
 from gatepost.store.grants import find_grant
@@ -239,7 +240,7 @@ async def test_a_clock_that_steps_back_ends_and_revives_nothing(world: World) ->
 async def change(world: World, client: Client, **changes: Any) -> None:
     app = await world.instance.store.read(find_app(world.acme.org, client.client_id))
     assert app is not None
-    await world.instance.store.ask(replace_app(app._replace(**changes), world.act))
+    await world.instance.store.ask(replace_app(replace(app, **changes), world.act))
 
 
 async def test_a_scope_lowered_later_lowers_the_next_token(world: World) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from gatepost.flows.grants import end_grants
 from gatepost.jose import RS256
+from gatepost.light import replace
 from gatepost.oauth.id_token import half_hash
 from gatepost.secrets import parse_id
 from gatepost.store.apps import find_app, replace_app
@@ -154,7 +155,7 @@ async def test_what_an_app_has_lost_is_left_out_or_refused_if_that_is_all_it_ask
     held = (await connected(world, browser, app, scope="read write"))["refresh_token"]
     record = await world.instance.store.read(find_app(world.acme.org, app.client_id))
     assert record is not None
-    await world.instance.store.ask(replace_app(record._replace(scope="read"), world.act))
+    await world.instance.store.ask(replace_app(replace(record, scope="read"), world.act))
     refused = await token(world, app, grant_type="refresh_token", refresh_token=held, scope="write")
     assert (refused.status_code, refused.json()["error"]) == (400, "invalid_scope")
     rest = await token(world, app, grant_type="refresh_token", refresh_token=held, scope="read write")
@@ -347,7 +348,7 @@ async def test_what_is_wrong_is_said_when_it_is_pushed(
 async def test_an_app_may_have_to_push(world: World, browser: Browser, app: Client) -> None:
     record = await world.instance.store.read(find_app(world.acme.org, "shop"))
     assert record is not None
-    must = record._replace(metadata='{"require_pushed_authorization_requests":true}')
+    must = replace(record, metadata='{"require_pushed_authorization_requests":true}')
     await world.instance.store.ask(replace_app(must, world.act))
     answer = answer_of((await browser.authorize(app)).headers["location"])
     assert answer["error"] == "invalid_request"

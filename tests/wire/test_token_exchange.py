@@ -6,6 +6,7 @@ import pytest
 
 from gatepost.flows.resources import create_resource
 from gatepost.jose import ID_TOKEN_TYPE
+from gatepost.light import replace
 from gatepost.oauth.client_metadata import JWT_BEARER, TOKEN_EXCHANGE
 from gatepost.oauth.token_exchange import ACCESS_TOKEN, JWT
 from gatepost.secrets import parse_id
@@ -141,7 +142,7 @@ async def test_it_is_held_under_what_each_app_may_have_today(world: World) -> No
     two = await exchanged(world, await make_agent(world), one)
     app = await world.instance.store.read(find_app(world.acme.org, "reader"))
     assert app is not None
-    await world.instance.store.ask(replace_app(app._replace(scope="other"), world.act))
+    await world.instance.store.ask(replace_app(replace(app, scope="other"), world.act))
     for text in (one, two):
         assert (await world.introspect(text)).json()["scope"] == ""
 
@@ -213,7 +214,7 @@ async def test_a_public_app_acts_for_nobody_however_it_came_to_the_grant(world: 
     made = await world.make_app(world.acme.org, kind="native", redirect="com.acme.app:/cb")
     app = await world.instance.store.read(find_app(world.acme.org, made.client_id))
     assert app is not None
-    await world.instance.store.ask(replace_app(app._replace(grant_types=grant_type), world.act))
+    await world.instance.store.ask(replace_app(replace(app, grant_types=grant_type), world.act))
     fields = {"subject_token": await anns(world), "subject_token_type": ACCESS_TOKEN, "assertion": "x"}
     assert said(await token(world, made, grant_type=grant_type, **fields)) == (400, "unauthorized_client")
 

@@ -8,6 +8,7 @@ import pytest
 from gatepost.flows.claims import set_claims
 from gatepost.flows.roles import operator
 from gatepost.jose import ID_TOKEN_TYPE
+from gatepost.light import replace
 from gatepost.oauth.claims import CLAIMS_OF_SCOPE, parse_claims
 from gatepost.secrets import parse_id
 from gatepost.store.apps import find_app, replace_app
@@ -160,7 +161,7 @@ async def test_apps_may_see_a_person_by_names_of_their_own(world: World, browser
         app = await world.make_app(world.acme.org, client_id=name, redirect=f"https://{name}.test/cb")
         record = await world.instance.store.read(find_app(world.acme.org, name))
         assert record is not None
-        pairwise = record._replace(metadata='{"subject_type":"pairwise","userinfo_signed_response_alg":"ES256"}')
+        pairwise = replace(record, metadata='{"subject_type":"pairwise","userinfo_signed_response_alg":"ES256"}')
         await world.instance.store.ask(replace_app(pairwise, world.act))
         asked = await browser.authorize(app, scope="openid")
         asked = await browser.sign_in(asked, BOB) if "/login" in asked.headers["location"] else asked
@@ -190,9 +191,9 @@ async def test_what_the_app_may_have_no_longer_is_not_told(world: World, browser
     access = (await connected(world, browser, app, scope="openid email"))["access_token"]
     record = await world.instance.store.read(find_app(world.acme.org, "shop"))
     assert record is not None
-    await world.instance.store.ask(replace_app(record._replace(scope="openid read"), world.act))
+    await world.instance.store.ask(replace_app(replace(record, scope="openid read"), world.act))
     assert (await userinfo(world, access)).json().keys() == {"sub"}
-    await world.instance.store.ask(replace_app(record._replace(scope="read"), world.act))
+    await world.instance.store.ask(replace_app(replace(record, scope="read"), world.act))
     refused = await userinfo(world, access)
     assert refused.status_code == 403
     assert refused.json()["error"] == "insufficient_scope"

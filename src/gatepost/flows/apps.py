@@ -9,6 +9,7 @@ from gatepost.flows.instance import Instance, fresh_epoch
 from gatepost.flows.missing import missing
 from gatepost.flows.owned_apps import app_of
 from gatepost.flows.roles import Actor, Deed
+from gatepost.light import fields_of, replace
 from gatepost.oauth.app_rules import check_choices, settle
 from gatepost.oauth.client_metadata import (
     PUBLIC_KINDS,
@@ -80,7 +81,7 @@ def draft_app(
     instance: Instance, org: bytes, new: NewApp, actor: Actor, secret: Secret | None
 ) -> tuple[Draft, FreshSecret | None]:
     """What would be kept of a new app, with its first secret. Raises `invalid_request`, `invalid_scope`."""
-    app = checked_app(org, new, actor.act.at)._replace(created_by=actor.user_id)
+    app = replace(checked_app(org, new, actor.act.at), created_by=actor.user_id)
     fresh = None if app.auth_method in SECRETLESS else fresh_secret(instance, None, actor.act, secret)
     return Draft(app, True, fresh_epoch(), new.redirect_uris, (), fresh.record if fresh else None), fresh
 
@@ -233,8 +234,10 @@ def draft_change(
     secret: AppSecret | None = None,
 ) -> Draft:
     """What would be kept of a changed app. Raises `invalid_request`, `invalid_scope`."""
-    unchanged = {field: getattr(app, field) for field in NewApp._fields if field in App._fields and field != "metadata"}
+    unchanged = {
+        field: getattr(app, field) for field in NewApp._fields if field in fields_of(App) and field != "metadata"
+    }
     new = NewApp(**{**unchanged, **changes, "redirect_uris": add_uris})
     changed = checked_app(app.org, new, app.created_at, parse_metadata(app.metadata))
-    changed = changed._replace(created_by=app.created_by, version=app.version, rate_limit=app.rate_limit)
+    changed = replace(changed, created_by=app.created_by, version=app.version, rate_limit=app.rate_limit)
     return Draft(changed, False, 0, add_uris, drop_uris, secret)

@@ -178,7 +178,7 @@ async def allow(instance: Instance, flow: Flow, session: Session, org: bytes, sc
     act = Act(now, "user", address, flow.client_id, session.user_id)
     started_at, expires_at = flow.started_at, flow.started_at + FLOW_TTL
     newcomer = (
-        (known.app._replace(created_at=known.app.created_at or now), known.redirect_uris, fresh_epoch())
+        (replace(known.app, created_at=known.app.created_at or now), known.redirect_uris, fresh_epoch())
         if known.app.is_free
         else None
     )

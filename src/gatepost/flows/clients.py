@@ -9,6 +9,7 @@ from gatepost.flows.apps import NewApp, check_asking, checked_app, new_client_id
 from gatepost.flows.callers import Caller, check_deed, check_in_org
 from gatepost.flows.instance import Instance, fresh_epoch
 from gatepost.flows.roles import Deed
+from gatepost.light import replace
 from gatepost.oauth.redirects import check_redirect_uri
 from gatepost.store.apps import Taken, find_app, save_pair
 from gatepost.store.events import Act
@@ -63,7 +64,7 @@ async def save_client(
     act = Act(instance.clock(), caller.actor, address)
     client_id = client_id or new_client_id()
     app = checked_app(org, NewApp(name or client_id, client_id=client_id), act.at)
-    app = app._replace(created_by=caller.person.user_id if caller.person else None)
+    app = replace(app, created_by=caller.person.user_id if caller.person else None)
     check_redirect_uri(redirect_uri)
     # Whose it is was looked at only if it was there. If it comes to be meanwhile, look again.
     only_new = caller.person is not None and known is None

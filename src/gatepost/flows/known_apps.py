@@ -7,12 +7,12 @@ copy of a document whose server is away.
 """
 
 import contextlib
-from typing import NamedTuple
 
 from gatepost.errors import OAuthError
 from gatepost.flows.client_documents import DocumentError
 from gatepost.flows.instance import Instance
 from gatepost.flows.sealed_apps import open_app, secrets_of
+from gatepost.light import Light, replace
 from gatepost.oauth.client_document import is_url
 from gatepost.oauth.client_metadata import ClientMetadata, parse_metadata
 from gatepost.oauth.consent import digest_of
@@ -22,7 +22,7 @@ from gatepost.store.apps import find_app, list_redirect_uris, list_secrets
 from gatepost.store.orgs import find_owner
 
 
-class KnownApp(NamedTuple):
+class KnownApp(Light, frozen=True):
     """An app and what belongs to it."""
 
     app: App
@@ -74,7 +74,7 @@ async def _published(instance: Instance, url: str, kept: KnownApp | None) -> Kno
             raise
         return kept
     if kept:
-        app = app._replace(disabled_at=kept.app.disabled_at, rate_limit=kept.app.rate_limit)
+        app = replace(app, disabled_at=kept.app.disabled_at, rate_limit=kept.app.rate_limit)
     return KnownApp(app, metadata, uris, ())
 
 
@@ -88,7 +88,7 @@ async def _registered(instance: Instance, client_id: str, kept: KnownApp | None)
         return None
     secrets = secrets_of(instance.keyring, sealed)
     if kept:
-        return kept._replace(secrets=secrets)
+        return replace(kept, secrets=secrets)
     owner = await instance.store.read(find_owner("client_id", client_id))
     is_over = owner is not None or instance.registration == "off"
     return None if is_over else KnownApp(*sealed.newcomer, secrets)

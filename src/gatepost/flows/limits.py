@@ -8,6 +8,7 @@ from gatepost.errors import GatepostError
 from gatepost.flows.instance import Instance
 from gatepost.flows.missing import missing
 from gatepost.flows.roles import Actor, Deed
+from gatepost.light import replace
 from gatepost.records import App, Grant, Org
 from gatepost.secrets import parse_id
 from gatepost.store.grants import find_grant
@@ -42,7 +43,7 @@ async def set_grant_limit(instance: Instance, text: str, orgs: list[bytes], rate
         if grant:
             if not await instance.store.ask(limit_grant(org, raw, grant.rate_limit, _checked(rate), act)):
                 raise _overtaken()
-            return grant._replace(rate_limit=rate)
+            return replace(grant, rate_limit=rate)
     raise missing("gnt", text)
 
 

@@ -13,6 +13,7 @@ from gatepost.errors import OAuthError
 from gatepost.flows.instance import Instance, fresh_epoch
 from gatepost.flows.known_apps import KnownApp, find_known_app
 from gatepost.flows.sealed_apps import client_secret_of, open_app, registration_token_of, seal_app
+from gatepost.light import replace
 from gatepost.oauth.registration import read_registration
 from gatepost.secrets import INITIAL_TOKEN, Secret, new_id
 from gatepost.store.apps import end_free_app, keep_free_app
@@ -41,7 +42,7 @@ async def register(instance: Instance, content: dict[str, Any], initial: str | N
     now = instance.clock()
     token = None if instance.registration == "open" else _open_initial(instance, initial, now)
     newcomer = read_registration(INSTANCE, "", content)
-    sealed = seal_app(instance.keyring, newcomer._replace(app=newcomer.app._replace(created_at=now)))
+    sealed = seal_app(instance.keyring, newcomer._replace(app=replace(newcomer.app, created_at=now)))
     # Last: what is wrong with a registration does not use the token up.
     if token and not await instance.store.ask(spend("registration", *token, now)):
         raise _no_token("it was used")
@@ -83,7 +84,7 @@ async def update_registration(
             f"token_endpoint_auth_method stays {before.auth_method}; register anew for another.",
             field="token_endpoint_auth_method",
         )
-    app = newcomer.app._replace(created_at=before.created_at)
+    app = replace(newcomer.app, created_at=before.created_at)
     act = _act(instance, client_id, address)
     await instance.store.ask(keep_free_app(app, newcomer.redirect_uris, fresh_epoch(), act))
     return await get_registration(instance, client_id, token)

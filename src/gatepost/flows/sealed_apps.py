@@ -9,6 +9,7 @@ from typing import NamedTuple
 import orjson
 
 from gatepost.errors import OAuthError
+from gatepost.light import replace
 from gatepost.oauth.client_metadata import SECRETLESS
 from gatepost.oauth.newcomers import Newcomer
 from gatepost.oauth.registration import dump_newcomer, load_newcomer
@@ -38,7 +39,7 @@ def seal_app(keyring: Keyring, newcomer: Newcomer) -> SealedApp:
         raise OAuthError(
             "invalid_client_metadata", "It is too much: register fewer redirect URIs, and keys by their jwks_uri."
         )
-    return SealedApp(newcomer._replace(app=newcomer.app._replace(client_id=client_id)), keyring.current)
+    return SealedApp(newcomer._replace(app=replace(newcomer.app, client_id=client_id)), keyring.current)
 
 
 def open_app(keyring: Keyring, client_id: str) -> SealedApp | None:

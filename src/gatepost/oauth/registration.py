@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from gatepost.errors import OAuthError
+from gatepost.light import replace
 from gatepost.oauth.client_keys import check_client_keys
 from gatepost.oauth.client_metadata import AUTH_METHODS, check_name, parse_metadata
 from gatepost.oauth.consent import host_of
@@ -36,7 +37,7 @@ def read_registration(org: bytes, client_id: str, content: dict[str, Any]) -> Ne
         if not isinstance(name, str):
             raise _refused("client_name", "is a text")
         _check_pairwise(newcomer)
-        return newcomer._replace(app=newcomer.app._replace(name=check_name(name, "client_name")))
+        return newcomer._replace(app=replace(newcomer.app, name=check_name(name, "client_name")))
     except OAuthError as error:
         if error.code == "invalid_redirect_uri":
             raise

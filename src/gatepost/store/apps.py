@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from gatepost.errors import GatepostError
-from gatepost.light import replace
+from gatepost.light import astuple, fields_of, replace
 from gatepost.records import LOAN_SECONDS, App, AppSecret
 from gatepost.store.events import Act, detail_of, record
 from gatepost.store.orgs import claim_name
@@ -42,7 +42,7 @@ def make_app(app: App, redirect_uris: tuple[str, ...], epoch: int, act: Act) -> 
         f"""insert into apps ({_COLUMNS}, metadata, created_by, epoch)
             values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             on conflict do nothing returning client_id""",
-        (*app[: App._fields.index("org_disabled_at")], app.metadata, app.created_by, epoch),
+        (*astuple(app)[: fields_of(App).index("org_disabled_at")], app.metadata, app.created_by, epoch),
     )
     if not rows:
         return Saved(False, False)
@@ -127,8 +127,8 @@ def keep_free_app(app: App, redirect_uris: tuple[str, ...], epoch: int, act: Act
     kept = yield from find_app(app.org, app.client_id)
     assert kept is not None, "no organization can claim such a client_id"
     uris = yield from list_redirect_uris(app.org, app.client_id)
-    same = app._replace(
-        disabled_at=kept.disabled_at, created_at=kept.created_at, version=kept.version, rate_limit=kept.rate_limit
+    same = replace(
+        app, disabled_at=kept.disabled_at, created_at=kept.created_at, version=kept.version, rate_limit=kept.rate_limit
     )
     if kept == same and set(uris) == set(redirect_uris):
         return
@@ -162,7 +162,7 @@ def save_pair(app: App, uri: str, epoch: int, act: Act, *, only_new: bool = Fals
 def find_app(org: bytes, client_id: str) -> Steps[App | None]:
     """The organization's app with this client_id."""
     rows = yield SQL(_APP + " and a.client_id = ?", (org, client_id))
-    return App._make(rows[0]) if rows else None
+    return App(*rows[0]) if rows else None
 
 
 @question
@@ -174,7 +174,7 @@ def find_pair(org: bytes, client_id: str, uri: str) -> Steps[tuple[App, bool] | 
             where a.org = ? and a.client_id = ?""",
         (uri, org, client_id),
     )
-    return (App._make(rows[0][:-1]), bool(rows[0][-1])) if rows else None
+    return (App(*rows[0][:-1]), bool(rows[0][-1])) if rows else None
 
 
 @question
@@ -182,7 +182,7 @@ def list_apps(org: bytes, after: str = "", limit: int = 1000, *, created_by: byt
     """Up to `limit` apps behind the client_id `after`, in its order; of one person, if they are named."""
     mine, whose = (" and a.created_by = ?", (created_by,)) if created_by else ("", ())
     rows = yield SQL(f"{_APP}{mine} and a.client_id > ? order by a.client_id limit ?", (org, *whose, after, limit))
-    return [App._make(row) for row in rows]
+    return [App(*row) for row in rows]
 
 
 @question
@@ -290,7 +290,7 @@ def add_secret(org: bytes, client_id: str, secret: AppSecret, act: Act) -> Steps
     rows = yield SQL(
         """insert into app_secrets (org, client_id, id, secret_hash, key_version, hint, created_at, expires_at, last_used_at)
             select org, client_id, ?, ?, ?, ?, ?, ?, ? from apps where org = ? and client_id = ? returning id""",
-        (*secret, org, client_id),
+        (*astuple(secret), org, client_id),
     )
     if rows:
         detail = detail_of("sec", secret.id)
@@ -302,7 +302,7 @@ def add_secret(org: bytes, client_id: str, secret: AppSecret, act: Act) -> Steps
 def list_secrets(org: bytes, client_id: str) -> Steps[list[AppSecret]]:
     """An app's secrets, oldest first."""
     rows = yield SQL(_SECRET + " where org = ? and client_id = ? order by id", (org, client_id))
-    return [AppSecret._make(row) for row in rows]
+    return [AppSecret(*row) for row in rows]
 
 
 @question

@@ -85,7 +85,7 @@ def browse_apps(
             order by found.name, found.client_id""",
         (*params, reach, *values, limit + 1, org),
     )
-    apps = [App._make(row[:-1]) for row in rows[:limit]]
+    apps = [App(*row[:-1]) for row in rows[:limit]]
     if len(rows) > limit:
         return Page(apps, (rows[limit - 1][-1], apps[-1].client_id))
     last = (yield SQL(f"{keys} offset ?", (*params, 1, SCAN - 1))) if conditions else []
@@ -143,7 +143,7 @@ def browse_grants(
         wanted = f"select id from grants where org = ? and id in ({ids}) and client_id = ? order by id desc limit ?"
         own = (org, *params, LOOKED_UP, client_id, limit + 1)
     rows = yield SQL(f"{live_of(wanted)} order by g.id desc", (*own, INSTANCE, org))
-    found = [Named(Grant._make(row[:-2]), *row[-2:]) for row in rows[:limit]]
+    found = [Named(Grant(*row[:-2]), *row[-2:]) for row in rows[:limit]]
     if len(rows) > limit:
         return Page(found, found[-1].grant.id)
     last = (yield SQL(f"{ids} offset ?", (*params, 1, LOOKED_UP - 1))) if is_cut else []

@@ -167,7 +167,7 @@ class Gone(Light, frozen=True):
 def find_grant(org: bytes, grant: bytes) -> Steps[Grant | None]:
     """The grant with the live state around it; None when it, its app or its organization does not exist."""
     rows = yield SQL(_FIND, (INSTANCE, org, grant))
-    return Grant._make(rows[0]) if rows else None
+    return Grant(*rows[0]) if rows else None
 
 
 @question
@@ -271,4 +271,4 @@ def list_grants(
             where += f" and g.{column} = ?"
             params.append(wanted)
     rows = yield SQL(f"{LIVE}{where} order by g.id limit ?", (*params, limit))
-    return [Grant._make(row) for row in rows]
+    return [Grant(*row) for row in rows]

@@ -23,11 +23,11 @@ def make_key(key: ApiKey, epoch: int, act: Act) -> Steps[None]:
 def find_key(org: bytes, key: bytes) -> Steps[ApiKey | None]:
     """The organization's API key with this id, revoked or not."""
     rows = yield SQL(_KEY + " and k.id = ?", (org, key))
-    return ApiKey._make(rows[0]) if rows else None
+    return ApiKey(*rows[0]) if rows else None
 
 
 @question
 def list_keys(org: bytes) -> Steps[list[ApiKey]]:
     """The organization's API keys, oldest first, revoked ones too."""
     rows = yield SQL(_KEY + " order by k.id", (org,))
-    return [ApiKey._make(row) for row in rows]
+    return [ApiKey(*row) for row in rows]

@@ -7,10 +7,10 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from time import perf_counter
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from gatepost.errors import GatepostError, OAuthError, too_many
-from gatepost.light import replace
+from gatepost.light import Light, replace
 from gatepost.web.limits import Buckets, Network, bucket_of, client_address
 from gatepost.web.message import BODILESS, MAX_BODY, Header, Reply, Request
 from gatepost.web.places import Places
@@ -34,7 +34,7 @@ _ONCE = frozenset((b"authorization", b"content-type", b"content-length", b"host"
 log = logging.getLogger("gatepost.web")
 
 
-class Route(NamedTuple):
+class Route(Light, frozen=True):
     """What a path answers: a handler for each method, or for ANY_METHOD, and the way its refusals are written."""
 
     methods: Mapping[str, Handler]
