@@ -61,6 +61,14 @@ async def test_a_secret_may_come_percent_encoded_or_raw(world: World, secret: st
         assert (await ask(world, path, client_id="brought", client_secret=secret)).status_code == 200
 
 
+async def test_a_secret_names_no_app_whatever_the_app_is_called(world: World) -> None:
+    for name in ("app", "secret"):
+        app = await world.make_app(world.acme.org, client_id=name)
+        assert (await ask(world, PATHS[0], client_id=name, client_secret=app.secret)).status_code == 200
+        answer = await ask(world, PATHS[0], client_id=app.secret, client_secret=app.secret)
+        assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
+
+
 @pytest.mark.parametrize("path", PATHS)
 async def test_wrong_and_unknown_are_one_answer(world: World, path: str) -> None:
     web = world.acme.web

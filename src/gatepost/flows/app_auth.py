@@ -70,7 +70,7 @@ async def _check_secret(instance: Instance, known: KnownApp, claim: ClientClaim)
 
 def _find_secret(instance: Instance, known: KnownApp, sent: Secret, now: int) -> AppSecret | None:
     """The app's live secret that this is. Which one it is stays known until policy changes; guesses are not kept."""
-    facts, place = instance.policy.known, (known.app.client_id, sent.reveal())
+    facts, place = instance.policy.known, ("secret", known.app.client_id, sent.reveal())
     kept: AppSecret | None = facts.get(place)
     # A request that looked the app up before its secret was deleted may have kept it after: what is known now decides.
     if kept in known.secrets and kept.is_live(now):
