@@ -182,6 +182,14 @@ async def test_the_bound_follows_the_longest_life_that_an_app_gives(world: World
     assert (told["bound"], len(told["entries"])) == (3600, 1)
 
 
+async def test_what_is_kept_of_policy_is_found_by_no_text_sent_as_a_key(world: World) -> None:
+    await world.tokens()
+    await page(world)
+    facts = world.instance.policy.known
+    assert [each for each in facts if isinstance(each, str)] == [world.acme.key]
+    assert (await ask(world, "Bearer longest access_ttl")).status_code == 401
+
+
 async def test_a_long_feed_comes_in_pages(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flow, "PAGE", 2)
     pairs = [await world.tokens() for _ in range(5)]

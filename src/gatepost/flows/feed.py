@@ -121,10 +121,10 @@ class Feed:
 
 async def longest_life(instance: Instance) -> int:
     """The longest life of an access token, as the settings and the apps have it now."""
-    facts = await instance.policy.facts()
-    longest: int | None = facts.get("longest access_ttl")
+    place, facts = ("longest access_ttl",), await instance.policy.facts()
+    longest: int | None = facts.get(place)
     if longest is None:
-        longest = facts["longest access_ttl"] = await instance.store.read(longest_access_ttl())
+        longest = facts[place] = await instance.store.read(longest_access_ttl())
     return max(instance.tokens.access_ttl, longest)
 
 

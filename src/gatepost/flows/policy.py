@@ -23,7 +23,7 @@ class Policy:
         self._facts: dict[Any, Any] = {}
 
     async def facts(self) -> dict[Any, Any]:
-        """The facts that hold now, by whatever key they were kept under."""
+        """The facts that hold now: API keys by their texts, as callers send them, and everything else by tuples that say what."""
         version = await self._store.recent(_VERSION)
         if version != self._version or len(self._facts) > KEPT:
             self._version = version
