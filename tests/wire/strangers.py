@@ -16,6 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 Answer: TypeAlias = bytes | Callable[[asyncio.StreamWriter], Awaitable[None]]
 """What is sent, once a request's head was read; or what writes it."""
 
+_TURNS_TO_ACCEPT = 4
+"""Turns of the event loop from a client's socket to `accept`. A server that is closed between the two forgets the socket."""
+
 DAY = datetime.timedelta(days=1)
 
 
@@ -27,15 +30,17 @@ class Stranger:
         self.requests: list[bytes] = []
         self.connections = 0
         self.port = 0
-        self._serving: set[asyncio.Task[None]] = set()
+        self._serving: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        self._serving.add(asyncio.create_task(self._serve(reader, writer)))
+        self._serving[asyncio.create_task(self._serve(reader, writer))] = writer
 
     async def close(self) -> None:
-        for each in self._serving:
-            each.cancel()
+        """Let go of all connections. One that came just now is not served yet, and closes nothing when it is cancelled."""
+        for serving, writer in self._serving.items():
+            serving.cancel()
+            writer.transport.abort()
         await asyncio.gather(*self._serving, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -74,6 +79,8 @@ async def stranger(
     try:
         yield own
     finally:
+        for _ in range(_TURNS_TO_ACCEPT):
+            await asyncio.sleep(0)
         server.close()
         await own.close()
 
