@@ -126,7 +126,8 @@ class SqliteStore:
     def ask(self, question: Question[T]) -> "asyncio.Future[T]":
         self._check_sound()
         if self._pumping is None:
-            # It starts after the handlers that are ready now, so what they ask is in its first batch.
+            # It starts after the handlers that are ready now, so what they ask is in its first batch. Which loop runs is asked
+            # once for all of them: each time, Python asks the kernel whether it was forked.
             self._loop = asyncio.get_running_loop()
             self._pumping = self._loop.create_task(self._pump())
         future: asyncio.Future[T] = self._loop.create_future()
